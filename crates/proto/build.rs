@@ -19,6 +19,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     compiler.include_source_info(true).include_imports(true);
     compiler.open_files(FILES)?;
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
+    #[expect(clippy::disallowed_methods, reason = "a build script writes its output")]
     // The raw bytes keep the custom options, which the typed descriptor set would drop.
     std::fs::write(out.join("schema.bin"), compiler.encode_file_descriptor_set())?;
     let mut config = prost_build::Config::new();

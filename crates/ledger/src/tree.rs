@@ -152,5 +152,5 @@ impl Tree {
 
 /// The largest power of two below `count`, for `count` of at least two.
 fn split(count: u64) -> u64 {
-    1 << (63 - (count - 1).leading_zeros())
+    1 << (count - 1).ilog2()
 }

@@ -2,7 +2,7 @@
 
 use ct_merkle::mem_backed_tree::MemoryBackedTree;
 use ct_merkle::{HashableLeaf, RootHash};
-use sha2::Sha256;
+use sha2::{Sha256, digest};
 use signed_note::{Note, StandardVerifier, VerifierList};
 use verbale_keys::{NoteAlgorithm, SecretKey, Vkey};
 use verbale_ledger::{
@@ -15,12 +15,10 @@ use verbale_ledger::{
 struct Entry(Vec<u8>);
 
 impl HashableLeaf for Entry {
-    fn hash<D: digest_update::Update>(&self, digest: &mut D) {
-        digest.update(&self.0);
+    fn hash<D: digest::Update>(&self, hash: &mut D) {
+        hash.update(&self.0);
     }
 }
-
-use sha2::digest as digest_update;
 
 fn entry(i: u64) -> Vec<u8> {
     format!("entry {i}").into_bytes()
@@ -116,8 +114,8 @@ fn our_checkpoints_verify_with_an_independent_note_verifier() {
     let note = Checkpoint { origin: vkey.name.clone(), size: LogSize(7), root: [9; 32] }.sign(&key);
     let verifier = StandardVerifier::new(&vkey.to_string()).expect("our vkey is read");
     let theirs = Note::from_bytes(note.as_bytes()).expect("our note is read");
-    let (verified, _) = theirs.verify(&VerifierList::new(vec![Box::new(verifier)])).expect("our note verifies");
-    assert_eq!(verified.len(), 1);
+    let (good, _) = theirs.verify(&VerifierList::new(vec![Box::new(verifier)])).expect("our note verifies");
+    assert_eq!(good.len(), 1);
     assert_eq!(Checkpoint::verify(&note, &vkey).unwrap().size, LogSize(7));
 }
 

@@ -1,0 +1,248 @@
+//! A notice that passed the form check, as JSON and as chunks.
+
+use serde_json::{Map, Value};
+use verbale_proto::v1::Chunk;
+
+use crate::cut::cut;
+use crate::decode::{Field, malformed, merge, next_field};
+use crate::refusal::{Code, Refusal};
+use crate::schema::{Flow, HEADER, Schema};
+use crate::{CHUNKS_MAX, form, json};
+
+/// A notice in due form: header, body, and what its originator keeps apart.
+///
+/// It has no `Debug`, so that its content does not reach a log line by accident.
+#[derive(Clone)]
+pub struct Notice {
+    header: Map<String, Value>,
+    body: Map<String, Value>,
+    /// Content of the member `restricted`, beside its marks, which stand in the header. Empty when there is none.
+    restricted: Map<String, Value>,
+    flow: &'static Flow,
+}
+
+/// The members that rules and facts need.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// The registry's own number.
+    pub notice_id: String,
+    /// The memorandum.
+    pub memorandum: String,
+    /// The flow.
+    pub flow: String,
+    /// The kind.
+    pub kind: String,
+    /// Who sends.
+    pub from: Party,
+    /// Who receives.
+    pub to: Party,
+    /// When the registry issued it, as written.
+    pub issued_at: String,
+    /// The registry number of the notice it answers.
+    pub correlates_to: Option<String>,
+    /// Body paths that may be made public, where the notice says.
+    pub publishable_fields: Vec<String>,
+    /// Body paths marked restricted.
+    pub restricted_marks: Vec<String>,
+}
+
+/// A side and its office.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Party {
+    /// The side.
+    pub party: String,
+    /// The office.
+    pub office: String,
+}
+
+const MARKS: &str = "restricted_marks";
+
+impl Notice {
+    /// Reads a registry's JSON strictly and checks its form.
+    ///
+    /// # Errors
+    /// A [`Refusal`] of stage `schema`, the first that was found.
+    pub fn from_json(bytes: &[u8]) -> Result<Self, Refusal> {
+        let Value::Object(mut members) = json::parse(bytes)? else {
+            return Err(Refusal::new(Code::BadValue, "", "a notice is one JSON object"));
+        };
+        members.retain(|_, value| !value.is_null());
+        if members.contains_key(MARKS) {
+            return Err(form::unknown_member("", MARKS));
+        }
+        let body = members.swap_remove("body");
+        let apart = members.swap_remove("restricted");
+        let mut header = form::check(Value::Object(members), &Schema::get().header, "")?;
+        let flow = flow_of(&header)?;
+        let body = body.ok_or_else(|| Refusal::new(Code::MissingField, "body", "is required; add it"))?;
+        let (marks, content) = split_restricted(apart)?;
+        if let Some(mut marks) = marks {
+            // One canonical order, so that one notice has one encoding.
+            marks.sort();
+            header.insert(MARKS.to_owned(), marks.into());
+        }
+        let restricted = check_restricted(content, flow)?;
+        Self { header, body: form::check(body, &flow.body, "body")?, restricted, flow }.whole()
+    }
+
+    /// The JSON values that went in, null members dropped, as one line.
+    pub fn to_json(&self) -> String {
+        let mut members = self.header.clone();
+        let marks = members.swap_remove(MARKS);
+        members.insert("body".to_owned(), Value::Object(self.body.clone()));
+        if let Some(marks) = marks {
+            let marks = marks.as_array().into_iter().flatten().filter_map(Value::as_str);
+            let mut apart: Map<String, Value> = marks.map(|mark| (mark.to_owned(), Value::Bool(true))).collect();
+            apart.extend(self.restricted.clone());
+            members.insert("restricted".to_owned(), Value::Object(apart));
+        }
+        Value::Object(members).to_string()
+    }
+
+    /// Cuts the notice: one chunk per leaf and per element of a list, in the order of the schema.
+    pub fn chunks(&self) -> Vec<Chunk> {
+        let mut chunks = cut(HEADER, &self.header, &Schema::get().header);
+        chunks.extend(cut(self.flow.number, &self.body, &self.flow.body));
+        if let (false, Some((number, shape))) = (self.restricted.is_empty(), &self.flow.restricted) {
+            chunks.extend(cut(*number, &self.restricted, shape));
+        }
+        chunks
+    }
+
+    /// Reads chunks back: decodes their concatenation, checks the form, and requires that the notice cuts into the very
+    /// same chunks in the same order.
+    ///
+    /// # Errors
+    /// A [`Refusal`] of stage `schema`; [`Code::BadValue`] when the chunks are not those of the notice they decode to.
+    pub fn from_chunks(chunks: &[Chunk]) -> Result<Self, Refusal> {
+        if chunks.len() > CHUNKS_MAX {
+            let reason = format!("the notice has {} fields, the limit is {CHUNKS_MAX}", chunks.len());
+            return Err(Refusal::new(Code::TooLarge, "", reason));
+        }
+        let schema = Schema::get();
+        let (mut header, mut body, mut restricted) = (Map::new(), None, Map::new());
+        let mut flow = None;
+        for chunk in chunks {
+            let mut bytes = chunk.bytes.as_slice();
+            while let Some((number, field)) = next_field(&mut bytes)? {
+                let Field::Bytes(inner) = field else { return Err(malformed()) };
+                if number == HEADER {
+                    merge(inner, &schema.header, &mut header)?;
+                    continue;
+                }
+                let of = schema.flow_numbered(number).ok_or_else(|| unknown_number(number))?;
+                let first: &Flow = flow.get_or_insert(of);
+                match &of.restricted {
+                    _ if first.number != of.number => return Err(malformed()),
+                    _ if number == of.number => merge(inner, &of.body, body.get_or_insert_with(Map::new))?,
+                    Some((apart, shape)) if number == *apart => merge(inner, shape, &mut restricted)?,
+                    _ => return Err(unknown_number(number)),
+                }
+            }
+        }
+        let header = form::check(Value::Object(header), &schema.header, "")?;
+        let (flow, body) = (flow_of(&header)?, body.ok_or_else(malformed)?);
+        let body = form::check(Value::Object(body), &flow.body, "body")?;
+        let notice = Self { header, body, restricted: check_restricted(restricted, flow)?, flow }.whole()?;
+        if notice.chunks() == chunks {
+            Ok(notice)
+        } else {
+            Err(Refusal::new(Code::BadValue, "", "the content is not cut as its own fields demand"))
+        }
+    }
+
+    /// The members that rules and facts need.
+    pub fn header(&self) -> Header {
+        let text = |name: &str| self.header.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let list = |name: &str| {
+            let items = self.header.get(name).and_then(Value::as_array).into_iter().flatten();
+            items.filter_map(Value::as_str).map(str::to_owned).collect()
+        };
+        let party = |name: &str| {
+            let member = |inner: &str| self.header.get(name).and_then(|p| p.get(inner)).and_then(Value::as_str);
+            Party {
+                party: member("party").unwrap_or_default().to_owned(),
+                office: member("office").unwrap_or_default().to_owned(),
+            }
+        };
+        Header {
+            notice_id: text("notice_id"),
+            memorandum: text("memorandum"),
+            flow: text("flow"),
+            kind: text("kind"),
+            from: party("from"),
+            to: party("to"),
+            issued_at: text("issued_at"),
+            correlates_to: self.header.get("correlates_to").and_then(Value::as_str).map(str::to_owned),
+            publishable_fields: list("publishable_fields"),
+            restricted_marks: list(MARKS),
+        }
+    }
+
+    /// The kind that a flow carries.
+    pub fn kind_of(flow: &str) -> Option<&'static str> {
+        Schema::get().flows.get(flow).map(|flow| flow.kind.as_str())
+    }
+
+    /// What holds between the parts.
+    fn whole(self) -> Result<Self, Refusal> {
+        form::check_lists(&self.body)?;
+        let marks: Vec<&str> = match self.header.get(MARKS).and_then(Value::as_array) {
+            Some(marks) => marks.iter().filter_map(Value::as_str).collect(),
+            None if self.restricted.is_empty() => Vec::new(),
+            None => return Err(malformed()),
+        };
+        if !marks.is_sorted_by(|a, b| a < b) {
+            return Err(malformed());
+        }
+        let clash = |mark: &&str| !self.flow.body.has_path(mark) || self.restricted.contains_key(*mark);
+        if marks.iter().any(clash) {
+            // A mark may have come from the counterpart: it is not repeated.
+            let reason = "marks a path that the body of this kind does not have, or that has content of its own";
+            return Err(Refusal::new(Code::UnknownField, "restricted", reason));
+        }
+        Ok(self)
+    }
+}
+
+/// The flow that a header names, whose kind must be the one it says.
+fn flow_of(header: &Map<String, Value>) -> Result<&'static Flow, Refusal> {
+    let text = |name: &str| header.get(name).and_then(Value::as_str).unwrap_or_default();
+    let Some(flow) = Schema::get().flows.get(text("flow")) else {
+        return Err(Refusal::new(Code::BadEnum, "flow", "is no flow of the memoranda, such as F05"));
+    };
+    if text("kind") != flow.kind {
+        return Err(Refusal::new(Code::BadEnum, "kind", format!("must be {} for flow {}", flow.kind, flow.name)));
+    }
+    Ok(flow)
+}
+
+/// Marks (members with the value true), if the member is there at all, and content of its own.
+type Apart = (Option<Vec<String>>, Map<String, Value>);
+
+fn split_restricted(apart: Option<Value>) -> Result<Apart, Refusal> {
+    let mut members = match apart {
+        None => return Ok((None, Map::new())),
+        Some(Value::Object(members)) => members,
+        Some(_) => return Err(Refusal::new(Code::BadValue, "restricted", "must be an object")),
+    };
+    members.retain(|_, value| !value.is_null());
+    let (marks, content): (Vec<_>, Map<_, _>) = {
+        let (marks, content): (Vec<_>, Vec<_>) =
+            members.into_iter().partition(|(_, value)| *value == Value::Bool(true));
+        (marks.into_iter().map(|(name, _)| name).collect(), content.into_iter().collect())
+    };
+    Ok((Some(marks), content))
+}
+
+fn check_restricted(content: Map<String, Value>, flow: &Flow) -> Result<Map<String, Value>, Refusal> {
+    match (content.keys().next(), &flow.restricted) {
+        (None, _) => Ok(content),
+        (Some(unknown), None) => Err(form::unknown_member("restricted", unknown)),
+        (Some(_), Some((_, shape))) => form::check(Value::Object(content), shape, "restricted"),
+    }
+}
+
+fn unknown_number(number: u32) -> Refusal {
+    Refusal::new(Code::UnknownField, "", format!("field {number} is not of this kind"))
+}

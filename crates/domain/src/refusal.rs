@@ -1,0 +1,136 @@
+//! Refusals: a stable code, where it was found, and a sentence for the person who can mend it.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// Which check refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// The form.
+    Schema,
+    /// The memorandum or the node's state.
+    Policy,
+}
+
+macro_rules! codes {
+    ($($(#[doc = $doc:literal])+ $variant:ident = $text:literal in $stage:ident),+ $(,)?) => {
+        /// Stable code of a refusal.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Code { $($(#[doc = $doc])+ $variant),+ }
+
+        impl Code {
+            /// Every code.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The code as it is written in answers and in the log.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text),+ }
+            }
+
+            /// Which check gives it.
+            pub fn stage(self) -> Stage {
+                match self { $(Self::$variant => Stage::$stage),+ }
+            }
+        }
+    };
+}
+
+codes! {
+    /// The text is no JSON.
+    BadJson = "BAD_JSON" in Schema,
+    /// A member stands twice.
+    DuplicateMember = "DUPLICATE_MEMBER" in Schema,
+    /// A `\u` escape names half a character.
+    LoneSurrogate = "LONE_SURROGATE" in Schema,
+    /// The notice, or a part of it, is over a limit.
+    TooLarge = "TOO_LARGE" in Schema,
+    /// A member that the kind does not have.
+    UnknownField = "UNKNOWN_FIELD" in Schema,
+    /// A required member is absent, null or empty.
+    MissingField = "MISSING_FIELD" in Schema,
+    /// A value of another type or shape.
+    BadValue = "BAD_VALUE" in Schema,
+    /// A value outside its enumeration.
+    BadEnum = "BAD_ENUM" in Schema,
+    /// A category other than a to e of 4(1).
+    BadCategory = "BAD_CATEGORY" in Schema,
+    /// A registration number not of the form NN登-NNNNNN.
+    BadRegistrationNo = "BAD_REGISTRATION_NO" in Schema,
+    /// A corporate number whose check digit is wrong.
+    CorporateNumberCheckDigit = "CORPORATE_NUMBER_CHECK_DIGIT" in Schema,
+    /// The count of a complete list is not its length.
+    CountMismatch = "COUNT_MISMATCH" in Schema,
+    /// A list names one organisation twice.
+    DuplicateEntry = "DUPLICATE_ENTRY" in Schema,
+    /// A time without UTC offset.
+    NoTimezone = "NO_TIMEZONE" in Schema,
+    /// A day or a time that does not exist.
+    ImpossibleDate = "IMPOSSIBLE_DATE" in Schema,
+    /// A NUL character.
+    NulChar = "NUL_CHAR" in Schema,
+    /// A character that reorders the text around it.
+    BidiControl = "BIDI_CONTROL" in Schema,
+    /// The same registry number, another notice.
+    IdReuse = "ID_REUSE" in Policy,
+    /// A memorandum that this node does not hold.
+    UnknownMemorandum = "UNKNOWN_MEMORANDUM" in Policy,
+    /// A memorandum to which Japan is no party.
+    JapanNotParty = "JAPAN_NOT_PARTY" in Policy,
+    /// The two nodes hold different terms of the memorandum.
+    MemorandumMismatch = "MEMORANDUM_MISMATCH" in Policy,
+    /// Sender or addressee is no side of the memorandum, or not its office.
+    NotAParty = "NOT_A_PARTY" in Policy,
+    /// The sending office is not the contact point of its side.
+    SenderNotContactPoint = "SENDER_NOT_CONTACT_POINT" in Policy,
+    /// The kind does not travel in this direction.
+    WrongDirection = "WRONG_DIRECTION" in Policy,
+    /// The sealed bytes could not be opened.
+    Unopenable = "UNOPENABLE" in Policy,
+    /// The content is not what the statement commits to.
+    ContentMismatch = "CONTENT_MISMATCH" in Policy,
+    /// The notice came after its last moment of validity.
+    Expired = "EXPIRED" in Policy,
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Code {
+    type Err = UnknownCode;
+
+    fn from_str(text: &str) -> Result<Self, UnknownCode> {
+        Self::ALL.iter().copied().find(|code| code.as_str() == text).ok_or(UnknownCode)
+    }
+}
+
+/// The text is no code of this version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no refusal code of this version")]
+pub struct UnknownCode;
+
+/// Why a notice is refused. Holds no value of the notice.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{code}{}{at}: {reason}", if at.is_empty() { "" } else { " at " })]
+pub struct Refusal {
+    /// The rule.
+    pub code: Code,
+    /// The member, from the root of the notice; empty where the rule is about the whole.
+    pub at: String,
+    /// What is wrong and what to do.
+    pub reason: String,
+}
+
+impl Refusal {
+    /// Makes a refusal.
+    pub fn new(code: Code, at: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self { code, at: at.into(), reason: reason.into() }
+    }
+
+    /// Place and reason in one sentence.
+    pub fn sentence(&self) -> String {
+        if self.at.is_empty() { self.reason.clone() } else { format!("{}: {}", self.at, self.reason) }
+    }
+}
