@@ -1,1 +1,49 @@
-//! Stub.
+//! What is signed and committed to: field commitments, statements, envelopes, cards, receipts; build and verify.
+//!
+//! In scope: the bytes that outsiders verify (ARCHITECTURE §3 and §6). Out of scope: sealing and opening (crate `envelope`),
+//! whether a notice may travel (crates `domain` and `exchange`).
+//!
+//! Invariants:
+//! * Signed bytes are kept and forwarded verbatim; what does not re-encode to its own bytes is refused.
+//! * A [`VerifiedEnvelope`] comes only from [`UnverifiedEnvelope::verify`], a [`Card`] only from its signer or from
+//!   [`UnverifiedCard::verify`], a [`VerifiedReceipt`] only from [`verify_receipt`].
+//!
+//! A statement is readable only after its signature was verified:
+//! ```
+//! # use verbale_evidence::{sample_statement, sign_statement, UnverifiedEnvelope};
+//! # let key = verbale_keys::SecretKey::from_seed([1; 32]);
+//! # let bytes = sign_statement(&sample_statement(&key.public()), &key)?;
+//! let unverified = UnverifiedEnvelope::parse(&bytes)?;
+//! let verified = unverified.verify(&key.public())?;
+//! assert_eq!(verified.statement().number, 1);
+//! # Ok::<(), verbale_evidence::EnvelopeError>(())
+//! ```
+//! ```compile_fail
+//! # use verbale_evidence::{sample_statement, sign_statement, UnverifiedEnvelope};
+//! # let key = verbale_keys::SecretKey::from_seed([1; 32]);
+//! # let bytes = sign_statement(&sample_statement(&key.public()), &key)?;
+//! let unverified = UnverifiedEnvelope::parse(&bytes)?;
+//! assert_eq!(unverified.statement().number, 1);
+//! # Ok::<(), verbale_evidence::EnvelopeError>(())
+//! ```
+
+mod card;
+mod commitment;
+mod dsse;
+mod entry;
+mod envelope;
+mod receipt;
+mod statement;
+
+pub use card::{Card, CardError, UnverifiedCard, card_text, parse_card_text, sign_card};
+pub use commitment::content_root;
+pub use dsse::DsseError;
+pub use entry::{ENTRY_BYTES_MAX, EntryError, decode_entry, encode_entry};
+pub use envelope::{EnvelopeError, UnverifiedEnvelope, VerifiedEnvelope, sign_statement};
+pub use receipt::{ReceiptError, Verdict, VerifiedReceipt, verify_receipt};
+pub use statement::{
+    Answers, MessageId, STATEMENT_BYTES_MAX, Statement, StatementDigest, StatementError, is_identifier,
+};
+
+#[doc(hidden)]
+pub use statement::sample_statement;

@@ -1,0 +1,107 @@
+//! The signed statement, before and after its signature was verified.
+
+use verbale_keys::{PublicKey, SecretKey};
+
+use crate::dsse::{DsseError, Unverified, sign};
+use crate::statement::{Statement, StatementDigest, StatementError};
+
+const PAYLOAD_TYPE: &str = "application/vnd.verbale.notice.v1+protobuf";
+
+/// An envelope of a notice that proves nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EnvelopeError {
+    /// The DSSE envelope.
+    #[error(transparent)]
+    Dsse(#[from] DsseError),
+    /// The statement in it.
+    #[error(transparent)]
+    Statement(#[from] StatementError),
+    /// Signed by a key that it does not name, though the signature verifies.
+    #[error("the statement names another signing key than the one that signed it")]
+    NamesAnotherKey,
+}
+
+/// Signs a statement; the result is the envelope's bytes. The same statement always gives the same bytes.
+///
+/// # Errors
+/// [`StatementError`] when a field has not its form.
+pub fn sign_statement(statement: &Statement, key: &SecretKey) -> Result<Vec<u8>, EnvelopeError> {
+    Ok(sign(statement.encode()?, PAYLOAD_TYPE, key))
+}
+
+/// An envelope as it came in.
+pub struct UnverifiedEnvelope {
+    bytes: Vec<u8>,
+    dsse: Unverified,
+}
+
+impl UnverifiedEnvelope {
+    /// Reads the form only.
+    ///
+    /// # Errors
+    /// [`EnvelopeError::Dsse`].
+    pub fn parse(bytes: &[u8]) -> Result<Self, EnvelopeError> {
+        Ok(Self { bytes: bytes.to_vec(), dsse: Unverified::parse(bytes, PAYLOAD_TYPE)? })
+    }
+
+    /// Verifies the signature, then reads the statement.
+    ///
+    /// # Errors
+    /// [`EnvelopeError`].
+    pub fn verify(self, key: &PublicKey) -> Result<VerifiedEnvelope, EnvelopeError> {
+        self.dsse.verify(key)?;
+        let statement = Statement::decode(self.dsse.claimed())?;
+        if statement.sender_key != key.fingerprint() {
+            return Err(EnvelopeError::NamesAnotherKey);
+        }
+        let digest = StatementDigest::of(self.dsse.claimed());
+        Ok(VerifiedEnvelope { bytes: self.bytes, statement, digest })
+    }
+}
+
+/// An envelope whose signature was verified strictly under the sender's enrolled key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VerifiedEnvelope {
+    bytes: Vec<u8>,
+    statement: Statement,
+    digest: StatementDigest,
+}
+
+impl VerifiedEnvelope {
+    /// The statement.
+    pub fn statement(&self) -> &Statement {
+        &self.statement
+    }
+
+    /// SHA-256 of the statement's bytes.
+    pub fn digest(&self) -> StatementDigest {
+        self.digest
+    }
+
+    /// The envelope, verbatim.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::statement::sample_statement;
+    use verbale_keys::BadSignature;
+
+    #[test]
+    fn a_statement_is_bound_to_the_key_that_it_names() {
+        let (key, other) = (SecretKey::from_seed([1; 32]), SecretKey::from_seed([2; 32]));
+        let statement = sample_statement(&key.public());
+        let good = sign_statement(&statement, &key).unwrap();
+        let verified = UnverifiedEnvelope::parse(&good).unwrap().verify(&key.public()).unwrap();
+        assert_eq!((verified.statement(), verified.bytes()), (&statement, good.as_slice()));
+        let wrong = UnverifiedEnvelope::parse(&good).unwrap().verify(&other.public());
+        assert_eq!(wrong.err(), Some(EnvelopeError::Dsse(DsseError::Signature(BadSignature))));
+        // Another key of the same sender signs the statement that names the first.
+        let resigned = sign_statement(&statement, &other).unwrap();
+        let claimed = UnverifiedEnvelope::parse(&resigned).unwrap().verify(&other.public());
+        assert_eq!(claimed.err(), Some(EnvelopeError::NamesAnotherKey));
+    }
+}

@@ -1,0 +1,150 @@
+//! Receipts: the proof that a statement stands in the counterpart's log, and what the counterpart made of it.
+
+use prost::Message as _;
+use sha2::{Digest as _, Sha256};
+use verbale_keys::Vkey;
+use verbale_ledger::{Checkpoint, LogIndex, TlogProof, TlogProofError};
+use verbale_proto::v1::Receipt;
+use verbale_proto::v1::log_entry::Event;
+
+use crate::entry::{EntryError, decode_entry};
+
+/// What the counterpart made of the notice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Sealed bytes durable, opened, commitments checked, rules passed.
+    Received,
+    /// Refused.
+    Refused {
+        /// Stable code of the rule.
+        code: String,
+        /// One sentence, without content.
+        reason: String,
+    },
+}
+
+impl Verdict {
+    /// `RECEIVED`, or the refusal code.
+    pub fn code(&self) -> &str {
+        match self {
+            Self::Received => "RECEIVED",
+            Self::Refused { code, .. } => code,
+        }
+    }
+}
+
+/// A receipt that was verified under the counterpart's log key and is about the envelope asked for.
+#[derive(Clone, Debug)]
+pub struct VerifiedReceipt {
+    bytes: Vec<u8>,
+    index: LogIndex,
+    checkpoint: Checkpoint,
+    verdict: Verdict,
+}
+
+/// A receipt that proves nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReceiptError {
+    /// Not a receipt.
+    #[error("the bytes are no receipt")]
+    Form,
+    /// The proof in it.
+    #[error(transparent)]
+    Proof(#[from] TlogProofError),
+    /// The entry in it.
+    #[error(transparent)]
+    Entry(#[from] EntryError),
+    /// The entry is about something else.
+    #[error("the receipt is for another notice")]
+    AnotherNotice,
+}
+
+/// Verifies a receipt for exactly this envelope.
+///
+/// # Errors
+/// [`ReceiptError`].
+pub fn verify_receipt(receipt: &Receipt, log: &Vkey, envelope: &[u8]) -> Result<VerifiedReceipt, ReceiptError> {
+    let proof = TlogProof::parse(&receipt.proof)?;
+    let checkpoint = proof.verify(&receipt.entry, log)?;
+    let (about, verdict) = match decode_entry(&receipt.entry)?.1 {
+        Event::NoticeReceived(received) => (received.envelope, Verdict::Received),
+        Event::NoticeRefused(refused) => {
+            (refused.envelope, Verdict::Refused { code: refused.code, reason: refused.reason })
+        }
+        _ => return Err(ReceiptError::AnotherNotice),
+    };
+    if about != envelope {
+        return Err(ReceiptError::AnotherNotice);
+    }
+    Ok(VerifiedReceipt { bytes: receipt.encode_to_vec(), index: proof.index, checkpoint, verdict })
+}
+
+impl VerifiedReceipt {
+    /// The receipt, as it is kept.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// SHA-256 of [`Self::bytes`].
+    pub fn digest(&self) -> [u8; 32] {
+        Sha256::digest(&self.bytes).into()
+    }
+
+    /// Where the entry stands in the counterpart's log.
+    pub fn index(&self) -> LogIndex {
+        self.index
+    }
+
+    /// The counterpart's head that vouches for it.
+    pub fn checkpoint(&self) -> &Checkpoint {
+        &self.checkpoint
+    }
+
+    /// What the counterpart made of the notice.
+    pub fn verdict(&self) -> &Verdict {
+        &self.verdict
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entry::encode_entry;
+    use verbale_keys::{NoteAlgorithm, SecretKey};
+    use verbale_ledger::{Tree, leaf_hash};
+    use verbale_proto::v1::{NoticeHandedOver, NoticeReceived};
+
+    fn receipt_of(event: Event, key: &SecretKey) -> Receipt {
+        let entry = encode_entry(1, event).unwrap();
+        let mut tree = Tree::default();
+        tree.append(leaf_hash(b"genesis"));
+        let index = tree.append(leaf_hash(&entry));
+        let checkpoint = Checkpoint { origin: "verbale/XX/1".into(), size: tree.size(), root: tree.root() }.sign(key);
+        let hashes = tree.inclusion_proof(index, tree.size()).unwrap();
+        Receipt { entry, proof: TlogProof { index, hashes, checkpoint }.to_text() }
+    }
+
+    #[test]
+    fn a_receipt_holds_for_its_own_notice_under_its_own_log_only() {
+        let (key, other) = (SecretKey::from_seed([1; 32]), SecretKey::from_seed([2; 32]));
+        let vkey = |key: &SecretKey| Vkey {
+            name: "verbale/XX/1".into(),
+            algorithm: NoteAlgorithm::Ed25519,
+            key: key.public(),
+        };
+        let received = Event::NoticeReceived(NoticeReceived { envelope: b"mine".to_vec(), facts_digest: vec![] });
+        let receipt = receipt_of(received, &key);
+        let good = verify_receipt(&receipt, &vkey(&key), b"mine").unwrap();
+        assert_eq!((good.verdict(), good.index()), (&Verdict::Received, LogIndex(1)));
+        assert_eq!(verify_receipt(&receipt, &vkey(&key), b"other").err(), Some(ReceiptError::AnotherNotice));
+        assert!(matches!(verify_receipt(&receipt, &vkey(&other), b"mine"), Err(ReceiptError::Proof(_))));
+        let mut changed = receipt.clone();
+        *changed.entry.last_mut().unwrap() ^= 1;
+        assert!(matches!(verify_receipt(&changed, &vkey(&key), b"mine"), Err(ReceiptError::Proof(_))));
+        let handed = Event::NoticeHandedOver(NoticeHandedOver { message_id: b"mine".to_vec(), actor: String::new() });
+        assert_eq!(
+            verify_receipt(&receipt_of(handed, &key), &vkey(&key), b"mine").err(),
+            Some(ReceiptError::AnotherNotice)
+        );
+    }
+}
