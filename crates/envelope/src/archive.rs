@@ -128,7 +128,9 @@ impl ArchiveKey {
 pub(crate) fn hmac(key: &[u8], parts: &[&[u8]]) -> Keyed {
     #[expect(clippy::expect_used, reason = "HMAC takes a key of any length")]
     let mut mac = <Hmac<Sha256> as hmac::KeyInit>::new_from_slice(key).expect("any length");
-    parts.iter().for_each(|part| mac.update(part));
+    for part in parts {
+        mac.update(part);
+    }
     mac.finalize().into_bytes().into()
 }
 

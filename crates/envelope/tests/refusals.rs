@@ -1,5 +1,7 @@
 //! Every way in which a sealed notice may not be what its statement says.
 
+#![expect(clippy::unwrap_used, reason = "a test")]
+
 use prost::Message as _;
 use sha2::{Digest as _, Sha256};
 use verbale_domain::{Code, Notice};

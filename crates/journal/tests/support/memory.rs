@@ -1,0 +1,205 @@
+//! A disk in memory that tells what was written from what is durable, and fails where it is told to.
+
+#![allow(dead_code, unreachable_pub, missing_docs, reason = "shared by test files, each of which uses a part")]
+
+use std::collections::HashMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use verbale_journal::{Files, StoredFile};
+
+/// What becomes durable of the operation that fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Persists {
+    Nothing,
+    /// The first half of the bytes that were not yet durable.
+    Half,
+    /// Names in folders, no bytes.
+    NamesOnly,
+    All,
+}
+
+#[derive(Default)]
+struct Bytes {
+    live: Vec<u8>,
+    durable: Vec<u8>,
+}
+
+#[derive(Default)]
+struct State {
+    live: HashMap<PathBuf, u64>,
+    durable: HashMap<PathBuf, u64>,
+    files: HashMap<u64, Bytes>,
+    operations: Vec<&'static str>,
+    fails: Option<(usize, Persists)>,
+    crashed: bool,
+    free: Option<u64>,
+}
+
+#[derive(Clone, Default)]
+pub struct MemoryDisk(Arc<Mutex<State>>);
+
+struct MemoryFile {
+    disk: MemoryDisk,
+    id: u64,
+}
+
+impl MemoryDisk {
+    pub fn failing_at(operation: usize, persists: Persists) -> Self {
+        let disk = Self::default();
+        disk.state().fails = Some((operation, persists));
+        disk
+    }
+
+    pub fn fail_next(&self, persists: Persists) {
+        let mut state = self.state();
+        state.fails = Some((state.operations.len(), persists));
+    }
+
+    /// Every operation that changed something, by kind.
+    pub fn operations(&self) -> Vec<&'static str> {
+        self.state().operations.clone()
+    }
+
+    pub fn set_free(&self, bytes: u64) {
+        self.state().free = Some(bytes);
+    }
+
+    /// Power off and on: what was not durable is gone.
+    pub fn crash(&self) {
+        let mut state = self.state();
+        state.live = state.durable.clone();
+        for bytes in state.files.values_mut() {
+            bytes.live = bytes.durable.clone();
+        }
+        (state.crashed, state.fails) = (false, None);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Does an operation, or fails it as told.
+    fn operate(&self, kind: &'static str, operation: impl FnOnce(&mut State)) -> io::Result<()> {
+        let mut state = self.state();
+        if state.crashed {
+            return Err(io::Error::other("the disk is gone"));
+        }
+        let number = state.operations.len();
+        state.operations.push(kind);
+        operation(&mut state);
+        let Some((at, persists)) = state.fails else { return Ok(()) };
+        if at != number {
+            return Ok(());
+        }
+        state.crashed = true;
+        if matches!(persists, Persists::All | Persists::NamesOnly) {
+            state.durable = state.live.clone();
+        }
+        for bytes in state.files.values_mut() {
+            match persists {
+                Persists::All => bytes.durable = bytes.live.clone(),
+                Persists::Half => persist_half(bytes),
+                Persists::Nothing | Persists::NamesOnly => {}
+            }
+        }
+        Err(io::Error::other("injected fault"))
+    }
+}
+
+/// Makes the first half of the bytes that differ durable.
+fn persist_half(bytes: &mut Bytes) {
+    let durable = |at: usize| bytes.durable.get(at).copied();
+    let differing: Vec<usize> =
+        (0..bytes.live.len()).filter(|at| durable(*at) != bytes.live.get(*at).copied()).collect();
+    if let Some(middle) = differing.get(differing.len() / 2).copied() {
+        let rest = bytes.durable.split_off(middle.min(bytes.durable.len()));
+        bytes.durable = bytes.live[..middle].to_vec();
+        bytes.durable.extend(rest);
+    }
+}
+
+impl Files for MemoryDisk {
+    fn create(&self, path: &Path) -> io::Result<Box<dyn StoredFile>> {
+        let mut id = 0;
+        self.operate("create", |state| {
+            id = state.files.len() as u64;
+            state.files.insert(id, Bytes::default());
+            state.live.insert(path.to_owned(), id);
+        })?;
+        Ok(Box::new(MemoryFile { disk: self.clone(), id }))
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Box<dyn StoredFile>> {
+        let found = self.state().live.get(path).copied();
+        let id = found.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
+        Ok(Box::new(MemoryFile { disk: self.clone(), id }))
+    }
+
+    fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
+        let state = self.state();
+        let inside = state.live.keys().filter(|path| path.parent() == Some(dir));
+        Ok(inside.filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned())).collect())
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.operate("rename", |state| {
+            let id = state.live.remove(from).expect("the file exists");
+            state.live.insert(to.to_owned(), id);
+        })
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        self.operate("remove", |state| {
+            state.live.remove(path);
+        })
+    }
+
+    fn create_folder(&self, _: &Path) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn sync_folder(&self, dir: &Path) -> io::Result<()> {
+        self.operate("sync folder", |state| {
+            state.durable.retain(|path, _| path.parent() != Some(dir));
+            let inside = state.live.iter().filter(|(path, _)| path.parent() == Some(dir));
+            let inside: Vec<_> = inside.map(|(path, id)| (path.clone(), *id)).collect();
+            state.durable.extend(inside);
+        })
+    }
+
+    fn free_bytes(&self, _: &Path) -> io::Result<u64> {
+        Ok(self.state().free.unwrap_or(u64::MAX))
+    }
+}
+
+impl StoredFile for MemoryFile {
+    fn length(&self) -> io::Result<u64> {
+        Ok(self.disk.state().files[&self.id].live.len() as u64)
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
+        let state = self.disk.state();
+        let start = usize::try_from(offset).expect("small");
+        let bytes = state.files[&self.id].live.get(start..start + buffer.len());
+        buffer.copy_from_slice(bytes.ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))?);
+        Ok(())
+    }
+
+    fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        let start = usize::try_from(offset).expect("small");
+        self.disk.operate("write", |state| {
+            let live = &mut state.files.get_mut(&self.id).expect("the file exists").live;
+            live.resize(live.len().max(start + bytes.len()), 0);
+            live[start..start + bytes.len()].copy_from_slice(bytes);
+        })
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.disk.operate("sync", |state| {
+            let bytes = state.files.get_mut(&self.id).expect("the file exists");
+            bytes.durable = bytes.live.clone();
+        })
+    }
+}
