@@ -15,8 +15,8 @@
 //! # use verbale_envelope::{Identity, SealedNotice, open};
 //! # use verbale_evidence::{UnverifiedEnvelope, sample_statement, sign_statement};
 //! # let key = verbale_keys::SecretKey::from_seed([1; 32]);
-//! # let bytes = sign_statement(&sample_statement(&key.public()), &key)?;
-//! let verified = UnverifiedEnvelope::parse(&bytes)?.verify(&key.public())?;
+//! # let signed = sign_statement(sample_statement(&key.public()), &key)?;
+//! let verified = UnverifiedEnvelope::parse(signed.bytes())?.verify(&key.public())?;
 //! assert!(SealedNotice::bind(verified, vec![7]).is_err(), "other bytes than those signed");
 //! # Ok::<(), verbale_evidence::EnvelopeError>(())
 //! ```
@@ -24,8 +24,8 @@
 //! # use verbale_envelope::{Identity, SealedNotice, open};
 //! # use verbale_evidence::{UnverifiedEnvelope, sample_statement, sign_statement};
 //! # let key = verbale_keys::SecretKey::from_seed([1; 32]);
-//! # let bytes = sign_statement(&sample_statement(&key.public()), &key)?;
-//! let unverified = UnverifiedEnvelope::parse(&bytes)?;
+//! # let signed = sign_statement(sample_statement(&key.public()), &key)?;
+//! let unverified = UnverifiedEnvelope::parse(signed.bytes())?;
 //! assert!(SealedNotice::bind(unverified, vec![7]).is_err(), "other bytes than those signed");
 //! # Ok::<(), verbale_evidence::EnvelopeError>(())
 //! ```

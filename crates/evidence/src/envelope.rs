@@ -21,12 +21,17 @@ pub enum EnvelopeError {
     NamesAnotherKey,
 }
 
-/// Signs a statement; the result is the envelope's bytes. The same statement always gives the same bytes.
+/// Signs a statement. The same statement always gives the same bytes.
 ///
 /// # Errors
-/// [`StatementError`] when a field has not its form.
-pub fn sign_statement(statement: &Statement, key: &SecretKey) -> Result<Vec<u8>, EnvelopeError> {
-    Ok(sign(statement.encode()?, PAYLOAD_TYPE, key))
+/// [`EnvelopeError::Statement`] when a field has not its form; [`EnvelopeError::NamesAnotherKey`].
+pub fn sign_statement(statement: Statement, key: &SecretKey) -> Result<VerifiedEnvelope, EnvelopeError> {
+    if statement.sender_key != key.public().fingerprint() {
+        return Err(EnvelopeError::NamesAnotherKey);
+    }
+    let payload = statement.encode()?;
+    let digest = StatementDigest::of(&payload);
+    Ok(VerifiedEnvelope { bytes: sign(payload, PAYLOAD_TYPE, key), statement, digest })
 }
 
 /// An envelope as it came in.
@@ -59,7 +64,7 @@ impl UnverifiedEnvelope {
     }
 }
 
-/// An envelope whose signature was verified strictly under the sender's enrolled key.
+/// An envelope whose signature was verified strictly under the sender's enrolled key, or was made under our own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifiedEnvelope {
     bytes: Vec<u8>,
@@ -94,13 +99,14 @@ mod tests {
     fn a_statement_is_bound_to_the_key_that_it_names() {
         let (key, other) = (SecretKey::from_seed([1; 32]), SecretKey::from_seed([2; 32]));
         let statement = sample_statement(&key.public());
-        let good = sign_statement(&statement, &key).unwrap();
-        let verified = UnverifiedEnvelope::parse(&good).unwrap().verify(&key.public()).unwrap();
-        assert_eq!((verified.statement(), verified.bytes()), (&statement, good.as_slice()));
-        let wrong = UnverifiedEnvelope::parse(&good).unwrap().verify(&other.public());
+        let good = sign_statement(statement.clone(), &key).unwrap();
+        let verified = UnverifiedEnvelope::parse(good.bytes()).unwrap().verify(&key.public()).unwrap();
+        assert_eq!(verified, good);
+        let wrong = UnverifiedEnvelope::parse(good.bytes()).unwrap().verify(&other.public());
         assert_eq!(wrong.err(), Some(EnvelopeError::Dsse(DsseError::Signature(BadSignature))));
         // Another key of the same sender signs the statement that names the first.
-        let resigned = sign_statement(&statement, &other).unwrap();
+        assert_eq!(sign_statement(statement.clone(), &other), Err(EnvelopeError::NamesAnotherKey));
+        let resigned = sign(statement.encode().unwrap(), PAYLOAD_TYPE, &other);
         let claimed = UnverifiedEnvelope::parse(&resigned).unwrap().verify(&other.public());
         assert_eq!(claimed.err(), Some(EnvelopeError::NamesAnotherKey));
     }

@@ -12,8 +12,8 @@
 //! ```
 //! # use verbale_evidence::{sample_statement, sign_statement, UnverifiedEnvelope};
 //! # let key = verbale_keys::SecretKey::from_seed([1; 32]);
-//! # let bytes = sign_statement(&sample_statement(&key.public()), &key)?;
-//! let unverified = UnverifiedEnvelope::parse(&bytes)?;
+//! # let signed = sign_statement(sample_statement(&key.public()), &key)?;
+//! let unverified = UnverifiedEnvelope::parse(signed.bytes())?;
 //! let verified = unverified.verify(&key.public())?;
 //! assert_eq!(verified.statement().number, 1);
 //! # Ok::<(), verbale_evidence::EnvelopeError>(())
@@ -21,8 +21,8 @@
 //! ```compile_fail
 //! # use verbale_evidence::{sample_statement, sign_statement, UnverifiedEnvelope};
 //! # let key = verbale_keys::SecretKey::from_seed([1; 32]);
-//! # let bytes = sign_statement(&sample_statement(&key.public()), &key)?;
-//! let unverified = UnverifiedEnvelope::parse(&bytes)?;
+//! # let signed = sign_statement(sample_statement(&key.public()), &key)?;
+//! let unverified = UnverifiedEnvelope::parse(signed.bytes())?;
 //! assert_eq!(unverified.statement().number, 1);
 //! # Ok::<(), verbale_evidence::EnvelopeError>(())
 //! ```

@@ -8,6 +8,8 @@ use verbale_proto::v1::Receipt;
 use verbale_proto::v1::log_entry::Event;
 
 use crate::entry::{EntryError, decode_entry};
+use crate::envelope::VerifiedEnvelope;
+use crate::statement::StatementDigest;
 
 /// What the counterpart made of the notice.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +39,7 @@ impl Verdict {
 #[derive(Clone, Debug)]
 pub struct VerifiedReceipt {
     bytes: Vec<u8>,
+    about: StatementDigest,
     index: LogIndex,
     checkpoint: Checkpoint,
     verdict: Verdict,
@@ -63,7 +66,7 @@ pub enum ReceiptError {
 ///
 /// # Errors
 /// [`ReceiptError`].
-pub fn verify_receipt(receipt: &Receipt, log: &Vkey, envelope: &[u8]) -> Result<VerifiedReceipt, ReceiptError> {
+pub fn verify_receipt(receipt: &Receipt, log: &Vkey, envelope: &VerifiedEnvelope) -> Result<VerifiedReceipt, ReceiptError> {
     let proof = TlogProof::parse(&receipt.proof)?;
     let checkpoint = proof.verify(&receipt.entry, log)?;
     let (about, verdict) = match decode_entry(&receipt.entry)?.1 {
@@ -73,10 +76,10 @@ pub fn verify_receipt(receipt: &Receipt, log: &Vkey, envelope: &[u8]) -> Result<
         }
         _ => return Err(ReceiptError::AnotherNotice),
     };
-    if about != envelope {
+    if about != envelope.bytes() {
         return Err(ReceiptError::AnotherNotice);
     }
-    Ok(VerifiedReceipt { bytes: receipt.encode_to_vec(), index: proof.index, checkpoint, verdict })
+    Ok(VerifiedReceipt { bytes: receipt.encode_to_vec(), about: envelope.digest(), index: proof.index, checkpoint, verdict })
 }
 
 impl VerifiedReceipt {
@@ -88,6 +91,11 @@ impl VerifiedReceipt {
     /// SHA-256 of [`Self::bytes`].
     pub fn digest(&self) -> [u8; 32] {
         Sha256::digest(&self.bytes).into()
+    }
+
+    /// The statement that it is about.
+    pub fn about(&self) -> StatementDigest {
+        self.about
     }
 
     /// Where the entry stands in the counterpart's log.
@@ -110,6 +118,8 @@ impl VerifiedReceipt {
 mod tests {
     use super::*;
     use crate::entry::encode_entry;
+    use crate::envelope::sign_statement;
+    use crate::statement::{Statement, sample_statement};
     use verbale_keys::{NoteAlgorithm, SecretKey};
     use verbale_ledger::{Tree, leaf_hash};
     use verbale_proto::v1::{NoticeHandedOver, NoticeReceived};
@@ -132,18 +142,20 @@ mod tests {
             algorithm: NoteAlgorithm::Ed25519,
             key: key.public(),
         };
-        let received = Event::NoticeReceived(NoticeReceived { envelope: b"mine".to_vec(), facts_digest: vec![] });
+        let envelope = |number| sign_statement(Statement { number, ..sample_statement(&key.public()) }, &key).unwrap();
+        let (mine, others) = (envelope(1), envelope(2));
+        let received = Event::NoticeReceived(NoticeReceived { envelope: mine.bytes().to_vec(), facts_digest: vec![] });
         let receipt = receipt_of(received, &key);
-        let good = verify_receipt(&receipt, &vkey(&key), b"mine").unwrap();
+        let good = verify_receipt(&receipt, &vkey(&key), &mine).unwrap();
         assert_eq!((good.verdict(), good.index()), (&Verdict::Received, LogIndex(1)));
-        assert_eq!(verify_receipt(&receipt, &vkey(&key), b"other").err(), Some(ReceiptError::AnotherNotice));
-        assert!(matches!(verify_receipt(&receipt, &vkey(&other), b"mine"), Err(ReceiptError::Proof(_))));
+        assert_eq!(verify_receipt(&receipt, &vkey(&key), &others).err(), Some(ReceiptError::AnotherNotice));
+        assert!(matches!(verify_receipt(&receipt, &vkey(&other), &mine), Err(ReceiptError::Proof(_))));
         let mut changed = receipt.clone();
         *changed.entry.last_mut().unwrap() ^= 1;
-        assert!(matches!(verify_receipt(&changed, &vkey(&key), b"mine"), Err(ReceiptError::Proof(_))));
-        let handed = Event::NoticeHandedOver(NoticeHandedOver { message_id: b"mine".to_vec(), actor: String::new() });
+        assert!(matches!(verify_receipt(&changed, &vkey(&key), &mine), Err(ReceiptError::Proof(_))));
+        let handed = Event::NoticeHandedOver(NoticeHandedOver { message_id: mine.bytes().to_vec(), actor: String::new() });
         assert_eq!(
-            verify_receipt(&receipt_of(handed, &key), &vkey(&key), b"mine").err(),
+            verify_receipt(&receipt_of(handed, &key), &vkey(&key), &mine).err(),
             Some(ReceiptError::AnotherNotice)
         );
     }
