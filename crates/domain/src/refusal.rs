@@ -84,6 +84,8 @@ codes! {
     SenderNotContactPoint = "SENDER_NOT_CONTACT_POINT" in Policy,
     /// The kind does not travel in this direction.
     WrongDirection = "WRONG_DIRECTION" in Policy,
+    /// No card of the addressee is enrolled on the sending node, so that nothing can be sealed to it.
+    NotEnrolled = "COUNTERPART_NOT_ENROLLED" in Policy,
     /// The sealed bytes could not be opened.
     Unopenable = "UNOPENABLE" in Policy,
     /// The content is not what the statement commits to.

@@ -26,6 +26,7 @@ pub type WrappedKeys = [u8; WRAPPED_BYTES];
 pub type Keyed = [u8; 32];
 
 /// age's file key of one notice.
+#[derive(Clone)]
 pub struct FileKey(Zeroizing<[u8; 16]>);
 
 impl FileKey {

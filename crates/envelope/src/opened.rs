@@ -103,8 +103,13 @@ impl OpenedNotice {
     }
 
     /// The key of its sealed bytes, for the archive.
-    pub fn into_parts(self) -> (VerifiedEnvelope, Vec<u8>, Notice, FileKey) {
-        (self.envelope, self.sealed, self.notice, self.file_key)
+    pub fn file_key(&self) -> &FileKey {
+        &self.file_key
+    }
+
+    /// Envelope and sealed bytes, to be kept.
+    pub fn into_parts(self) -> (VerifiedEnvelope, Vec<u8>) {
+        (self.envelope, self.sealed)
     }
 }
 

@@ -1,0 +1,173 @@
+//! The one place where state changes.
+
+use verbale_evidence::{MessageId, Statement};
+use verbale_ledger::LogIndex;
+use verbale_proto::v1::Facts;
+
+use crate::change::Change;
+use crate::own::Peer;
+use crate::state::{ChannelId, Exchange, Happening, Held, Mailbox, NoticeState, Waiting, What};
+
+/// The code with which a counterpart refuses a notice that came too late: the number is free again.
+const EXPIRED: &str = "EXPIRED";
+
+impl Exchange {
+    /// Applies a change as the next entry of the log.
+    ///
+    /// # Errors
+    /// What does not follow from the state; possible only in a replay of a log that was changed.
+    pub(crate) fn apply(&mut self, time_ms: i64, change: Change) -> Result<(), &'static str> {
+        let index = LogIndex(self.size);
+        match change {
+            Change::Genesis if self.size != 0 => return Err("the log begins twice"),
+            Change::Genesis => {}
+            Change::Sent { envelope, facts, actor } => {
+                let statement = envelope.statement();
+                let channel = ChannelId { peer: statement.recipient.clone(), memorandum: statement.memorandum.clone() };
+                let outgoing = self.outgoing.entry(channel.clone()).or_default();
+                if statement.number != outgoing.next_number() || statement.previous != outgoing.last() {
+                    return Err("its number or its predecessor is not the next of the channel");
+                }
+                outgoing.statements.push(envelope.digest());
+                let mut held = held(Mailbox::Outbox, channel.clone(), statement, index, time_ms, facts);
+                held.statement = envelope.digest();
+                held.history.push(Happening { index, time_ms, what: What::Sent(actor) });
+                let waiting = Waiting { message_id: held.message_id, envelope };
+                outgoing.outstanding.insert(held.number, waiting);
+                self.hold(held)?;
+            }
+            Change::Received { envelope, facts } => {
+                let channel = self.accept(envelope.statement(), envelope.digest(), index)?;
+                let mut held = held(Mailbox::Inbox, channel, envelope.statement(), index, time_ms, facts);
+                held.statement = envelope.digest();
+                held.history.push(Happening { index, time_ms, what: What::Received });
+                self.hold(held)?;
+            }
+            Change::Refused { envelope, code } => {
+                let channel = self.accept(envelope.statement(), envelope.digest(), index)?;
+                let mut held = held(Mailbox::Inbox, channel, envelope.statement(), index, time_ms, None);
+                held.statement = envelope.digest();
+                held.state = NoticeState::RefusedByUs(code.clone());
+                held.history.push(Happening { index, time_ms, what: What::Refused(code) });
+                // A refused statement may name a message id that is taken: the number is consumed, the notice stays.
+                if !self.notices.contains_key(&held.message_id) {
+                    self.hold(held)?;
+                }
+            }
+            Change::Conflict { envelope } => {
+                let statement = envelope.statement();
+                let channel = ChannelId { peer: statement.sender.clone(), memorandum: statement.memorandum.clone() };
+                self.incoming.entry(channel).or_default().conflicts.push(envelope.digest());
+            }
+            Change::Opened { message_id, actor } => {
+                self.happened(&message_id, Happening { index, time_ms, what: What::Opened(actor) })?;
+            }
+            Change::HandedOver { message_id, actor } => {
+                let held = self.happened(&message_id, Happening { index, time_ms, what: What::HandedOver(actor) })?;
+                held.state = NoticeState::HandedOver;
+            }
+            Change::Receipt { message_id, verdict } => self.receipt(message_id, &verdict, index, time_ms)?,
+            Change::Expired { message_id } => {
+                let held = self.happened(&message_id, Happening { index, time_ms, what: What::Expired })?;
+                held.state = NoticeState::ExpiredUnanswered;
+            }
+            Change::Enrolled { card, address } => {
+                self.peers.insert(card.id.clone(), Peer { card: *card, address });
+            }
+            Change::Adopted { memorandum, digest } => {
+                self.adopted.insert(memorandum, digest);
+            }
+        }
+        self.size += 1;
+        self.last_time_ms = time_ms;
+        Ok(())
+    }
+
+    /// Takes a statement as the next of its channel, received or refused.
+    fn accept(
+        &mut self,
+        statement: &Statement,
+        digest: verbale_evidence::StatementDigest,
+        index: LogIndex,
+    ) -> Result<ChannelId, &'static str> {
+        let channel = ChannelId { peer: statement.sender.clone(), memorandum: statement.memorandum.clone() };
+        let incoming = self.incoming.entry(channel.clone()).or_default();
+        if statement.number != incoming.next_number() || statement.previous != incoming.last() {
+            return Err("its number or its predecessor is not the next of the channel");
+        }
+        incoming.accepted.push((digest, index));
+        Ok(channel)
+    }
+
+    fn hold(&mut self, held: Held) -> Result<(), &'static str> {
+        if let Some(notice_id) = &held.notice_id {
+            let key = (held.mailbox, held.channel.memorandum.clone(), notice_id.clone());
+            self.numbers.insert(key, held.message_id);
+        }
+        self.order.push(held.message_id);
+        if self.notices.insert(held.message_id, held).is_some() { Err("its message id is taken") } else { Ok(()) }
+    }
+
+    fn happened(&mut self, message_id: &MessageId, happening: Happening) -> Result<&mut Held, &'static str> {
+        let held = self.notices.get_mut(message_id).ok_or("it names a notice that the log does not hold")?;
+        held.history.push(happening);
+        Ok(held)
+    }
+
+    fn receipt(&mut self, message_id: MessageId, code: &str, index: LogIndex, time_ms: i64) -> Result<(), &'static str> {
+        let verdict = if code.is_empty() { "RECEIVED" } else { code };
+        let happening = Happening { index, time_ms, what: What::Receipt(verdict.to_owned()) };
+        let held = self.happened(&message_id, happening)?;
+        held.receipt = Some(index);
+        held.state = match code {
+            "" => NoticeState::Delivered,
+            EXPIRED => NoticeState::Refused(EXPIRED.to_owned()),
+            other => NoticeState::Refused(other.to_owned()),
+        };
+        let (number, channel) = (held.number, held.channel.clone());
+        let freed = (!code.is_empty()).then(|| held.notice_id.clone()).flatten();
+        if let Some(notice_id) = freed {
+            let key = (Mailbox::Outbox, channel.memorandum.clone(), notice_id);
+            if self.numbers.get(&key) == Some(&message_id) {
+                self.numbers.remove(&key);
+            }
+        }
+        let outgoing = self.outgoing.get_mut(&channel).ok_or("it names a channel that the log does not hold")?;
+        outgoing.outstanding.remove(&number).map(drop).ok_or("a receipt for this notice is held already")
+    }
+}
+
+fn held(
+    mailbox: Mailbox,
+    channel: ChannelId,
+    statement: &Statement,
+    index: LogIndex,
+    time_ms: i64,
+    facts: Option<Facts>,
+) -> Held {
+    let (notice_id, correlates_to, digest) = match facts {
+        Some(facts) => (Some(facts.notice_id), Some(facts.correlates_to), Some(facts.notice_digest)),
+        None => (None, None, None),
+    };
+    Held {
+        message_id: statement.message_id,
+        mailbox,
+        channel,
+        flow: statement.flow.clone(),
+        number: statement.number,
+        statement: verbale_evidence::StatementDigest::NONE,
+        sealed_bytes: statement.sealed_bytes,
+        not_after_ms: statement.not_after_ms,
+        notice_id,
+        correlates_to: correlates_to.filter(|number| !number.is_empty()),
+        digest,
+        state: match mailbox {
+            Mailbox::Inbox => NoticeState::Received,
+            Mailbox::Outbox => NoticeState::Queued,
+        },
+        index,
+        time_ms,
+        receipt: None,
+        history: Vec::new(),
+    }
+}

@@ -1,0 +1,202 @@
+//! Changes of the state, as log entries and back.
+
+use std::sync::Arc;
+
+use verbale_domain::Refusal;
+use verbale_evidence::{
+    Card, CardError, EntryError, EnvelopeError, MessageId, UnverifiedCard, UnverifiedEnvelope, VerifiedEnvelope, decode_entry,
+    encode_entry,
+};
+use verbale_keys::Fingerprint;
+use verbale_proto::v1::log_entry::Event;
+use verbale_proto::v1::{
+    ConflictKept, Facts, Genesis, MemorandumAdopted, NoticeExpired, NoticeHandedOver, NoticeOpened, NoticeReceived,
+    NoticeRefused, NoticeSent, PeerEnrolled, ReceiptReceived,
+};
+
+use crate::state::Exchange;
+
+/// An entry to be committed, with what stands beside it.
+#[derive(Clone, Default)]
+pub struct Record {
+    /// The entry's bytes.
+    pub entry: Vec<u8>,
+    /// Sealed notice.
+    pub sealed: Option<Vec<u8>>,
+    /// Encrypted facts.
+    pub facts: Option<Vec<u8>>,
+    /// The counterpart's receipt.
+    pub receipt: Option<Vec<u8>>,
+    /// The notice whose keys these are, and the keys under the archive key.
+    pub keys: Option<(MessageId, verbale_envelope::WrappedKeys)>,
+}
+
+/// An entry of the own log that cannot be replayed.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayError {
+    /// The entry.
+    #[error(transparent)]
+    Entry(#[from] EntryError),
+    /// The envelope in it.
+    #[error("the entry's envelope does not verify: {0}")]
+    Envelope(#[from] EnvelopeError),
+    /// The card in it.
+    #[error("the entry's card does not verify: {0}")]
+    Card(#[from] CardError),
+    /// It does not follow from the entries before it.
+    #[error("the entry does not follow from those before it: {0}")]
+    Order(&'static str),
+}
+
+/// A change of the state. Whatever is made of it passed its checks.
+pub(crate) enum Change {
+    Genesis,
+    Sent { envelope: Arc<VerifiedEnvelope>, facts: Option<Facts>, actor: String },
+    Received { envelope: VerifiedEnvelope, facts: Option<Facts> },
+    Refused { envelope: VerifiedEnvelope, code: String },
+    Opened { message_id: MessageId, actor: String },
+    HandedOver { message_id: MessageId, actor: String },
+    Receipt { message_id: MessageId, verdict: String },
+    Enrolled { card: Box<Card>, address: String },
+    Adopted { memorandum: String, digest: [u8; 32] },
+    Conflict { envelope: VerifiedEnvelope },
+    Expired { message_id: MessageId },
+}
+
+/// The first entry of a log.
+///
+/// # Errors
+/// [`EntryError`].
+pub fn genesis(time_ms: i64, card: &Card, card_bytes: &[u8]) -> Result<Record, EntryError> {
+    let event = Genesis { id: card.id.clone(), origin: card.log_origin.clone(), card: card_bytes.to_vec() };
+    Ok(Record { entry: encode_entry(time_ms, Event::Genesis(event))?, ..Record::default() })
+}
+
+pub(crate) fn sent(envelope: &VerifiedEnvelope, facts_digest: &[u8], actor: &str) -> Event {
+    Event::NoticeSent(NoticeSent {
+        envelope: envelope.bytes().to_vec(),
+        facts_digest: facts_digest.to_vec(),
+        actor: actor.to_owned(),
+    })
+}
+
+pub(crate) fn received(envelope: &VerifiedEnvelope, facts_digest: &[u8]) -> Event {
+    Event::NoticeReceived(NoticeReceived { envelope: envelope.bytes().to_vec(), facts_digest: facts_digest.to_vec() })
+}
+
+pub(crate) fn refused(envelope: &VerifiedEnvelope, refusal: &Refusal) -> Event {
+    let (code, reason) = (refusal.code.to_string(), refusal.sentence());
+    Event::NoticeRefused(NoticeRefused { envelope: envelope.bytes().to_vec(), code, reason })
+}
+
+pub(crate) fn opened(message_id: MessageId, actor: &str, facts_digest: &[u8]) -> Event {
+    let (message_id, facts_digest) = (message_id.as_bytes().to_vec(), facts_digest.to_vec());
+    Event::NoticeOpened(NoticeOpened { message_id, actor: actor.to_owned(), facts_digest })
+}
+
+pub(crate) fn handed_over(message_id: MessageId, actor: &str) -> Event {
+    Event::NoticeHandedOver(NoticeHandedOver { message_id: message_id.as_bytes().to_vec(), actor: actor.to_owned() })
+}
+
+pub(crate) fn receipt(message_id: MessageId, receipt: &verbale_evidence::VerifiedReceipt) -> Event {
+    let code = match receipt.verdict() {
+        verbale_evidence::Verdict::Received => String::new(),
+        verbale_evidence::Verdict::Refused { code, .. } => code.clone(),
+    };
+    Event::ReceiptReceived(ReceiptReceived {
+        message_id: message_id.as_bytes().to_vec(),
+        peer_index: receipt.index().0,
+        receipt_digest: receipt.digest().to_vec(),
+        code,
+    })
+}
+
+pub(crate) fn enrolled(card: &[u8], actor: &str, address: &str) -> Event {
+    Event::PeerEnrolled(PeerEnrolled { card: card.to_vec(), actor: actor.to_owned(), address: address.to_owned() })
+}
+
+pub(crate) fn adopted(memorandum: &str, digest: [u8; 32]) -> Event {
+    Event::MemorandumAdopted(MemorandumAdopted { memorandum: memorandum.to_owned(), terms_digest: digest.to_vec() })
+}
+
+pub(crate) fn conflict(envelope: &VerifiedEnvelope) -> Event {
+    Event::ConflictKept(ConflictKept { envelope: envelope.bytes().to_vec() })
+}
+
+pub(crate) fn expired(message_id: MessageId) -> Event {
+    Event::NoticeExpired(NoticeExpired { message_id: message_id.as_bytes().to_vec() })
+}
+
+impl Exchange {
+    /// Applies an entry of the own log. Envelopes and cards in it are verified again: what is read back is unverified.
+    ///
+    /// `facts` are those that stand beside the entry; absent after erasure.
+    ///
+    /// # Errors
+    /// [`ReplayError`].
+    pub fn replay(&mut self, entry: &[u8], facts: Option<Facts>) -> Result<(), ReplayError> {
+        let (time_ms, event) = decode_entry(entry)?;
+        if time_ms < self.last_time_ms {
+            return Err(ReplayError::Order("its time is earlier than that of the entry before it"));
+        }
+        let change = self.read_change(event, facts)?;
+        self.apply(time_ms, change).map_err(ReplayError::Order)
+    }
+
+    fn read_change(&self, event: Event, facts: Option<Facts>) -> Result<Change, ReplayError> {
+        let message_id = |bytes: &[u8]| MessageId::try_from(bytes).map_err(|_| ReplayError::Order("it names no message"));
+        Ok(match event {
+            Event::Genesis(genesis) if genesis.id == self.own.card.id => Change::Genesis,
+            Event::Genesis(_) => return Err(ReplayError::Order("the log is another contact point's")),
+            Event::NoticeSent(sent) => {
+                let envelope = UnverifiedEnvelope::parse(&sent.envelope)?.verify(&self.own.card.envelope_key)?;
+                Change::Sent { envelope: Arc::new(envelope), facts, actor: sent.actor }
+            }
+            Event::NoticeReceived(received) => Change::Received { envelope: self.peers_envelope(&received.envelope)?, facts },
+            Event::NoticeRefused(refused) => {
+                Change::Refused { envelope: self.peers_envelope(&refused.envelope)?, code: refused.code }
+            }
+            Event::ConflictKept(kept) => Change::Conflict { envelope: self.peers_envelope(&kept.envelope)? },
+            Event::NoticeOpened(opened) => {
+                Change::Opened { message_id: message_id(&opened.message_id)?, actor: opened.actor }
+            }
+            Event::NoticeHandedOver(handed) => {
+                Change::HandedOver { message_id: message_id(&handed.message_id)?, actor: handed.actor }
+            }
+            Event::ReceiptReceived(receipt) => {
+                Change::Receipt { message_id: message_id(&receipt.message_id)?, verdict: receipt.code }
+            }
+            Event::NoticeExpired(expired) => Change::Expired { message_id: message_id(&expired.message_id)? },
+            Event::PeerEnrolled(enrolled) => {
+                let unverified = UnverifiedCard::parse(&enrolled.card)?;
+                let card = Box::new(unverified.verify(&claimed_fingerprint(&enrolled.card)?)?);
+                Change::Enrolled { card, address: enrolled.address }
+            }
+            Event::MemorandumAdopted(adopted) => {
+                let digest = adopted.terms_digest.as_slice().try_into();
+                let digest = digest.map_err(|_| ReplayError::Order("it names no terms"))?;
+                Change::Adopted { memorandum: adopted.memorandum, digest }
+            }
+        })
+    }
+
+    /// An envelope in the log, of whichever enrolled counterpart signed it.
+    fn peers_envelope(&self, bytes: &[u8]) -> Result<VerifiedEnvelope, ReplayError> {
+        for peer in self.peers.values() {
+            if let Ok(envelope) = UnverifiedEnvelope::parse(bytes)?.verify(&peer.card.envelope_key) {
+                return Ok(envelope);
+            }
+        }
+        Err(ReplayError::Order("no enrolled counterpart signed its envelope"))
+    }
+}
+
+/// The fingerprint that the enrolled card itself names: it was compared when the card was enrolled.
+fn claimed_fingerprint(card: &[u8]) -> Result<Fingerprint, ReplayError> {
+    let zero = Fingerprint::from_digest([0; 32]);
+    match UnverifiedCard::parse(card)?.verify(&zero) {
+        Err(CardError::Fingerprint { got, .. }) => Ok(got),
+        Err(error) => Err(error.into()),
+        Ok(_) => Ok(zero),
+    }
+}

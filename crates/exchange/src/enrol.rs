@@ -1,0 +1,83 @@
+//! Enrolment of counterparts.
+
+use verbale_evidence::{Card, CardError};
+
+use crate::change::{self, Change, Record};
+use crate::state::{ChannelId, Exchange};
+use crate::step::{Effect, Output, Ticket, Told};
+
+/// Why a card is not enrolled.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EnrolError {
+    /// The card is this node's own.
+    #[error("this is the node's own card; enrol the counterpart's")]
+    OwnCard,
+    /// It shares a key with this node or with another counterpart.
+    #[error(transparent)]
+    Shared(#[from] CardError),
+    /// It is not valid now.
+    #[error("the card is not valid at this time; ask the counterpart for a new one, or set the clock of this machine")]
+    NotValid,
+    /// Another card key than the one enrolled.
+    #[error("{0} is enrolled with another card key; a rotation must be signed by that key")]
+    AnotherCardKey(String),
+    /// An older card than the one enrolled.
+    #[error("a card with serial {have} is enrolled for {id}; this one has serial {got}")]
+    Older {
+        /// The contact point.
+        id: String,
+        /// Its enrolled serial.
+        have: u64,
+        /// The serial offered.
+        got: u64,
+    },
+}
+
+impl Exchange {
+    pub(crate) fn enrol(
+        &mut self,
+        now_ms: i64,
+        ticket: Ticket,
+        (card, bytes): (Box<Card>, &[u8]),
+        (actor, address): (&str, String),
+        output: &mut Output,
+    ) {
+        let told = match self.check_card(now_ms, &card) {
+            Err(error) => Told::NotEnrolled(error),
+            Ok(()) => {
+                let index = verbale_ledger::LogIndex(self.size);
+                let peer = card.id.clone();
+                let event = change::enrolled(bytes, actor, &address);
+                self.record(now_ms, event, Change::Enrolled { card, address }, Record::default(), output);
+                let channels: Vec<ChannelId> = self.outgoing.keys().filter(|channel| channel.peer == peer).cloned().collect();
+                for channel in channels {
+                    // The new address or key is tried at once.
+                    self.forget_failures(&channel);
+                    self.wake(&channel, &mut output.effects, now_ms);
+                }
+                Told::Done(index)
+            }
+        };
+        output.effects.push(Effect::Tell { ticket, told });
+    }
+
+    fn check_card(&self, now_ms: i64, card: &Card) -> Result<(), EnrolError> {
+        if card.id == self.own.card.id {
+            return Err(EnrolError::OwnCard);
+        }
+        card.require_distinct_from(&self.own.card)?;
+        if !card.is_valid_at(now_ms) {
+            return Err(EnrolError::NotValid);
+        }
+        for (id, peer) in &self.peers {
+            if *id != card.id {
+                card.require_distinct_from(&peer.card)?;
+            } else if peer.card.card_key != card.card_key {
+                return Err(EnrolError::AnotherCardKey(id.clone()));
+            } else if peer.card.serial > card.serial {
+                return Err(EnrolError::Older { id: id.clone(), have: peer.card.serial, got: card.serial });
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,231 @@
+//! Receiving: what is rejected, refused, received, and answered again.
+
+use verbale_domain::{Code, Place, Refusal, check_rules};
+use verbale_envelope::{OpenedNotice, Unopened};
+use verbale_evidence::VerifiedEnvelope;
+use verbale_ledger::LogIndex;
+
+use crate::change::{self, Change, Record};
+use crate::own::Kept;
+use crate::state::{ChannelId, Exchange, Incoming, Mailbox};
+use crate::step::{Effect, Output, Ticket, Told};
+
+/// Second statements that are kept for one channel: enough to convict, too few to fill a disk.
+const CONFLICTS_MAX: usize = 16;
+
+/// A notice of a counterpart, verified and opened as far as it could be.
+pub enum Arrival {
+    /// Opened, with what would be kept of it.
+    Opened(Box<(OpenedNotice, Kept)>),
+    /// Authentic, but not to be opened, or not what it must be.
+    Unopened(Box<Unopened>),
+    /// The statement alone: its sender gave the notice up.
+    StatementOnly(Box<VerifiedEnvelope>),
+}
+
+/// Why nothing was logged and the channel did not advance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, thiserror::Error)]
+pub enum Rejection {
+    /// Not signed by the counterpart's enrolled key, or not a statement.
+    #[error("the envelope is not one that the enrolled counterpart signed")]
+    NotAuthentic,
+    /// The sealed bytes are not those that the statement names.
+    #[error("the sealed bytes are not those that the statement names")]
+    NotTheSignedBytes,
+    /// For another contact point, or from another than the one that is connected.
+    #[error("the statement is not from the connected contact point to this one, or not of the opened channel")]
+    WrongChannel,
+    /// Not the next number.
+    #[error("the number is not the next of the channel")]
+    NotNext,
+    /// The next number, after another statement than the last one accepted.
+    #[error("the statement does not follow the last one accepted; the sender's log may have been restored from an old copy")]
+    BrokenChain,
+    /// A used number with another statement; it is kept as evidence.
+    #[error("another statement was accepted under this number; this one is kept as evidence")]
+    Conflict,
+    /// Over a limit.
+    #[error("the notice is over a limit of this node")]
+    TooLarge,
+    /// This node cannot take anything now.
+    #[error("this node has no room for new notices at the moment")]
+    NoRoom,
+}
+
+impl Rejection {
+    /// Stable code.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::NotAuthentic => "NOT_AUTHENTIC",
+            Self::NotTheSignedBytes => "NOT_THE_SIGNED_BYTES",
+            Self::WrongChannel => "WRONG_CHANNEL",
+            Self::NotNext => "NOT_NEXT",
+            Self::BrokenChain => "BROKEN_CHAIN",
+            Self::Conflict => "CONFLICT",
+            Self::TooLarge => "TOO_LARGE",
+            Self::NoRoom => "NO_ROOM",
+        }
+    }
+}
+
+/// An opened notice that is new under its number and passed the rules: only such a one is received.
+pub struct PermittedNotice {
+    envelope: VerifiedEnvelope,
+    sealed: Vec<u8>,
+    kept: Kept,
+}
+
+impl Arrival {
+    /// The envelope.
+    pub fn envelope(&self) -> &VerifiedEnvelope {
+        match self {
+            Self::Opened(opened) => opened.0.envelope(),
+            Self::Unopened(unopened) => &unopened.envelope,
+            Self::StatementOnly(envelope) => envelope,
+        }
+    }
+}
+
+/// Where a verified statement stands in its channel.
+enum Standing {
+    Next,
+    Again(LogIndex),
+    Rejected(Rejection),
+    NewConflict,
+}
+
+impl Exchange {
+    /// The answer to a counterpart that opens a channel.
+    pub(crate) fn channel_opened(&self, channel: &ChannelId) -> Told {
+        let incoming = self.incoming.get(channel);
+        Told::ChannelOpened {
+            next_number: incoming.map_or(1, Incoming::next_number),
+            last: incoming.and_then(|incoming| incoming.accepted.last()).map(|(_, index)| *index),
+        }
+    }
+
+    pub(crate) fn arrive(&mut self, now_ms: i64, ticket: Ticket, channel: &ChannelId, arrival: Arrival, output: &mut Output) {
+        let told = match self.standing(channel, arrival.envelope()) {
+            Standing::Again(index) => Told::Logged(index),
+            Standing::Rejected(rejection) => Told::Rejected(rejection),
+            Standing::NewConflict => {
+                let envelope = arrival.envelope().clone();
+                let event = change::conflict(&envelope);
+                self.record(now_ms, event, Change::Conflict { envelope }, Record::default(), output);
+                Told::Rejected(Rejection::Conflict)
+            }
+            Standing::Next => {
+                let index = LogIndex(self.size);
+                match self.permit(now_ms, arrival) {
+                    Ok(permitted) => self.receive(now_ms, *permitted, output),
+                    Err(unpermitted) => self.refuse(now_ms, *unpermitted, output),
+                }
+                Told::Logged(index)
+            }
+        };
+        output.effects.push(Effect::Tell { ticket, told });
+    }
+
+    fn standing(&self, channel: &ChannelId, envelope: &VerifiedEnvelope) -> Standing {
+        let statement = envelope.statement();
+        let of_channel = statement.sender == channel.peer
+            && statement.recipient == self.own.card.id
+            && statement.memorandum == channel.memorandum;
+        if !of_channel {
+            return Standing::Rejected(Rejection::WrongChannel);
+        }
+        let none = Incoming::default();
+        let incoming = self.incoming.get(channel).unwrap_or(&none);
+        match incoming.accepted(statement.number) {
+            Some((accepted, index)) if accepted == envelope.digest() => Standing::Again(index),
+            Some(_) => {
+                let kept = incoming.conflicts.contains(&envelope.digest()) || incoming.conflicts.len() >= CONFLICTS_MAX;
+                if kept { Standing::Rejected(Rejection::Conflict) } else { Standing::NewConflict }
+            }
+            None if statement.number != incoming.next_number() => Standing::Rejected(Rejection::NotNext),
+            None if statement.previous != incoming.last() => Standing::Rejected(Rejection::BrokenChain),
+            None => Standing::Next,
+        }
+    }
+
+    /// Decides about an authentic notice under the next number.
+    fn permit(&self, now_ms: i64, arrival: Arrival) -> Result<Box<PermittedNotice>, Box<Unopened>> {
+        let refusal = self.check_statement(now_ms, &arrival).err();
+        match (arrival, refusal) {
+            (arrival, Some(refusal)) => Err(Box::new(Unopened { envelope: arrival.envelope().clone(), refusal })),
+            (Arrival::Unopened(unopened), None) => Err(unopened),
+            (Arrival::StatementOnly(envelope), None) => {
+                let reason = "its sender gave it up: its time ran out before it could be delivered";
+                Err(Box::new(Unopened { envelope: *envelope, refusal: Refusal::new(Code::Expired, "", reason) }))
+            }
+            (Arrival::Opened(opened), None) => {
+                let (opened, kept) = *opened;
+                let refusal = self.check_notice(&opened, &kept).err();
+                let (envelope, sealed) = opened.into_parts();
+                match refusal {
+                    Some(refusal) => Err(Box::new(Unopened { envelope, refusal })),
+                    None => Ok(Box::new(PermittedNotice { envelope, sealed, kept })),
+                }
+            }
+        }
+    }
+
+    /// What the statement alone shows.
+    fn check_statement(&self, now_ms: i64, arrival: &Arrival) -> Result<(), Refusal> {
+        let statement = arrival.envelope().statement();
+        if now_ms > statement.not_after_ms {
+            return Err(Refusal::new(Code::Expired, "", "it came after its last moment of validity; submit it anew"));
+        }
+        if self.notices.contains_key(&statement.message_id) {
+            return Err(Refusal::new(Code::ContentMismatch, "", "its message id was used before"));
+        }
+        if statement.recipient_key != self.own.recipient_key {
+            let reason = "it is sealed to another key than this node's; enrol this node's present card";
+            return Err(Refusal::new(Code::Unopenable, "", reason));
+        }
+        if let Some(memorandum) = self.own.memoranda.get(&statement.memorandum)
+            && memorandum.terms_digest() != statement.terms_digest
+        {
+            let reason = format!("the two nodes hold different terms of {}; compare the two files", memorandum.id);
+            return Err(Refusal::new(Code::MemorandumMismatch, "memorandum", reason));
+        }
+        Ok(())
+    }
+
+    /// What the state and the rules say of the notice.
+    fn check_notice(&self, opened: &OpenedNotice, kept: &Kept) -> Result<(), Refusal> {
+        let header = opened.notice().header();
+        let key = (Mailbox::Inbox, header.memorandum.clone(), header.notice_id.clone());
+        let known = self.numbers.get(&key).and_then(|id| self.notices.get(id));
+        if let Some(known) = known {
+            let same = known.digest.as_deref() == Some(kept.digest.as_slice());
+            let reason = if same {
+                "this notice was received before under the same registry number"
+            } else {
+                "another notice was received before under the same registry number"
+            };
+            return Err(Refusal::new(Code::IdReuse, "notice_id", reason));
+        }
+        let sender = &opened.envelope().statement().sender;
+        check_rules(&header, &self.own.memoranda, Place::Arrival { sender, own: &self.own.card.id }).map(drop)
+    }
+
+    fn receive(&mut self, now_ms: i64, permitted: PermittedNotice, output: &mut Output) {
+        let PermittedNotice { envelope, sealed, kept } = permitted;
+        let event = change::received(&envelope, &kept.sealed_facts.digest);
+        let beside = Record {
+            sealed: Some(sealed),
+            facts: Some(kept.sealed_facts.bytes),
+            keys: Some((envelope.statement().message_id, kept.keys)),
+            ..Record::default()
+        };
+        self.record(now_ms, event, Change::Received { envelope, facts: Some(kept.facts) }, beside, output);
+    }
+
+    fn refuse(&mut self, now_ms: i64, unpermitted: Unopened, output: &mut Output) {
+        let Unopened { envelope, refusal } = unpermitted;
+        let event = change::refused(&envelope, &refusal);
+        let code = refusal.code.to_string();
+        self.record(now_ms, event, Change::Refused { envelope, code }, Record::default(), output);
+    }
+}

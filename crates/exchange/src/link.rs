@@ -1,0 +1,185 @@
+//! Links: the streams over which channels are served, and when a broken one is tried again.
+
+use std::sync::Arc;
+
+use verbale_evidence::StatementDigest;
+use verbale_ledger::LogIndex;
+
+use crate::state::{ChannelId, Exchange, Outgoing};
+use crate::step::{Effect, Outbound};
+
+/// First delay before a retry; it doubles from try to try.
+const RETRY_FIRST_MS: i64 = 1_000;
+
+/// Longest delay before a retry.
+const RETRY_LONGEST_MS: i64 = 300_000;
+
+/// Notices under way on one link: two batches, so that one is written while the other travels.
+const WINDOW_NOTICES: usize = 512;
+
+/// Sealed bytes under way on one link: what both sides may have to hold in memory for it.
+const WINDOW_BYTES: u64 = 32 << 20;
+
+/// Whether a channel is served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LinkState {
+    /// Nothing to do, nothing open.
+    Idle,
+    /// A connection is being made.
+    Connecting,
+    /// Open; everything up to this number was handed to it.
+    Open {
+        /// The last number handed over.
+        sent: u64,
+    },
+    /// Broken; tried again at this time, in milliseconds since 1970-01-01 UTC.
+    Backoff {
+        /// When.
+        retry_at_ms: i64,
+    },
+}
+
+/// A link.
+#[derive(Clone, Debug)]
+pub struct Link {
+    /// Whether it is open.
+    pub state: LinkState,
+    /// Why it is not, whose part it is; empty when all is well.
+    pub trouble: String,
+    failures: u32,
+}
+
+/// What the counterpart says of a channel when it is opened.
+#[derive(Clone, Copy, Debug)]
+pub struct Opening {
+    /// The number that it expects next.
+    pub next_number: u64,
+    /// The last statement that it accepted.
+    pub last: Option<StatementDigest>,
+}
+
+impl Default for Link {
+    fn default() -> Self {
+        Self { state: LinkState::Idle, trouble: String::new(), failures: 0 }
+    }
+}
+
+impl Exchange {
+    /// Opens a link for a channel that has something to send.
+    pub(crate) fn wake(&mut self, channel: &ChannelId, effects: &mut Vec<Effect>, now_ms: i64) {
+        let waiting = self.outgoing.get(channel).is_some_and(|outgoing| !outgoing.outstanding.is_empty());
+        if !waiting || !self.peers.contains_key(&channel.peer) {
+            return;
+        }
+        let link = self.links.entry(channel.clone()).or_default();
+        match link.state {
+            LinkState::Idle => {
+                link.state = LinkState::Connecting;
+                effects.push(Effect::Connect(channel.clone()));
+            }
+            LinkState::Open { .. } => self.fill(channel, effects, now_ms),
+            LinkState::Connecting | LinkState::Backoff { .. } => {}
+        }
+    }
+
+    pub(crate) fn link_opened(&mut self, now_ms: i64, channel: &ChannelId, opening: Opening, jitter: i8, effects: &mut Vec<Effect>) {
+        let agreed = self.outgoing.get(channel).map_or(Ok(()), |outgoing| check_opening(outgoing, opening));
+        let Some(link) = self.links.get_mut(channel).filter(|link| link.state == LinkState::Connecting) else { return };
+        match agreed {
+            Ok(()) => {
+                link.state = LinkState::Open { sent: 0 };
+                link.trouble.clear();
+                self.fill(channel, effects, now_ms);
+            }
+            Err(trouble) => {
+                effects.push(Effect::Disconnect(channel.clone()));
+                self.link_failed(now_ms, channel, trouble, jitter);
+            }
+        }
+    }
+
+    /// Plans the next try.
+    pub(crate) fn link_failed(&mut self, now_ms: i64, channel: &ChannelId, trouble: &str, jitter: i8) {
+        let waiting = self.outgoing.get(channel).is_some_and(|outgoing| !outgoing.outstanding.is_empty());
+        let link = self.links.entry(channel.clone()).or_default();
+        link.trouble = trouble.to_owned();
+        if !waiting {
+            link.state = LinkState::Idle;
+            return;
+        }
+        let delay = RETRY_FIRST_MS.saturating_mul(1 << link.failures.min(20)).min(RETRY_LONGEST_MS);
+        link.failures = link.failures.saturating_add(1);
+        let jitter = i64::from(jitter.clamp(-20, 20));
+        link.state = LinkState::Backoff { retry_at_ms: now_ms + delay + delay * jitter / 100 };
+    }
+
+    /// Tries again what is due.
+    pub(crate) fn retry_links(&mut self, now_ms: i64, effects: &mut Vec<Effect>) {
+        for (channel, link) in &mut self.links {
+            if matches!(link.state, LinkState::Backoff { retry_at_ms } if retry_at_ms <= now_ms) {
+                link.state = LinkState::Connecting;
+                effects.push(Effect::Connect(channel.clone()));
+            }
+        }
+    }
+
+    /// Gives up waiting for a retry.
+    pub(crate) fn forget_failures(&mut self, channel: &ChannelId) {
+        if let Some(link) = self.links.get_mut(channel).filter(|link| matches!(link.state, LinkState::Backoff { .. })) {
+            *link = Link::default();
+        }
+    }
+
+    /// A receipt came: the link works.
+    pub(crate) fn link_works(&mut self, channel: &ChannelId) {
+        if let Some(link) = self.links.get_mut(channel) {
+            link.failures = 0;
+            link.trouble.clear();
+        }
+    }
+
+    /// Hands over what the window has room for, in the order of numbers.
+    pub(crate) fn fill(&mut self, channel: &ChannelId, effects: &mut Vec<Effect>, now_ms: i64) {
+        let (Some(outgoing), Some(link)) = (self.outgoing.get(channel), self.links.get_mut(channel)) else { return };
+        let LinkState::Open { sent } = link.state else { return };
+        let under_way = outgoing.outstanding.range(..=sent);
+        let (mut notices, mut bytes) = (0, 0);
+        for (_, waiting) in under_way {
+            notices += 1;
+            bytes += waiting.envelope.statement().sealed_bytes;
+        }
+        let mut outbound = Vec::new();
+        for (number, waiting) in outgoing.outstanding.range(sent + 1..) {
+            let statement = waiting.envelope.statement();
+            if notices > 0 && (notices >= WINDOW_NOTICES || bytes + statement.sealed_bytes > WINDOW_BYTES) {
+                break;
+            }
+            notices += 1;
+            bytes += statement.sealed_bytes;
+            link.state = LinkState::Open { sent: *number };
+            outbound.push(Outbound {
+                number: *number,
+                index: self.notices.get(&waiting.message_id).map_or(LogIndex(0), |held| held.index),
+                envelope: Arc::clone(&waiting.envelope),
+                // It would only be refused: the statement goes alone, so that the channel goes on.
+                statement_only: now_ms > statement.not_after_ms,
+            });
+        }
+        if !outbound.is_empty() {
+            effects.push(Effect::Transmit { channel: channel.clone(), notices: outbound });
+        }
+    }
+}
+
+/// Whether the counterpart's view of the channel is a beginning of ours.
+fn check_opening(outgoing: &Outgoing, opening: Opening) -> Result<(), &'static str> {
+    let last = opening.next_number.checked_sub(1).ok_or("the counterpart expects number zero: its node is at fault")?;
+    if last == 0 {
+        return Ok(());
+    }
+    match (outgoing.statement(last), opening.last) {
+        (None, _) => Err("the counterpart holds later numbers than this log: was this folder restored from an old copy?"),
+        (Some(ours), Some(theirs)) if ours == theirs => Ok(()),
+        _ => Err("the counterpart holds another statement under its last number: was this folder restored from an old copy?"),
+    }
+}

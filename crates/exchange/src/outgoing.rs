@@ -1,0 +1,155 @@
+//! Sending: submissions, receipts, expiry.
+
+use std::sync::Arc;
+
+use verbale_domain::{Code, Header, Place, Refusal, check_rules};
+use verbale_envelope::{Keyed, Sealed};
+use verbale_evidence::{Answers, MessageId, Statement, VerifiedReceipt, sign_statement};
+use verbale_keys::Fingerprint;
+
+use crate::change::{self, Change, Record};
+use crate::own::Kept;
+use crate::state::{ChannelId, Exchange, Held, Mailbox, NoticeState};
+use crate::step::{Effect, Output, Ticket, Told};
+
+/// A notice that a person or a system wants to send; its form was checked.
+pub struct Submission {
+    /// Pseudonym of the person or system.
+    pub actor: String,
+    /// Its header.
+    pub header: Header,
+    /// Keyed digest of the notice.
+    pub digest: Keyed,
+    /// The sealed notice, or why it could not be sealed.
+    pub draft: Result<Box<Draft>, Refusal>,
+}
+
+/// A sealed notice before it has a number.
+pub struct Draft {
+    /// Its id.
+    pub message_id: MessageId,
+    /// To whom it is sealed.
+    pub recipient: String,
+    /// The key it is sealed to.
+    pub recipient_key: Fingerprint,
+    /// The sealed notice.
+    pub sealed: Sealed,
+    /// What is kept of it.
+    pub kept: Kept,
+}
+
+impl Exchange {
+    pub(crate) fn submit(&mut self, now_ms: i64, ticket: Ticket, submission: Submission, output: &mut Output) {
+        let told = match self.known(&submission) {
+            Some(known) => known,
+            None => self.send(now_ms, submission, output).unwrap_or_else(Told::Refused),
+        };
+        output.effects.push(Effect::Tell { ticket, told });
+    }
+
+    /// The answer when this registry number was sent before.
+    fn known(&self, submission: &Submission) -> Option<Told> {
+        let key = (Mailbox::Outbox, submission.header.memorandum.clone(), submission.header.notice_id.clone());
+        let held = self.notices.get(self.numbers.get(&key)?)?;
+        if held.digest.as_deref() == Some(submission.digest.as_slice()) {
+            let (message_id, number) = (held.message_id, held.number);
+            return Some(Told::Accepted { message_id, number, already_known: true });
+        }
+        let reason = "was used for another notice under this memorandum; give a changed notice a number of its own";
+        Some(Told::Refused(Refusal::new(Code::IdReuse, "notice_id", reason)))
+    }
+
+    fn send(&mut self, now_ms: i64, submission: Submission, output: &mut Output) -> Result<Told, Refusal> {
+        let Submission { actor, header, draft, .. } = submission;
+        let draft = draft?;
+        let route = check_rules(&header, &self.own.memoranda, Place::Submission { own: &self.own.card.id })?;
+        let not_enrolled = || {
+            let reason = "its card changed or is not enrolled on this node; run `verbale card enrol`, then submit again";
+            Refusal::new(Code::NotEnrolled, "to.office", reason)
+        };
+        if route.recipient != draft.recipient || !self.peers.contains_key(&draft.recipient) {
+            return Err(not_enrolled());
+        }
+        let (terms_digest, memorandum) = (route.memorandum.terms_digest(), route.memorandum.id.clone());
+        let channel = ChannelId { peer: draft.recipient.clone(), memorandum: memorandum.clone() };
+        let (number, previous) =
+            self.outgoing.get(&channel).map_or((1, verbale_evidence::StatementDigest::NONE), |o| (o.next_number(), o.last()));
+        let created_ms = now_ms.max(self.last_time_ms);
+        let statement = Statement {
+            message_id: draft.message_id,
+            memorandum,
+            terms_digest,
+            flow: header.flow.clone(),
+            sender: self.own.card.id.clone(),
+            sender_key: self.own.card.envelope_key.fingerprint(),
+            recipient: draft.recipient,
+            recipient_key: draft.recipient_key,
+            created_ms,
+            not_after_ms: created_ms.saturating_add(self.own.validity_ms),
+            number,
+            previous,
+            answers: self.answered(&header),
+            sealed_sha256: draft.sealed.sha256,
+            sealed_bytes: draft.sealed.bytes.len() as u64,
+            content_root: draft.sealed.content_root,
+        };
+        let envelope = sign_statement(statement, &self.own.key)
+            .map_err(|error| Refusal::new(Code::BadValue, "", format!("no statement can be made of it: {error}")))?;
+        let envelope = Arc::new(envelope);
+        let Kept { facts, sealed_facts, keys, .. } = draft.kept;
+        let event = change::sent(&envelope, &sealed_facts.digest, &actor);
+        let beside = Record {
+            sealed: Some(draft.sealed.bytes),
+            facts: Some(sealed_facts.bytes),
+            keys: Some((draft.message_id, keys)),
+            ..Record::default()
+        };
+        self.record(now_ms, event, Change::Sent { envelope, facts: Some(facts), actor }, beside, output);
+        self.wake(&channel, &mut output.effects, now_ms);
+        Ok(Told::Accepted { message_id: draft.message_id, number, already_known: false })
+    }
+
+    /// The notice that this one answers, where this node holds it and the counterpart does too.
+    fn answered(&self, header: &Header) -> Option<Answers> {
+        let number = header.correlates_to.as_ref()?;
+        let held = |mailbox| {
+            let message_id = self.numbers.get(&(mailbox, header.memorandum.clone(), number.clone()))?;
+            self.notices.get(message_id)
+        };
+        let both = |held: &&Held| !matches!(held.state, NoticeState::ExpiredUnanswered);
+        let answered = held(Mailbox::Inbox).or_else(|| held(Mailbox::Outbox)).filter(both)?;
+        Some(Answers { message_id: answered.message_id, statement: answered.statement })
+    }
+
+    pub(crate) fn receipt_arrived(&mut self, now_ms: i64, channel: &ChannelId, receipt: &VerifiedReceipt, output: &mut Output) {
+        let waiting = self.outgoing.get(channel).and_then(|outgoing| {
+            outgoing.outstanding.values().find(|waiting| waiting.envelope.digest() == receipt.about())
+        });
+        // A receipt that is held already comes again after a resend.
+        let Some(message_id) = waiting.map(|waiting| waiting.message_id) else { return };
+        let event = change::receipt(message_id, receipt);
+        let verdict = match receipt.verdict() {
+            verbale_evidence::Verdict::Received => String::new(),
+            verbale_evidence::Verdict::Refused { code, .. } => code.clone(),
+        };
+        let beside = Record { receipt: Some(receipt.bytes().to_vec()), ..Record::default() };
+        self.record(now_ms, event, Change::Receipt { message_id, verdict }, beside, output);
+        self.link_works(channel);
+        self.fill(channel, &mut output.effects, now_ms);
+    }
+
+    /// Notes what ran out of time. It stays outstanding: its statement must still reach the counterpart.
+    pub(crate) fn expire(&mut self, now_ms: i64, output: &mut Output) {
+        let out_of_time: Vec<MessageId> = self
+            .outgoing
+            .values()
+            .flat_map(|outgoing| outgoing.outstanding.values())
+            .filter(|waiting| now_ms > waiting.envelope.statement().not_after_ms)
+            .map(|waiting| waiting.message_id)
+            .filter(|id| self.notices.get(id).is_some_and(|held| held.state == NoticeState::Queued))
+            .collect();
+        for message_id in out_of_time {
+            self.record(now_ms, change::expired(message_id), Change::Expired { message_id }, Record::default(), output);
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! What a node knows of itself and of its counterparts, and what it keeps of a notice.
+
+use verbale_domain::{Header, Memoranda};
+use verbale_envelope::{ArchiveKey, FileKey, Keyed, NoticeKeys, SealedFacts, WrappedKeys};
+use verbale_evidence::{Card, MessageId};
+use verbale_keys::{Fingerprint, SecretKey};
+use verbale_proto::v1::Facts;
+
+/// What the node is.
+pub struct Own {
+    /// Its card.
+    pub card: Card,
+    /// Key that signs statements.
+    pub key: SecretKey,
+    /// Fingerprint of its age recipient.
+    pub recipient_key: Fingerprint,
+    /// The memoranda it holds.
+    pub memoranda: Memoranda,
+    /// How long a notice stays valid, in milliseconds.
+    pub validity_ms: i64,
+}
+
+/// An enrolled counterpart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// Its card.
+    pub card: Card,
+    /// Where its node is reached, HOST:PORT.
+    pub address: String,
+}
+
+/// What a node keeps of a notice beside its sealed bytes, prepared before a step.
+pub struct Kept {
+    pub(crate) facts: Facts,
+    pub(crate) sealed_facts: SealedFacts,
+    pub(crate) keys: WrappedKeys,
+    pub(crate) digest: Keyed,
+}
+
+impl Kept {
+    /// Prepares facts and keys of a notice. `random` are fresh random bytes: a facts key and two nonces.
+    pub fn prepare(
+        archive: &ArchiveKey,
+        message_id: MessageId,
+        header: &Header,
+        digest: Keyed,
+        file_key: &FileKey,
+        random: &[u8; 80],
+    ) -> Self {
+        let (facts_key, nonces) = random.split_at(32);
+        let nonce = |half: Option<&[u8]>| half.and_then(|n| n.first_chunk::<24>().copied()).unwrap_or_default();
+        let facts_key = facts_key.first_chunk::<32>().copied().unwrap_or_default();
+        let keys = NoticeKeys { file: file_key.clone(), facts: verbale_envelope::FactsKey::from_bytes(facts_key) };
+        let facts = Facts {
+            notice_id: header.notice_id.clone(),
+            correlates_to: header.correlates_to.clone().unwrap_or_default(),
+            publishable_fields: header.publishable_fields.clone(),
+            restricted_marks: header.restricted_marks.clone(),
+            issued_at: header.issued_at.clone(),
+            notice_digest: digest.to_vec(),
+            purpose: String::new(),
+        };
+        let sealed_facts = keys.facts.seal(message_id, &facts, &nonce(nonces.get(..24)));
+        Self { facts, sealed_facts, keys: archive.wrap(message_id, &keys, &nonce(nonces.get(24..))), digest }
+    }
+}

@@ -1,0 +1,250 @@
+//! The state of a node, as its log makes it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use verbale_evidence::{MessageId, StatementDigest, VerifiedEnvelope};
+use verbale_ledger::LogIndex;
+
+use crate::link::Link;
+use crate::own::{Own, Peer};
+
+/// A channel, seen from this node: the counterpart and the memorandum. Which of the two sends is said by where it is kept.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ChannelId {
+    /// The counterpart.
+    pub peer: String,
+    /// The memorandum.
+    pub memorandum: String,
+}
+
+/// Which way a notice went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Mailbox {
+    /// From the counterpart.
+    Inbox,
+    /// To the counterpart.
+    Outbox,
+}
+
+/// Where a notice stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoticeState {
+    /// Sent, no receipt yet.
+    Queued,
+    /// Sent, and the counterpart's receipt is held.
+    Delivered,
+    /// Sent, and refused by the counterpart, whose receipt with this code is held.
+    Refused(String),
+    /// Sent; its time ran out before a receipt came. It may or may not have arrived.
+    ExpiredUnanswered,
+    /// Received.
+    Received,
+    /// Received, and handed over to the contact point's own system.
+    HandedOver,
+    /// Refused by this node, with this code.
+    RefusedByUs(String),
+}
+
+/// What a log entry says of a notice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum What {
+    /// Accepted for sending, by this person or system.
+    Sent(String),
+    /// Received.
+    Received,
+    /// Refused by this node, with this code.
+    Refused(String),
+    /// The counterpart's receipt came, with this verdict.
+    Receipt(String),
+    /// Read by this person.
+    Opened(String),
+    /// Handed over by this person or system.
+    HandedOver(String),
+    /// Its time ran out.
+    Expired,
+}
+
+/// One line of a notice's history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Happening {
+    /// The entry.
+    pub index: LogIndex,
+    /// When, in milliseconds since 1970-01-01 UTC.
+    pub time_ms: i64,
+    /// What.
+    pub what: What,
+}
+
+/// What a node knows of a notice without opening it.
+#[derive(Clone)]
+#[expect(missing_docs, reason = "the fields of the statement, and what the types say")]
+pub struct Held {
+    pub message_id: MessageId,
+    pub mailbox: Mailbox,
+    pub channel: ChannelId,
+    pub flow: String,
+    pub number: u64,
+    pub statement: StatementDigest,
+    pub sealed_bytes: u64,
+    pub not_after_ms: i64,
+    /// The registry's own number; `None` for refused notices and after erasure.
+    pub notice_id: Option<String>,
+    /// The registry number of the notice it answers.
+    pub correlates_to: Option<String>,
+    /// Keyed digest of the notice.
+    pub(crate) digest: Option<Vec<u8>>,
+    pub state: NoticeState,
+    /// Its own entry.
+    pub index: LogIndex,
+    pub time_ms: i64,
+    /// The entry beside which the receipt stands.
+    pub receipt: Option<LogIndex>,
+    pub history: Vec<Happening>,
+}
+
+/// A channel to a counterpart.
+#[derive(Default)]
+pub(crate) struct Outgoing {
+    /// Digest of each statement, by number less one.
+    pub(crate) statements: Vec<StatementDigest>,
+    /// Sent and without receipt.
+    pub(crate) outstanding: BTreeMap<u64, Waiting>,
+}
+
+/// A notice without receipt.
+pub(crate) struct Waiting {
+    pub(crate) message_id: MessageId,
+    pub(crate) envelope: Arc<VerifiedEnvelope>,
+}
+
+/// A channel from a counterpart.
+#[derive(Default)]
+pub(crate) struct Incoming {
+    /// Statement and entry of each number, by number less one.
+    pub(crate) accepted: Vec<(StatementDigest, LogIndex)>,
+    /// Second statements under used numbers that are kept as evidence.
+    pub(crate) conflicts: Vec<StatementDigest>,
+}
+
+/// What a registry's number is known under.
+pub(crate) type NumberKey = (Mailbox, String, String);
+
+/// The node.
+pub struct Exchange {
+    pub(crate) own: Own,
+    pub(crate) size: u64,
+    pub(crate) last_time_ms: i64,
+    pub(crate) peers: BTreeMap<String, Peer>,
+    pub(crate) outgoing: BTreeMap<ChannelId, Outgoing>,
+    pub(crate) incoming: BTreeMap<ChannelId, Incoming>,
+    pub(crate) notices: HashMap<MessageId, Held>,
+    /// Messages in the order of their entries.
+    pub(crate) order: Vec<MessageId>,
+    /// Registry numbers of notices that are not refused.
+    pub(crate) numbers: HashMap<NumberKey, MessageId>,
+    pub(crate) adopted: BTreeMap<String, [u8; 32]>,
+    pub(crate) links: BTreeMap<ChannelId, Link>,
+}
+
+impl Exchange {
+    /// A node before its first entry.
+    pub fn new(own: Own) -> Self {
+        Self {
+            own,
+            size: 0,
+            last_time_ms: i64::MIN,
+            peers: BTreeMap::new(),
+            outgoing: BTreeMap::new(),
+            incoming: BTreeMap::new(),
+            notices: HashMap::new(),
+            order: Vec::new(),
+            numbers: HashMap::new(),
+            adopted: BTreeMap::new(),
+            links: BTreeMap::new(),
+        }
+    }
+
+    /// What the node is.
+    pub fn own(&self) -> &Own {
+        &self.own
+    }
+
+    /// Number of entries, those of steps under way included.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Enrolled counterparts.
+    pub fn peers(&self) -> &BTreeMap<String, Peer> {
+        &self.peers
+    }
+
+    /// All notices, in the order of their entries.
+    pub fn notices(&self) -> impl DoubleEndedIterator<Item = &Held> {
+        self.order.iter().filter_map(|id| self.notices.get(id))
+    }
+
+    /// One notice.
+    pub fn notice(&self, message_id: &MessageId) -> Option<&Held> {
+        self.notices.get(message_id)
+    }
+
+    /// Notices with this message id or registry number: at most one of each mailbox and memorandum.
+    pub fn find(&self, id: &str) -> Vec<&Held> {
+        if let Ok(message_id) = id.parse::<MessageId>() {
+            return self.notices.get(&message_id).into_iter().collect();
+        }
+        let found = self.numbers.iter().filter(|((_, _, notice_id), _)| notice_id == id);
+        let mut held: Vec<&Held> = found.filter_map(|(_, message_id)| self.notices.get(message_id)).collect();
+        if held.is_empty() {
+            // Refused by the counterpart: its number is free again, and it is still looked for by it.
+            held = self.notices().filter(|held| held.notice_id.as_deref() == Some(id)).collect();
+        }
+        held.sort_by_key(|held| held.index);
+        held
+    }
+
+    /// Channels to counterparts: next number, notices without receipt, and the link.
+    pub fn outgoing(&self) -> impl Iterator<Item = (&ChannelId, u64, u64, Option<&Link>)> {
+        self.outgoing.iter().map(|(channel, outgoing)| {
+            let waiting = outgoing.outstanding.len() as u64;
+            (channel, outgoing.next_number(), waiting, self.links.get(channel))
+        })
+    }
+
+    /// Channels from counterparts: next number expected.
+    pub fn incoming(&self) -> impl Iterator<Item = (&ChannelId, u64)> {
+        self.incoming.iter().map(|(channel, incoming)| (channel, incoming.next_number()))
+    }
+}
+
+impl Outgoing {
+    pub(crate) fn next_number(&self) -> u64 {
+        self.statements.len() as u64 + 1
+    }
+
+    /// The statement under a number.
+    pub(crate) fn statement(&self, number: u64) -> Option<StatementDigest> {
+        self.statements.get(usize::try_from(number.checked_sub(1)?).ok()?).copied()
+    }
+
+    pub(crate) fn last(&self) -> StatementDigest {
+        self.statements.last().copied().unwrap_or(StatementDigest::NONE)
+    }
+}
+
+impl Incoming {
+    pub(crate) fn next_number(&self) -> u64 {
+        self.accepted.len() as u64 + 1
+    }
+
+    /// Statement and entry under a number.
+    pub(crate) fn accepted(&self, number: u64) -> Option<(StatementDigest, LogIndex)> {
+        self.accepted.get(usize::try_from(number.checked_sub(1)?).ok()?).copied()
+    }
+
+    pub(crate) fn last(&self) -> StatementDigest {
+        self.accepted.last().map_or(StatementDigest::NONE, |(statement, _)| *statement)
+    }
+}

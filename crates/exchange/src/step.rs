@@ -1,0 +1,258 @@
+//! One step: an input and the time in, records and effects out.
+
+use std::sync::Arc;
+
+use verbale_domain::Refusal;
+use verbale_envelope::SealedFacts;
+use verbale_evidence::{Card, EntryError, MessageId, VerifiedEnvelope, VerifiedReceipt, encode_entry};
+use verbale_ledger::LogIndex;
+use verbale_proto::v1::log_entry::Event;
+
+use crate::change::{self, Change, Record};
+use crate::enrol::EnrolError;
+use crate::incoming::{Arrival, Rejection};
+use crate::link::Opening;
+use crate::outgoing::Submission;
+use crate::state::{ChannelId, Exchange};
+
+/// Names the one who waits for an answer.
+pub type Ticket = u64;
+
+/// What happens to a node.
+pub enum Input {
+    /// The node starts, after its log was replayed.
+    Start,
+    /// Time passes.
+    Tick,
+    /// A notice is submitted.
+    Submit(Ticket, Box<Submission>),
+    /// A counterpart opens a channel to this node.
+    PeerOpened(Ticket, ChannelId),
+    /// A notice of a counterpart arrives.
+    Arrived(Ticket, ChannelId, Arrival),
+    /// A channel to a counterpart was opened.
+    LinkOpened {
+        /// The channel.
+        channel: ChannelId,
+        /// What the counterpart said.
+        opening: Opening,
+        /// Random, from -20 to 20.
+        jitter: i8,
+    },
+    /// The link of a channel could not be made, or broke.
+    LinkFailed {
+        /// The channel.
+        channel: ChannelId,
+        /// Why, and whose part it is.
+        trouble: String,
+        /// Random, from -20 to 20.
+        jitter: i8,
+    },
+    /// A verified receipt came.
+    ReceiptArrived(ChannelId, Box<VerifiedReceipt>),
+    /// A card is enrolled: verified under the fingerprint that was compared.
+    Enrol {
+        /// Who waits.
+        ticket: Ticket,
+        /// The card.
+        card: Box<Card>,
+        /// Its envelope.
+        bytes: Vec<u8>,
+        /// Pseudonym of the person.
+        actor: String,
+        /// Where its node is reached.
+        address: String,
+    },
+    /// A person reads a notice.
+    Open {
+        /// Who waits.
+        ticket: Ticket,
+        /// The notice.
+        message_id: MessageId,
+        /// Pseudonym of the person.
+        actor: String,
+        /// The purpose, sealed as facts of the notice.
+        facts: SealedFacts,
+    },
+    /// A notice was handed over to the contact point's own system.
+    HandOver {
+        /// Who waits.
+        ticket: Ticket,
+        /// The notice.
+        message_id: MessageId,
+        /// Pseudonym of the person or system.
+        actor: String,
+    },
+}
+
+/// What one who waits is told.
+#[derive(Debug)]
+pub enum Told {
+    /// The notice is accepted for sending.
+    Accepted {
+        /// Its id.
+        message_id: MessageId,
+        /// Its number in the channel.
+        number: u64,
+        /// Whether it had been accepted before.
+        already_known: bool,
+    },
+    /// The notice is refused.
+    Refused(Refusal),
+    /// Where a counterpart's channel stands.
+    ChannelOpened {
+        /// The number expected next.
+        next_number: u64,
+        /// The entry of the last one accepted.
+        last: Option<LogIndex>,
+    },
+    /// A counterpart's notice stands in the log, received or refused.
+    Logged(LogIndex),
+    /// A counterpart's notice is rejected.
+    Rejected(Rejection),
+    /// The card is not enrolled.
+    NotEnrolled(EnrolError),
+    /// The node holds no such notice in its inbox.
+    NoSuchNotice,
+    /// Done, with this entry.
+    Done(LogIndex),
+}
+
+/// What becomes visible when the records are durable, and not before.
+pub enum Effect {
+    /// One who waits is answered.
+    Tell {
+        /// Who.
+        ticket: Ticket,
+        /// What.
+        told: Told,
+    },
+    /// A link is to be made; its outcome comes back as an input.
+    Connect(ChannelId),
+    /// Notices go out over an open link.
+    Transmit {
+        /// The channel.
+        channel: ChannelId,
+        /// The notices, in the order of their numbers.
+        notices: Vec<Outbound>,
+    },
+    /// A link is to be given up.
+    Disconnect(ChannelId),
+}
+
+/// A notice that goes out.
+pub struct Outbound {
+    /// Its number.
+    pub number: u64,
+    /// Its entry, beside which the sealed bytes stand.
+    pub index: LogIndex,
+    /// Its envelope.
+    pub envelope: Arc<VerifiedEnvelope>,
+    /// Whether the statement goes alone.
+    pub statement_only: bool,
+}
+
+/// What a step gives.
+#[derive(Default)]
+pub struct Output {
+    /// To be committed, in this order.
+    pub records: Vec<Record>,
+    /// To be released after that.
+    pub effects: Vec<Effect>,
+    /// An entry that could not be made: our fault, and the node must stop.
+    pub fault: Option<EntryError>,
+}
+
+impl Exchange {
+    /// Takes one input at a time in milliseconds since 1970-01-01 UTC.
+    pub fn step(&mut self, now_ms: i64, input: Input) -> Output {
+        let mut output = Output::default();
+        let out = &mut output;
+        match input {
+            Input::Start => self.start(now_ms, out),
+            Input::Tick => {
+                self.expire(now_ms, out);
+                self.retry_links(now_ms, &mut out.effects);
+            }
+            Input::Submit(ticket, submission) => self.submit(now_ms, ticket, *submission, out),
+            Input::PeerOpened(ticket, channel) => {
+                let told = self.channel_opened(&channel);
+                out.effects.push(Effect::Tell { ticket, told });
+            }
+            Input::Arrived(ticket, channel, arrival) => self.arrive(now_ms, ticket, &channel, arrival, out),
+            Input::LinkOpened { channel, opening, jitter } => {
+                self.link_opened(now_ms, &channel, opening, jitter, &mut out.effects);
+            }
+            Input::LinkFailed { channel, trouble, jitter } => self.link_failed(now_ms, &channel, &trouble, jitter),
+            Input::ReceiptArrived(channel, receipt) => self.receipt_arrived(now_ms, &channel, &receipt, out),
+            Input::Enrol { ticket, card, bytes, actor, address } => {
+                self.enrol(now_ms, ticket, (card, &bytes), (&actor, address), out);
+            }
+            Input::Open { ticket, message_id, actor, facts } => {
+                let event = change::opened(message_id, &actor, &facts.digest);
+                let beside = Record { facts: Some(facts.bytes), ..Record::default() };
+                self.about_held(now_ms, ticket, message_id, (event, Change::Opened { message_id, actor }, beside), out);
+            }
+            Input::HandOver { ticket, message_id, actor } => {
+                let event = change::handed_over(message_id, &actor);
+                let change = Change::HandedOver { message_id, actor };
+                self.about_held(now_ms, ticket, message_id, (event, change, Record::default()), out);
+            }
+        }
+        output
+    }
+
+    /// Adopts new terms, and takes up what was under way.
+    fn start(&mut self, now_ms: i64, output: &mut Output) {
+        let held = self.own.memoranda.iter().map(|memorandum| (memorandum.id.clone(), memorandum.terms_digest()));
+        let new: Vec<_> = held.filter(|(id, digest)| self.adopted.get(id) != Some(digest)).collect();
+        for (memorandum, digest) in new {
+            let event = change::adopted(&memorandum, digest);
+            self.record(now_ms, event, Change::Adopted { memorandum, digest }, Record::default(), output);
+        }
+        let channels: Vec<ChannelId> = self.outgoing.keys().cloned().collect();
+        for channel in channels {
+            self.wake(&channel, &mut output.effects, now_ms);
+        }
+    }
+
+    fn about_held(
+        &mut self,
+        now_ms: i64,
+        ticket: Ticket,
+        message_id: MessageId,
+        (event, change, beside): (Event, Change, Record),
+        output: &mut Output,
+    ) {
+        use crate::state::{Mailbox, NoticeState};
+        let told = match self.notices.get(&message_id) {
+            Some(held) if matches!(held.state, NoticeState::RefusedByUs(_)) => Told::NoSuchNotice,
+            Some(held) if held.mailbox == Mailbox::Outbox && matches!(change, Change::HandedOver { .. }) => Told::NoSuchNotice,
+            None => Told::NoSuchNotice,
+            Some(held) if held.state == NoticeState::HandedOver && matches!(change, Change::HandedOver { .. }) => {
+                // Handed over before: the same answer again, without a second entry.
+                let handed = held.history.iter().rev().find(|h| matches!(h.what, crate::state::What::HandedOver(_)));
+                handed.map_or(Told::NoSuchNotice, |happening| Told::Done(happening.index))
+            }
+            Some(_) => {
+                let index = LogIndex(self.size);
+                self.record(now_ms, event, change, beside, output);
+                Told::Done(index)
+            }
+        };
+        output.effects.push(Effect::Tell { ticket, told });
+    }
+
+    /// Applies a change and records its entry; time never runs backwards in a log.
+    pub(crate) fn record(&mut self, now_ms: i64, event: Event, change: Change, beside: Record, output: &mut Output) {
+        let time_ms = now_ms.max(self.last_time_ms);
+        match encode_entry(time_ms, event) {
+            Ok(entry) => {
+                let applied = self.apply(time_ms, change);
+                debug_assert_eq!(applied, Ok(()), "a step applies only what it checked");
+                output.records.push(Record { entry, ..beside });
+            }
+            Err(fault) => output.fault = Some(fault),
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! One simulated node: the real state machine over a log in memory whose commits are separate steps.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use verbale_domain::Notice;
+use verbale_envelope::{SealedNotice, open, seal};
+use verbale_evidence::{MessageId, Statement, UnverifiedEnvelope, VerifiedEnvelope, decode_entry, sign_statement};
+use verbale_exchange::{Arrival, Draft, Effect, Exchange, Input, Kept, Record, Rejection, Submission, Ticket, genesis};
+use verbale_keys::Role;
+use verbale_ledger::{Checkpoint, LogIndex, LogSize, TlogProof, Tree, leaf_hash};
+use verbale_proto::v1::log_entry::Event;
+use verbale_proto::v1::{NoticeSent, Receipt};
+
+use crate::fixtures::{ContactPoint, Known};
+use crate::random::Random;
+use crate::watch::Watched;
+
+pub(crate) struct SimNode {
+    pub(crate) point: ContactPoint,
+    peer: Known,
+    pub(crate) exchange: Exchange,
+    pub(crate) durable: Vec<Record>,
+    pub(crate) tree: Tree,
+    commits: Vec<u64>,
+    pub(crate) pending: Vec<Record>,
+    pub(crate) held: Vec<Effect>,
+    /// Who waits for what: submissions by their registry number, notices of the peer by their number.
+    pub(crate) waiting: HashMap<Ticket, Waits>,
+    pub(crate) sent: HashMap<u64, Arc<VerifiedEnvelope>>,
+    pub(crate) watched: Watched,
+    pub(crate) up: bool,
+    next_ticket: Ticket,
+    validity_ms: i64,
+}
+
+pub(crate) enum Waits {
+    Submission { notice_id: String, changed: bool },
+    Notice { number: u64 },
+    Opening,
+}
+
+impl SimNode {
+    pub(crate) fn new(point: ContactPoint, peer: Known, validity_ms: i64) -> Self {
+        let mut node = Self {
+            exchange: Exchange::new(point.own(validity_ms)),
+            peer,
+            durable: Vec::new(),
+            tree: Tree::default(),
+            commits: Vec::new(),
+            pending: Vec::new(),
+            held: Vec::new(),
+            waiting: HashMap::new(),
+            sent: HashMap::new(),
+            watched: Watched::default(),
+            up: true,
+            next_ticket: 0,
+            validity_ms,
+            point,
+        };
+        let first = genesis(0, &node.point.card, &node.point.card_bytes).unwrap();
+        node.exchange.replay(&first.entry, None).unwrap();
+        node.pending.push(first);
+        let (card, bytes) = (Box::new(node.peer.card.clone()), node.peer.card_bytes.clone());
+        node.step(0, Input::Start);
+        let ticket = node.ticket(Waits::Opening);
+        node.step(0, Input::Enrol { ticket, card, bytes, actor: "person".into(), address: "host:1".into() });
+        node
+    }
+
+    pub(crate) fn peer_card(&self) -> &verbale_evidence::Card {
+        &self.peer.card
+    }
+
+    pub(crate) fn ticket(&mut self, waits: Waits) -> Ticket {
+        self.next_ticket += 1;
+        self.waiting.insert(self.next_ticket, waits);
+        self.next_ticket
+    }
+
+    pub(crate) fn step(&mut self, now_ms: i64, input: Input) {
+        let output = self.exchange.step(now_ms, input);
+        assert!(output.fault.is_none());
+        self.pending.extend(output.records);
+        self.held.extend(output.effects);
+    }
+
+    pub(crate) fn submission(&mut self, now_ms: i64, notice: &Notice, random: &mut Random) -> Submission {
+        let header = notice.header();
+        let archive = self.point.archive();
+        let digest = archive.notice_digest(notice);
+        let message_id = MessageId::new(now_ms.unsigned_abs(), &random.bytes());
+        let to = (self.peer.card.id.as_str(), &self.peer.recipient);
+        let sealed = seal(notice, &self.point.card.id, to, message_id, random.bytes()).unwrap();
+        let kept = Kept::prepare(&archive, message_id, &header, digest, &sealed.file_key, &random.bytes());
+        let draft = Draft {
+            message_id,
+            recipient: self.peer.card.id.clone(),
+            recipient_key: self.peer.recipient.fingerprint(),
+            sealed,
+            kept,
+        };
+        Submission { actor: "system".into(), header, digest, draft: Ok(Box::new(draft)) }
+    }
+
+    /// Verifies and opens what came from the peer, as a node's workers do.
+    pub(crate) fn arrival(&self, envelope: &[u8], sealed: Option<Vec<u8>>, random: &mut Random) -> Result<Arrival, Rejection> {
+        let unverified = UnverifiedEnvelope::parse(envelope).map_err(|_| Rejection::NotAuthentic)?;
+        let verified = unverified.verify(&self.peer.card.envelope_key).map_err(|_| Rejection::NotAuthentic)?;
+        let Some(sealed) = sealed else { return Ok(Arrival::StatementOnly(Box::new(verified))) };
+        let bound = SealedNotice::bind(verified, sealed).map_err(|_| Rejection::NotTheSignedBytes)?;
+        Ok(match open(bound, &self.point.identity) {
+            Err(unopened) => Arrival::Unopened(unopened),
+            Ok(opened) => {
+                let archive = self.point.archive();
+                let digest = archive.notice_digest(opened.notice());
+                let (id, header) = (opened.envelope().statement().message_id, opened.notice().header());
+                let kept = Kept::prepare(&archive, id, &header, digest, opened.file_key(), &random.bytes());
+                Arrival::Opened(Box::new((opened, kept)))
+            }
+        })
+    }
+
+    /// Makes the pending records durable.
+    pub(crate) fn sync(&mut self) -> Vec<(u64, Vec<u8>)> {
+        let mut new = Vec::new();
+        for record in self.pending.drain(..) {
+            let index = self.tree.append(leaf_hash(&record.entry));
+            new.push((index.0, record.entry.clone()));
+            self.durable.push(record);
+        }
+        if !new.is_empty() {
+            self.commits.push(self.tree.size().0);
+        }
+        new
+    }
+
+    /// The receipt for an entry, at the size of the commit that held it. With `unsynced`, pending records count as durable.
+    pub(crate) fn receipt(&self, index: LogIndex, unsynced: bool) -> Option<(Receipt, u64, verbale_ledger::Hash)> {
+        let mut tree = self.tree.clone();
+        let records: Vec<&Record> = self.durable.iter().chain(self.pending.iter().filter(|_| unsynced)).collect();
+        for record in records.iter().skip(self.durable.len()) {
+            tree.append(leaf_hash(&record.entry));
+        }
+        let after = self.commits.partition_point(|size| *size <= index.0);
+        let size = self.commits.get(after).copied().or(unsynced.then_some(tree.size().0))?;
+        let entry = records.get(usize::try_from(index.0).ok()?)?.entry.clone();
+        let hashes = tree.inclusion_proof(index, LogSize(size)).ok()?;
+        let root = tree.root_at(LogSize(size)).ok()?;
+        let checkpoint = Checkpoint { origin: self.point.card.log_origin.clone(), size: LogSize(size), root };
+        let checkpoint = checkpoint.sign(&self.point.secret(Role::Log));
+        Some((Receipt { entry, proof: TlogProof { index, hashes, checkpoint }.to_text() }, size, root))
+    }
+
+    /// Loses everything that is not durable.
+    pub(crate) fn crash(&mut self) {
+        self.pending.clear();
+        self.held.clear();
+        self.waiting.clear();
+        self.sent.clear();
+        self.up = false;
+    }
+
+    /// Starts again from the durable log.
+    pub(crate) fn restart(&mut self, now_ms: i64) {
+        self.exchange = Exchange::new(self.point.own(self.validity_ms));
+        self.tree = Tree::default();
+        let archive = self.point.archive();
+        for record in &self.durable {
+            self.tree.append(leaf_hash(&record.entry));
+            let facts = match (&record.facts, &record.keys, decode_entry(&record.entry).unwrap().1) {
+                (Some(facts), Some((id, keys)), Event::NoticeSent(NoticeSent { facts_digest, .. })) => {
+                    Some(archive.unwrap(*id, keys).unwrap().facts.open(*id, facts, &facts_digest).unwrap())
+                }
+                (Some(facts), Some((id, keys)), Event::NoticeReceived(received)) => {
+                    Some(archive.unwrap(*id, keys).unwrap().facts.open(*id, facts, &received.facts_digest).unwrap())
+                }
+                _ => None,
+            };
+            self.exchange.replay(&record.entry, facts).unwrap();
+        }
+        self.up = true;
+        self.step(now_ms, Input::Start);
+    }
+
+    /// A bug: the state believes that one more number was sent than the log holds.
+    pub(crate) fn skip_a_number(&mut self, now_ms: i64) {
+        let last = self.durable.iter().rev().find_map(|record| match decode_entry(&record.entry).unwrap().1 {
+            Event::NoticeSent(sent) => Some(sent.envelope),
+            _ => None,
+        });
+        let Some(last) = last else { return };
+        let key = self.point.secret(Role::Envelope);
+        let last = UnverifiedEnvelope::parse(&last).unwrap().verify(&key.public()).unwrap();
+        let statement = Statement {
+            number: last.statement().number + 1,
+            previous: last.digest(),
+            message_id: MessageId::from_bytes([0; 16]),
+            ..last.statement().clone()
+        };
+        let envelope = sign_statement(statement, &key).unwrap().bytes().to_vec();
+        let event = Event::NoticeSent(NoticeSent { envelope, facts_digest: vec![], actor: String::new() });
+        let entry = verbale_evidence::encode_entry(now_ms, event).unwrap();
+        self.exchange.replay(&entry, None).unwrap();
+    }
+}
