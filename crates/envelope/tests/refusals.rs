@@ -6,9 +6,7 @@ use prost::Message as _;
 use sha2::{Digest as _, Sha256};
 use verbale_domain::{Code, Notice};
 use verbale_envelope::{Identity, NotTheSignedBytes, Sealed, SealedNotice, open, reopen, seal};
-use verbale_evidence::{
-    MessageId, Statement, VerifiedEnvelope, content_root, sample_statement, sign_statement,
-};
+use verbale_evidence::{MessageId, Statement, VerifiedEnvelope, content_root, sample_statement, sign_statement};
 use verbale_keys::SecretKey;
 use verbale_proto::v1::{Chunk, Content};
 

@@ -66,7 +66,11 @@ pub enum ReceiptError {
 ///
 /// # Errors
 /// [`ReceiptError`].
-pub fn verify_receipt(receipt: &Receipt, log: &Vkey, envelope: &VerifiedEnvelope) -> Result<VerifiedReceipt, ReceiptError> {
+pub fn verify_receipt(
+    receipt: &Receipt,
+    log: &Vkey,
+    envelope: &VerifiedEnvelope,
+) -> Result<VerifiedReceipt, ReceiptError> {
     let proof = TlogProof::parse(&receipt.proof)?;
     let checkpoint = proof.verify(&receipt.entry, log)?;
     let (about, verdict) = match decode_entry(&receipt.entry)?.1 {
@@ -79,7 +83,13 @@ pub fn verify_receipt(receipt: &Receipt, log: &Vkey, envelope: &VerifiedEnvelope
     if about != envelope.bytes() {
         return Err(ReceiptError::AnotherNotice);
     }
-    Ok(VerifiedReceipt { bytes: receipt.encode_to_vec(), about: envelope.digest(), index: proof.index, checkpoint, verdict })
+    Ok(VerifiedReceipt {
+        bytes: receipt.encode_to_vec(),
+        about: envelope.digest(),
+        index: proof.index,
+        checkpoint,
+        verdict,
+    })
 }
 
 impl VerifiedReceipt {
@@ -153,7 +163,8 @@ mod tests {
         let mut changed = receipt.clone();
         *changed.entry.last_mut().unwrap() ^= 1;
         assert!(matches!(verify_receipt(&changed, &vkey(&key), &mine), Err(ReceiptError::Proof(_))));
-        let handed = Event::NoticeHandedOver(NoticeHandedOver { message_id: mine.bytes().to_vec(), actor: String::new() });
+        let handed =
+            Event::NoticeHandedOver(NoticeHandedOver { message_id: mine.bytes().to_vec(), actor: String::new() });
         assert_eq!(
             verify_receipt(&receipt_of(handed, &key), &vkey(&key), &mine).err(),
             Some(ReceiptError::AnotherNotice)

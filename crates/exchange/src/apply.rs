@@ -114,7 +114,13 @@ impl Exchange {
         Ok(held)
     }
 
-    fn receipt(&mut self, message_id: MessageId, code: &str, index: LogIndex, time_ms: i64) -> Result<(), &'static str> {
+    fn receipt(
+        &mut self,
+        message_id: MessageId,
+        code: &str,
+        index: LogIndex,
+        time_ms: i64,
+    ) -> Result<(), &'static str> {
         let verdict = if code.is_empty() { "RECEIVED" } else { code };
         let happening = Happening { index, time_ms, what: What::Receipt(verdict.to_owned()) };
         let held = self.happened(&message_id, happening)?;

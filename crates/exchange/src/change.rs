@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use verbale_domain::Refusal;
 use verbale_evidence::{
-    Card, CardError, EntryError, EnvelopeError, MessageId, UnverifiedCard, UnverifiedEnvelope, VerifiedEnvelope, decode_entry,
-    encode_entry,
+    Card, CardError, EntryError, EnvelopeError, MessageId, UnverifiedCard, UnverifiedEnvelope, VerifiedEnvelope,
+    decode_entry, encode_entry,
 };
 use verbale_keys::Fingerprint;
 use verbale_proto::v1::log_entry::Event;
@@ -144,7 +144,8 @@ impl Exchange {
     }
 
     fn read_change(&self, event: Event, facts: Option<Facts>) -> Result<Change, ReplayError> {
-        let message_id = |bytes: &[u8]| MessageId::try_from(bytes).map_err(|_| ReplayError::Order("it names no message"));
+        let message_id =
+            |bytes: &[u8]| MessageId::try_from(bytes).map_err(|_| ReplayError::Order("it names no message"));
         Ok(match event {
             Event::Genesis(genesis) if genesis.id == self.own.card.id => Change::Genesis,
             Event::Genesis(_) => return Err(ReplayError::Order("the log is another contact point's")),
@@ -152,7 +153,9 @@ impl Exchange {
                 let envelope = UnverifiedEnvelope::parse(&sent.envelope)?.verify(&self.own.card.envelope_key)?;
                 Change::Sent { envelope: Arc::new(envelope), facts, actor: sent.actor }
             }
-            Event::NoticeReceived(received) => Change::Received { envelope: self.peers_envelope(&received.envelope)?, facts },
+            Event::NoticeReceived(received) => {
+                Change::Received { envelope: self.peers_envelope(&received.envelope)?, facts }
+            }
             Event::NoticeRefused(refused) => {
                 Change::Refused { envelope: self.peers_envelope(&refused.envelope)?, code: refused.code }
             }

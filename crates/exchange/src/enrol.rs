@@ -49,7 +49,8 @@ impl Exchange {
                 let peer = card.id.clone();
                 let event = change::enrolled(bytes, actor, &address);
                 self.record(now_ms, event, Change::Enrolled { card, address }, Record::default(), output);
-                let channels: Vec<ChannelId> = self.outgoing.keys().filter(|channel| channel.peer == peer).cloned().collect();
+                let channels: Vec<ChannelId> =
+                    self.outgoing.keys().filter(|channel| channel.peer == peer).cloned().collect();
                 for channel in channels {
                     // The new address or key is tried at once.
                     self.forget_failures(&channel);

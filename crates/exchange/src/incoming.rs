@@ -39,7 +39,9 @@ pub enum Rejection {
     #[error("the number is not the next of the channel")]
     NotNext,
     /// The next number, after another statement than the last one accepted.
-    #[error("the statement does not follow the last one accepted; the sender's log may have been restored from an old copy")]
+    #[error(
+        "the statement does not follow the last one accepted; the sender's log may have been restored from an old copy"
+    )]
     BrokenChain,
     /// A used number with another statement; it is kept as evidence.
     #[error("another statement was accepted under this number; this one is kept as evidence")]
@@ -104,7 +106,14 @@ impl Exchange {
         }
     }
 
-    pub(crate) fn arrive(&mut self, now_ms: i64, ticket: Ticket, channel: &ChannelId, arrival: Arrival, output: &mut Output) {
+    pub(crate) fn arrive(
+        &mut self,
+        now_ms: i64,
+        ticket: Ticket,
+        channel: &ChannelId,
+        arrival: Arrival,
+        output: &mut Output,
+    ) {
         let told = match self.standing(channel, arrival.envelope()) {
             Standing::Again(index) => Told::Logged(index),
             Standing::Rejected(rejection) => Told::Rejected(rejection),

@@ -82,7 +82,14 @@ impl Exchange {
         }
     }
 
-    pub(crate) fn link_opened(&mut self, now_ms: i64, channel: &ChannelId, opening: Opening, jitter: i8, effects: &mut Vec<Effect>) {
+    pub(crate) fn link_opened(
+        &mut self,
+        now_ms: i64,
+        channel: &ChannelId,
+        opening: Opening,
+        jitter: i8,
+        effects: &mut Vec<Effect>,
+    ) {
         let agreed = self.outgoing.get(channel).map_or(Ok(()), |outgoing| check_opening(outgoing, opening));
         let Some(link) = self.links.get_mut(channel).filter(|link| link.state == LinkState::Connecting) else { return };
         match agreed {
@@ -105,6 +112,10 @@ impl Exchange {
         link.trouble = trouble.to_owned();
         if !waiting {
             link.state = LinkState::Idle;
+            return;
+        }
+        if matches!(link.state, LinkState::Backoff { .. }) {
+            // A second report of the same failure does not put the next try off.
             return;
         }
         let delay = RETRY_FIRST_MS.saturating_mul(1 << link.failures.min(20)).min(RETRY_LONGEST_MS);
@@ -178,8 +189,12 @@ fn check_opening(outgoing: &Outgoing, opening: Opening) -> Result<(), &'static s
         return Ok(());
     }
     match (outgoing.statement(last), opening.last) {
-        (None, _) => Err("the counterpart holds later numbers than this log: was this folder restored from an old copy?"),
+        (None, _) => {
+            Err("the counterpart holds later numbers than this log: was this folder restored from an old copy?")
+        }
         (Some(ours), Some(theirs)) if ours == theirs => Ok(()),
-        _ => Err("the counterpart holds another statement under its last number: was this folder restored from an old copy?"),
+        _ => Err(
+            "the counterpart holds another statement under its last number: was this folder restored from an old copy?",
+        ),
     }
 }

@@ -64,7 +64,8 @@ impl Exchange {
         let draft = draft?;
         let route = check_rules(&header, &self.own.memoranda, Place::Submission { own: &self.own.card.id })?;
         let not_enrolled = || {
-            let reason = "its card changed or is not enrolled on this node; run `verbale card enrol`, then submit again";
+            let reason =
+                "its card changed or is not enrolled on this node; run `verbale card enrol`, then submit again";
             Refusal::new(Code::NotEnrolled, "to.office", reason)
         };
         if route.recipient != draft.recipient || !self.peers.contains_key(&draft.recipient) {
@@ -72,8 +73,10 @@ impl Exchange {
         }
         let (terms_digest, memorandum) = (route.memorandum.terms_digest(), route.memorandum.id.clone());
         let channel = ChannelId { peer: draft.recipient.clone(), memorandum: memorandum.clone() };
-        let (number, previous) =
-            self.outgoing.get(&channel).map_or((1, verbale_evidence::StatementDigest::NONE), |o| (o.next_number(), o.last()));
+        let (number, previous) = self
+            .outgoing
+            .get(&channel)
+            .map_or((1, verbale_evidence::StatementDigest::NONE), |o| (o.next_number(), o.last()));
         let created_ms = now_ms.max(self.last_time_ms);
         let statement = Statement {
             message_id: draft.message_id,
@@ -121,7 +124,13 @@ impl Exchange {
         Some(Answers { message_id: answered.message_id, statement: answered.statement })
     }
 
-    pub(crate) fn receipt_arrived(&mut self, now_ms: i64, channel: &ChannelId, receipt: &VerifiedReceipt, output: &mut Output) {
+    pub(crate) fn receipt_arrived(
+        &mut self,
+        now_ms: i64,
+        channel: &ChannelId,
+        receipt: &VerifiedReceipt,
+        output: &mut Output,
+    ) {
         let waiting = self.outgoing.get(channel).and_then(|outgoing| {
             outgoing.outstanding.values().find(|waiting| waiting.envelope.digest() == receipt.about())
         });

@@ -227,7 +227,9 @@ impl Exchange {
         use crate::state::{Mailbox, NoticeState};
         let told = match self.notices.get(&message_id) {
             Some(held) if matches!(held.state, NoticeState::RefusedByUs(_)) => Told::NoSuchNotice,
-            Some(held) if held.mailbox == Mailbox::Outbox && matches!(change, Change::HandedOver { .. }) => Told::NoSuchNotice,
+            Some(held) if held.mailbox == Mailbox::Outbox && matches!(change, Change::HandedOver { .. }) => {
+                Told::NoSuchNotice
+            }
             None => Told::NoSuchNotice,
             Some(held) if held.state == NoticeState::HandedOver && matches!(change, Change::HandedOver { .. }) => {
                 // Handed over before: the same answer again, without a second entry.

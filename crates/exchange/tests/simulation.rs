@@ -14,26 +14,41 @@ fn no_seed_breaks_an_invariant_and_every_kind_of_fault_occurs() {
     let halves: Vec<Stats> = thread::scope(|scope| {
         let run = |from: u64| move || (from..SEEDS).step_by(2).map(run_seed).fold(Stats::default(), add);
         let threads = [scope.spawn(run(0)), scope.spawn(run(1))];
-        threads.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+        threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            .collect()
     });
     let all = halves.into_iter().fold(Stats::default(), add);
     println!("{SEEDS} seeds of {STEPS} steps: {all:?}");
     let Stats { submitted, resubmitted, id_reuse, received, receipts, expired, rejected, .. } = all;
-    let Stats { lost, duplicated, reordered, delayed, broken_links, crashes_before_sync, crashes_after_sync, restarts, .. } = all;
-    let happened = [submitted, resubmitted, id_reuse, received, receipts, expired, rejected, lost, duplicated, reordered, delayed]
-        .into_iter()
-        .chain([broken_links, crashes_before_sync, crashes_after_sync, restarts]);
+    let Stats {
+        lost,
+        duplicated,
+        reordered,
+        delayed,
+        broken_links,
+        crashes_before_sync,
+        crashes_after_sync,
+        restarts,
+        ..
+    } = all;
+    let happened =
+        [submitted, resubmitted, id_reuse, received, receipts, expired, rejected, lost, duplicated, reordered, delayed]
+            .into_iter()
+            .chain([broken_links, crashes_before_sync, crashes_after_sync, restarts]);
     assert!(happened.clone().all(|count| count >= SEEDS / 4), "a kind of fault hardly occurred: {all:?}");
 }
 
 #[test]
 fn an_answer_before_the_sync_is_caught() {
-    assert!(caught(Planted::AnswerBeforeSync).contains("durable") );
+    assert!(caught(Planted::AnswerBeforeSync).contains("not durable"));
 }
 
 #[test]
 fn a_skipped_number_is_caught() {
-    assert!(caught(Planted::NumberSkipped).contains("gap"));
+    let violation = caught(Planted::NumberSkipped);
+    assert!(violation.contains("gap") || violation.contains("not in the sender's durable log"), "{violation}");
 }
 
 fn run_seed(seed: u64) -> Stats {

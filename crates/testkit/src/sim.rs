@@ -113,7 +113,7 @@ impl World {
     fn step(&mut self) -> Result<(), Violation> {
         let node = usize::from(self.random.percent(50));
         match self.random.below(100) {
-            0..=9 => self.submit(node),
+            0..=9 => self.submit(node)?,
             10..=34 => self.commit(node)?,
             35..=79 => self.deliver()?,
             80..=93 => self.pass_time(),
@@ -123,9 +123,9 @@ impl World {
         Ok(())
     }
 
-    fn submit(&mut self, node: usize) {
+    fn submit(&mut self, node: usize) -> Result<(), Violation> {
         if !self.nodes[node].up {
-            return;
+            return Ok(());
         }
         let again = self.next_notice > 4 && self.random.percent(30);
         let number = if again { self.random.below(self.next_notice) } else { self.next_notice };
@@ -145,8 +145,9 @@ impl World {
         if self.planted == Planted::AnswerBeforeSync {
             // The bug releases what must wait.
             let effects = std::mem::take(&mut self.nodes[node].held);
-            let _ = self.release(node, effects);
+            return self.release(node, effects);
         }
+        Ok(())
     }
 
     fn commit(&mut self, node: usize) -> Result<(), Violation> {
@@ -204,13 +205,14 @@ impl World {
     fn tell(&mut self, node: usize, waits: Waits, told: Told) -> Result<(), Violation> {
         match (waits, told) {
             (Waits::Submission { notice_id, changed }, Told::Accepted { message_id, already_known, .. }) => {
-                if self.planted != Planted::AnswerBeforeSync {
-                    self.nodes[node].watched.told_accepted(&message_id)?;
-                }
+                self.nodes[node].watched.told_accepted(&message_id)?;
                 let state = self.nodes[node].exchange.notice(&message_id).map(|held| held.state.clone());
                 let before = self.promised.insert((node, notice_id), message_id);
                 if already_known {
-                    require!(!changed || before.is_none() || before == Some(message_id), "another message id for one notice");
+                    require!(
+                        !changed || before.is_none() || before == Some(message_id),
+                        "another message id for one notice"
+                    );
                     require!(state.is_some(), "an answer about a message that is not held");
                 }
             }
@@ -269,7 +271,8 @@ impl World {
     }
 
     fn deliver(&mut self) -> Result<(), Violation> {
-        let due: Vec<usize> = (0..self.network.len()).filter(|at| self.network[*at].not_before_ms <= self.now_ms).collect();
+        let due: Vec<usize> =
+            (0..self.network.len()).filter(|at| self.network[*at].not_before_ms <= self.now_ms).collect();
         if due.is_empty() {
             return Ok(());
         }
@@ -342,6 +345,9 @@ impl World {
         if !self.nodes[node].up {
             return self.restart(node);
         }
+        if self.random.percent(60) {
+            return Ok(());
+        }
         if self.random.percent(50) {
             // The sync succeeded, and nobody was told.
             self.sync(node)?;
@@ -385,7 +391,9 @@ impl World {
             for node in 0..2 {
                 self.commit(node)?;
             }
-            if self.network.is_empty() && self.nodes.iter().all(|node| node.exchange.outgoing().all(|(_, _, waiting, _)| waiting == 0)) {
+            if self.network.is_empty()
+                && self.nodes.iter().all(|node| node.exchange.outgoing().all(|(_, _, waiting, _)| waiting == 0))
+            {
                 return self.settled();
             }
             // A reply that was lost before leaves a link open that nobody answers: a node's time limit ends it.

@@ -65,6 +65,9 @@ impl SimNode {
         node.step(0, Input::Start);
         let ticket = node.ticket(Waits::Opening);
         node.step(0, Input::Enrol { ticket, card, bytes, actor: "person".into(), address: "host:1".into() });
+        // `init` and enrolment lie before the world begins.
+        node.sync();
+        node.held.clear();
         node
     }
 
@@ -104,7 +107,12 @@ impl SimNode {
     }
 
     /// Verifies and opens what came from the peer, as a node's workers do.
-    pub(crate) fn arrival(&self, envelope: &[u8], sealed: Option<Vec<u8>>, random: &mut Random) -> Result<Arrival, Rejection> {
+    pub(crate) fn arrival(
+        &self,
+        envelope: &[u8],
+        sealed: Option<Vec<u8>>,
+        random: &mut Random,
+    ) -> Result<Arrival, Rejection> {
         let unverified = UnverifiedEnvelope::parse(envelope).map_err(|_| Rejection::NotAuthentic)?;
         let verified = unverified.verify(&self.peer.card.envelope_key).map_err(|_| Rejection::NotAuthentic)?;
         let Some(sealed) = sealed else { return Ok(Arrival::StatementOnly(Box::new(verified))) };
@@ -202,5 +210,9 @@ impl SimNode {
         let event = Event::NoticeSent(NoticeSent { envelope, facts_digest: vec![], actor: String::new() });
         let entry = verbale_evidence::encode_entry(now_ms, event).unwrap();
         self.exchange.replay(&entry, None).unwrap();
+        // The log holds something else in its place, so that every other index stays right.
+        let filler = Event::NoticeExpired(verbale_proto::v1::NoticeExpired { message_id: vec![0; 16] });
+        let entry = verbale_evidence::encode_entry(now_ms, filler).unwrap();
+        self.pending.push(Record { entry, ..Record::default() });
     }
 }

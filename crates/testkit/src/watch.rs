@@ -61,7 +61,11 @@ impl Watched {
             Event::NoticeRefused(refused) => self.accept(index, &envelope(&refused.envelope, peer), other)?,
             Event::ReceiptReceived(receipt) => {
                 let answered = other.answered.get(&receipt.peer_index);
-                require!(answered.is_some(), "a receipt names entry {} that the other log does not hold", receipt.peer_index);
+                require!(
+                    answered.is_some(),
+                    "a receipt names entry {} that the other log does not hold",
+                    receipt.peer_index
+                );
             }
             Event::ConflictKept(_) => return Err(Violation("two statements were signed under one number".into())),
             _ => {}
@@ -72,7 +76,11 @@ impl Watched {
     fn accept(&mut self, index: u64, envelope: &VerifiedEnvelope, other: &Self) -> Result<(), Violation> {
         follows(&self.accepted, envelope, "accepted")?;
         let number = self.accepted.len();
-        require!(other.sent.get(number) == Some(&envelope.digest()), "number {} is not in the sender's durable log", number + 1);
+        require!(
+            other.sent.get(number) == Some(&envelope.digest()),
+            "number {} is not in the sender's durable log",
+            number + 1
+        );
         self.accepted.push(envelope.digest());
         self.answered.insert(index, envelope.bytes().to_vec());
         Ok(())
@@ -101,7 +109,10 @@ impl Watched {
     /// The durable log must begin with everything that was ever shown of it.
     pub(crate) fn grows(&self, tree: &Tree) -> Result<(), Violation> {
         if let Some((size, root)) = self.shown {
-            require!(tree.root_at(LogSize(size)) == Ok(root), "the log lost or changed what a signed head of size {size} covered");
+            require!(
+                tree.root_at(LogSize(size)) == Ok(root),
+                "the log lost or changed what a signed head of size {size} covered"
+            );
         }
         Ok(())
     }
