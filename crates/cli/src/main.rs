@@ -1,2 +1,53 @@
-//! Stub.
-fn main() {}
+//! The command line `verbale`: the daemon, and everything an operator does with it.
+//!
+//! Exit codes: 0 done, 1 refused, 2 usage, 3 not reachable, 4 damaged.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "printing is what a command line is for")]
+#![expect(clippy::disallowed_methods, reason = "the command line reads the files it is given and waits for people")]
+
+mod args;
+mod commands;
+mod demo;
+mod failure;
+mod output;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::args::{Args, Command};
+use crate::failure::CliError;
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    match run(args) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("verbale: {}", error.chain());
+            error.exit_code()
+        }
+    }
+}
+
+fn run(args: Args) -> Result<ExitCode, CliError> {
+    // One worker: with two processes on two cores more workers only get in each other's way.
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    let runtime = runtime.map_err(|error| CliError::failed("the operating system refused to start threads", error))?;
+    runtime.block_on(async {
+        let node = args.node;
+        match args.command {
+            Command::Init(init) => commands::init::run(&init, &node),
+            Command::Serve => commands::serve::run(&node).await,
+            Command::Card(card) => commands::card::run(card, &node).await,
+            Command::Submit(submit) => commands::submit::run(&submit, &node).await,
+            Command::List(list) => commands::notices::list(&list, &node).await,
+            Command::Show { id } => commands::notices::show(id, &node).await,
+            Command::Open { id, purpose } => commands::notices::open(id, purpose, &node).await,
+            Command::Ack { id } => commands::notices::acknowledge(id, &node).await,
+            Command::Receipts { id } => commands::receipts::run(id, &node).await,
+            Command::Status => commands::status::run(&node).await,
+            Command::Demo(demo) => demo::run(&demo, &node).await,
+        }
+    })
+}

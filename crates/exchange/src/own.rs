@@ -1,5 +1,7 @@
 //! What a node knows of itself and of its counterparts, and what it keeps of a notice.
 
+use std::sync::Arc;
+
 use verbale_domain::{Header, Memoranda};
 use verbale_envelope::{ArchiveKey, FileKey, Keyed, NoticeKeys, SealedFacts, WrappedKeys};
 use verbale_evidence::{Card, MessageId};
@@ -15,7 +17,7 @@ pub struct Own {
     /// Fingerprint of its age recipient.
     pub recipient_key: Fingerprint,
     /// The memoranda it holds.
-    pub memoranda: Memoranda,
+    pub memoranda: Arc<Memoranda>,
     /// How long a notice stays valid, in milliseconds.
     pub validity_ms: i64,
 }

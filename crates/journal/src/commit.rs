@@ -40,22 +40,22 @@ impl Journal {
     ///
     /// # Durability
     /// On return the log is on disk.
-    pub fn create(files: Arc<dyn Files>, settings: &Settings, genesis: Record) -> Result<(), JournalError> {
+    pub fn create(files: &dyn Files, settings: &Settings, genesis: &Record) -> Result<(), JournalError> {
         let dir = journal_dir(settings);
         files.create_folder(&dir).map_err(JournalError::io("create", &dir))?;
         let names = files.list(&dir).map_err(JournalError::io("list", &dir))?;
         if names.iter().any(|name| name.ends_with(".segment")) {
             return Err(JournalError::LogExists { path: settings.dir.clone() });
         }
-        let mut keyring = Keyring::create(&*files, &dir)?;
+        let mut keyring = Keyring::create(files, &dir)?;
         let keys: Vec<_> = genesis.keys.iter().map(|keys| (0, keys.clone())).collect();
         keyring.add(&keys)?;
         // The first batch is in the segment before it gets its name: a crash leaves no log, or one with its genesis.
         let head = Head { number: 0, first: 0, salt: salt(&dir)? };
         let mut tree = Tree::default();
         let mut draft = Draft::at_start(head);
-        write_batch(&mut draft, &mut tree, head.number, std::slice::from_ref(&genesis));
-        Active::create(&*files, &dir, head, &draft.bytes, settings.ahead_bytes)?;
+        write_batch(&mut draft, &mut tree, head.number, std::slice::from_ref(genesis));
+        Active::create(files, &dir, head, &draft.bytes, settings.ahead_bytes)?;
         files.sync_folder(&settings.dir).map_err(JournalError::io("sync", &settings.dir))
     }
 
@@ -102,6 +102,11 @@ impl Journal {
             failed: false,
             _lock: lock,
         })
+    }
+
+    /// Log size up to which the index was applied; the rest is found in memory.
+    pub fn index_size(&self) -> u64 {
+        self.index.applied_size(self.tree.size().0)
     }
 
     /// Notes that the journal was stopped in order, so that the next start need not write the last segment anew.

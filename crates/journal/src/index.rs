@@ -116,6 +116,11 @@ impl Index {
         }
     }
 
+    /// Log size up to which sled has everything.
+    pub(crate) fn applied_size(&self, size: u64) -> u64 {
+        lock(&self.recent).keys().next().copied().unwrap_or(size)
+    }
+
     /// Where an entry lies.
     pub(crate) fn place(&self, index: u64) -> Result<Option<Place>, JournalError> {
         if let Some(place) = lock(&self.recent).get(&index) {

@@ -20,7 +20,7 @@
 //! # let dir = tempfile::tempdir()?;
 //! # let key = || verbale_keys::SecretKey::from_seed([1; 32]);
 //! # let settings = || Settings::new(dir.path(), "verbale/XX/1", key());
-//! # Journal::create(std::sync::Arc::new(Disk), &settings(), Record::entry(b"genesis".to_vec()))?;
+//! # Journal::create(&Disk, &settings(), &Record::entry(b"genesis".to_vec()))?;
 //! # let mut journal = Journal::open(std::sync::Arc::new(Disk), settings(), &mut |_| Ok(()))?;
 //! fn answer(answer: Committed<&str>) {
 //!     assert_eq!(answer.into_inner(), "durable");
@@ -33,7 +33,7 @@
 //! # let dir = tempfile::tempdir()?;
 //! # let key = || verbale_keys::SecretKey::from_seed([1; 32]);
 //! # let settings = || Settings::new(dir.path(), "verbale/XX/1", key());
-//! # Journal::create(std::sync::Arc::new(Disk), &settings(), Record::entry(b"genesis".to_vec()))?;
+//! # Journal::create(&Disk, &settings(), &Record::entry(b"genesis".to_vec()))?;
 //! # let mut journal = Journal::open(std::sync::Arc::new(Disk), settings(), &mut |_| Ok(()))?;
 //! fn answer(answer: Committed<&str>) {
 //!     assert_eq!(answer.into_inner(), "durable");

@@ -76,7 +76,7 @@ fn commit(journal: &mut Journal, told: &mut Told, count: u8) -> Result<(), Journ
 /// A journal's life: begun, written, rolled to new segments, stopped in order, killed, opened again.
 fn life(disk: &MemoryDisk, told: &mut Told) -> Result<(), JournalError> {
     told.under_way = 1;
-    Journal::create(Arc::new(disk.clone()), &settings(), record(0))?;
+    Journal::create(disk, &settings(), &record(0))?;
     (told.entries, told.under_way) = (1, 0);
     let (mut journal, _) = open(disk)?;
     for count in [1, 3, 7, 2] {
@@ -100,7 +100,7 @@ fn audit(disk: &MemoryDisk, told: &Told, row: &str) {
     let (mut journal, seen) = match open(disk) {
         Ok(opened) => opened,
         Err(JournalError::NoLog { .. }) if told.entries == 0 => {
-            Journal::create(Arc::new(disk.clone()), &settings(), record(0)).unwrap_or_else(|e| panic!("{row}: {e}"));
+            Journal::create(disk, &settings(), &record(0)).unwrap_or_else(|e| panic!("{row}: {e}"));
             open(disk).unwrap_or_else(|e| panic!("{row}: {e}"))
         }
         Err(error) => panic!("{row}: {error}"),
@@ -153,7 +153,7 @@ fn each_write_fails_once_in_each_way_and_the_journal_recovers() {
 #[test]
 fn after_a_failed_write_nothing_more_is_committed() {
     let disk = MemoryDisk::default();
-    Journal::create(Arc::new(disk.clone()), &settings(), record(0)).unwrap();
+    Journal::create(&disk, &settings(), &record(0)).unwrap();
     let (mut journal, _) = open(&disk).unwrap();
     disk.fail_next(Persists::Nothing);
     assert!(matches!(journal.commit(vec![record(1)], ()), Err(JournalError::Io { .. })));
@@ -165,7 +165,7 @@ fn after_a_failed_write_nothing_more_is_committed() {
 #[test]
 fn a_full_disk_is_said_before_anything_is_accepted() {
     let disk = MemoryDisk::default();
-    Journal::create(Arc::new(disk.clone()), &settings(), record(0)).unwrap();
+    Journal::create(&disk, &settings(), &record(0)).unwrap();
     let (journal, _) = open(&disk).unwrap();
     assert!(journal.require_room(1000).is_ok());
     disk.set_free((64 << 20) + 999);

@@ -20,7 +20,7 @@ fn open(dir: &Path) -> Result<Journal, JournalError> {
 /// A journal of 20 entries in three batches.
 fn begun() -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
-    Journal::create(Arc::new(Disk), &settings(dir.path()), Record::entry(b"genesis".to_vec())).unwrap();
+    Journal::create(&Disk, &settings(dir.path()), &Record::entry(b"genesis".to_vec())).unwrap();
     let mut journal = open(dir.path()).unwrap();
     for batch in [0..5u8, 5..6, 6..19] {
         let records = batch.map(|number| Record {
@@ -153,7 +153,7 @@ fn a_newer_format_a_second_process_a_second_log_and_no_log_are_said_plainly() {
     let journal = open(dir.path()).unwrap();
     assert!(matches!(open(dir.path()), Err(JournalError::Locked { .. })));
     drop(journal);
-    let again = Journal::create(Arc::new(Disk), &settings(dir.path()), Record::entry(vec![1]));
+    let again = Journal::create(&Disk, &settings(dir.path()), &Record::entry(vec![1]));
     assert!(matches!(again, Err(JournalError::LogExists { .. })));
     change(&segment(dir.path()), |bytes| bytes[11] = 2);
     let error = open(dir.path()).err().unwrap();
@@ -167,7 +167,7 @@ fn segments_roll_and_a_missing_one_is_corruption() {
     let dir = tempfile::tempdir().unwrap();
     let small = || Settings { segment_bytes: 100_000, ..settings(dir.path()) };
     let open = || Journal::open(Arc::new(Disk), small(), &mut |_| Ok(()));
-    Journal::create(Arc::new(Disk), &small(), Record::entry(b"genesis".to_vec())).unwrap();
+    Journal::create(&Disk, &small(), &Record::entry(b"genesis".to_vec())).unwrap();
     let mut journal = open().unwrap();
     for number in 0..20u8 {
         let record = Record { sealed: Some(vec![number; 20_000]), ..Record::entry(vec![number]) };

@@ -1,1 +1,48 @@
-//! Stub.
+//! The daemon: configuration, TLS, services, delivery, and the thread that owns state and journal.
+//!
+//! In scope: everything that touches clock, randomness, sockets and tasks. Out of scope: what may be sent and received
+//! (crate `exchange`), what is durable when (crate `journal`).
+//!
+//! Invariants:
+//! * One thread, the core, owns state and journal. Everybody else sends it requests over one bounded queue and gets answers
+//!   after their batch is durable.
+//! * No lock is held across a sync; nothing is synced for one notice alone while others wait.
+//! * Plaintext exists only in memory, for one authenticated request. No trace, error or metric has content.
+//!
+//! # Tasks
+//! The peer listener verifies and opens in workers, then asks the core; a delivery task for each outgoing channel sends and
+//! brings back receipts; the local listeners serve people and systems.
+//!
+//! ```
+//! let text = "format = 1\n[node]\nid = \"XX-ONE\"\n[peer]\nlisten = \"127.0.0.1:7001\"\n[log]\ncolour = 1\n";
+//! let error = verbale_node::Config::parse("verbale.toml", text).err().map(|error| error.to_string());
+//! assert!(error.is_some_and(|error| error.contains("verbale.toml") && error.contains("line 7")));
+//! ```
+
+#![expect(clippy::disallowed_methods, reason = "clock and files are what this crate is for")]
+
+mod accept;
+mod client;
+mod clock;
+mod config;
+mod core;
+mod deliver;
+mod delivery;
+mod folder;
+mod local;
+mod local_reads;
+mod person;
+mod prepare;
+mod random;
+mod secrets;
+mod serve;
+mod shared;
+mod tls;
+mod trace;
+mod view;
+
+pub use client::{ClientError, connect, connect_tls};
+pub use config::{Config, ConfigError};
+pub use folder::{Folder, InitError, Initialised, init};
+pub use serve::{ServeError, serve};
+pub use trace::start_tracing;

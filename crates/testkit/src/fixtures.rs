@@ -1,5 +1,7 @@
 //! Contact points with fixed keys, and notices.
 
+use std::sync::Arc;
+
 use verbale_domain::{Memoranda, Notice};
 use verbale_envelope::{ArchiveKey, Identity, Recipient};
 use verbale_evidence::{Card, sign_card};
@@ -74,7 +76,7 @@ impl ContactPoint {
             card: self.card.clone(),
             key: self.secret(Role::Envelope),
             recipient_key: self.recipient.fingerprint(),
-            memoranda: Memoranda::parse(Memoranda::shipped().iter().copied()).unwrap(),
+            memoranda: Arc::new(Memoranda::parse(Memoranda::shipped().iter().copied()).unwrap()),
             validity_ms,
         }
     }

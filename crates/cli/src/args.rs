@@ -1,0 +1,133 @@
+//! What can be asked on the command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{ArgAction, Parser, Subcommand, ValueEnum};
+
+/// Exchange of notices between the contact points of memoranda of cooperation.
+#[derive(Debug, Parser)]
+#[command(name = "verbale", version, max_term_width = 120)]
+#[command(after_help = "Exit codes: 0 done, 1 refused, 2 usage, 3 node not reachable, 4 data damaged.")]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) node: NodeArgs,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Which node, and how it answers.
+#[derive(Debug, clap::Args)]
+pub(crate) struct NodeArgs {
+    /// Folder of the node; else the variable VERBALE_DIR, else /var/lib/verbale
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
+    /// Reach the node over mutual TLS instead of its socket
+    #[arg(long, global = true, value_name = "HOST:PORT", requires = "key")]
+    pub(crate) connect: Option<String>,
+    /// File with your private key and, after it, what `verbale card show` printed on the node
+    #[arg(long, global = true, value_name = "FILE", requires = "connect")]
+    pub(crate) key: Option<PathBuf>,
+    /// Answer in JSON, one object a line
+    #[arg(long, global = true, action = ArgAction::SetTrue)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Make a node: keys, card, configuration, and an empty log
+    Init(InitArgs),
+    /// Run the node until SIGTERM
+    Serve,
+    /// Show this node's card, or enrol a counterpart's
+    #[command(subcommand)]
+    Card(CardCommand),
+    /// Submit notices, one in JSON on each line; a line comes out for each
+    Submit(SubmitArgs),
+    /// List notices
+    List(ListArgs),
+    /// Show state and history of a notice, without its content
+    Show {
+        /// Message id or registry number
+        id: String,
+    },
+    /// Read a notice; who reads it and why is logged
+    Open {
+        /// Message id or registry number
+        id: String,
+        /// Why it is read
+        #[arg(long, value_name = "TEXT")]
+        purpose: String,
+    },
+    /// Record that a received notice was handed over to the contact point's own system
+    Ack {
+        /// Message id or registry number
+        id: String,
+    },
+    /// Show and verify the counterpart's receipts
+    Receipts {
+        /// Message id or registry number; without it, all
+        id: Option<String>,
+    },
+    /// Tell how the node is
+    Status,
+    /// Watch two nodes exchange realistic notices on this machine
+    Demo(DemoArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct InitArgs {
+    /// Folder to make
+    pub(crate) folder: PathBuf,
+    /// The contact point, as the memoranda name it
+    #[arg(long)]
+    pub(crate) id: String,
+    /// Where counterparts reach the node; port 0 picks a free one once
+    #[arg(long, default_value = "127.0.0.1:0", value_name = "ADDRESS:PORT")]
+    pub(crate) listen: SocketAddr,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CardCommand {
+    /// Print this node's card, to be given to counterparts
+    Show,
+    /// Enrol a counterpart's card, after comparing its fingerprint by telephone
+    Enrol {
+        /// The card, as `verbale card show` prints it
+        file: PathBuf,
+        /// The fingerprint that the counterpart read out
+        #[arg(long, value_name = "HEX")]
+        fingerprint: String,
+        /// Where the counterpart's node is reached
+        #[arg(long, value_name = "HOST:PORT")]
+        address: String,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct SubmitArgs {
+    /// File with one notice on each line; - reads standard input
+    pub(crate) file: PathBuf,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ListArgs {
+    /// Notices of counterparts, or own ones
+    pub(crate) mailbox: Mailbox,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Mailbox {
+    Inbox,
+    Outbox,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct DemoArgs {
+    /// Other notices than the bundled ones, in the same form
+    #[arg(long, value_name = "FILE")]
+    pub(crate) notices: Option<PathBuf>,
+    /// Keep the folders of both nodes here, in a new folder
+    #[arg(long, value_name = "DIR")]
+    pub(crate) keep: Option<PathBuf>,
+}

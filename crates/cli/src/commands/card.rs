@@ -1,0 +1,62 @@
+//! `verbale card`.
+
+use std::process::ExitCode;
+
+use serde_json::json;
+use verbale_evidence::{UnverifiedCard, card_text, parse_card_text};
+use verbale_keys::Fingerprint;
+use verbale_proto::v1::{EnrolCardRequest, ShowCardRequest};
+
+use super::{Client, client};
+use crate::args::{CardCommand, NodeArgs};
+use crate::failure::CliError;
+use crate::output::moment;
+
+pub(crate) async fn run(command: CardCommand, node: &NodeArgs) -> Result<ExitCode, CliError> {
+    let mut client = client(node).await?;
+    match command {
+        CardCommand::Show => {
+            let (bytes, card) = own(&mut client).await?;
+            if node.json {
+                println!(
+                    "{}",
+                    json!({
+                        "id": card.id, "serial": card.serial, "fingerprint": card.card_key.fingerprint().to_string(),
+                        "log_vkey": card.log_vkey().to_string(), "age_recipient": card.age_recipient,
+                        "valid_until": moment(card.valid_until_ms), "card": card_text(&bytes, &card),
+                    })
+                );
+            } else {
+                print!("{}", card_text(&bytes, &card));
+            }
+        }
+        CardCommand::Enrol { file, fingerprint, address } => {
+            let text = std::fs::read_to_string(&file)
+                .map_err(|error| CliError::Usage(format!("{} cannot be read: {error}", file.display())))?;
+            let card = parse_card_text(&text).map_err(|error| CliError::Refused(error.to_string()))?;
+            let request = EnrolCardRequest { card, fingerprint, address: address.clone() };
+            let enrolled = client.enrol_card(request).await?.into_inner();
+            if node.json {
+                println!("{}", json!({"id": enrolled.id, "address": address, "log_index": enrolled.log_index}));
+            } else {
+                println!("Enrolled {} at {address} (log entry {}); effective at once.", enrolled.id, enrolled.log_index);
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The node's own card.
+pub(crate) async fn own(client: &mut Client) -> Result<(Vec<u8>, verbale_evidence::Card), CliError> {
+    let bytes = client.show_card(ShowCardRequest {}).await?.into_inner().card;
+    let unusable = |error: verbale_evidence::CardError| CliError::damaged(format!("the node's own card: {error}"));
+    // Its fingerprint is read from it: this is the node that was asked, whatever it says.
+    let any = Fingerprint::from_digest([0; 32]);
+    let fingerprint = match UnverifiedCard::parse(&bytes).and_then(|card| card.verify(&any)) {
+        Err(verbale_evidence::CardError::Fingerprint { got, .. }) => got,
+        Err(error) => return Err(unusable(error)),
+        Ok(card) => card.card_key.fingerprint(),
+    };
+    let card = UnverifiedCard::parse(&bytes).and_then(|card| card.verify(&fingerprint)).map_err(unusable)?;
+    Ok((bytes, card))
+}

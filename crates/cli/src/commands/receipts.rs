@@ -1,0 +1,67 @@
+//! `verbale receipts`: shown, and verified here, not only by the node.
+
+use std::process::ExitCode;
+
+use serde_json::{Value, json};
+use verbale_evidence::{UnverifiedEnvelope, VerifiedReceipt, verify_receipt};
+use verbale_keys::{PublicKey, Vkey};
+use verbale_proto::v1::{HeldReceipt, Receipt, ReceiptsRequest};
+
+use super::{Client, card, client};
+use crate::args::NodeArgs;
+use crate::failure::CliError;
+use crate::output::table;
+
+pub(crate) async fn run(id: Option<String>, node: &NodeArgs) -> Result<ExitCode, CliError> {
+    let mut client = client(node).await?;
+    let receipts = held(&mut client, id.clone().unwrap_or_default()).await?;
+    if let (Some(id), []) = (&id, receipts.as_slice()) {
+        return Err(CliError::Refused(format!("no receipt for {id} is held yet; `verbale status` says what it waits for")));
+    }
+    let mut rows = table(&["notice", "verdict", "entry", "head size", "log of", "verified"]);
+    for (held, verified) in &receipts {
+        if node.json {
+            println!("{}", receipt_json(held, verified));
+        }
+        rows.add_row([
+            held.notice_id.clone(),
+            held.verdict.clone(),
+            verified.index().0.to_string(),
+            verified.checkpoint().size.0.to_string(),
+            held.counterpart.clone(),
+            "yes".to_owned(),
+        ]);
+    }
+    if !node.json {
+        println!("{rows}");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The receipts that a node holds, each verified for its own envelope.
+pub(crate) async fn held(client: &mut Client, id: String) -> Result<Vec<(HeldReceipt, VerifiedReceipt)>, CliError> {
+    let (_, own) = card::own(client).await?;
+    let receipts = client.receipts(ReceiptsRequest { id }).await?.into_inner().receipts;
+    receipts.into_iter().map(|held| Ok((verify(&held, &own.envelope_key)?, held))).map(swapped).collect()
+}
+
+fn swapped<A, B>(pair: Result<(A, B), CliError>) -> Result<(B, A), CliError> {
+    pair.map(|(a, b)| (b, a))
+}
+
+fn verify(held: &HeldReceipt, key: &PublicKey) -> Result<VerifiedReceipt, CliError> {
+    let wrong = |error: String| CliError::damaged(format!("the receipt for {} does not verify: {error}", held.message_id));
+    let log = Vkey::parse(&held.log_vkey).map_err(|error| wrong(error.to_string()))?;
+    let envelope = UnverifiedEnvelope::parse(&held.envelope).and_then(|envelope| envelope.verify(key));
+    let envelope = envelope.map_err(|error| wrong(error.to_string()))?;
+    let receipt = Receipt { entry: held.entry.clone(), proof: held.proof.clone() };
+    verify_receipt(&receipt, &log, &envelope).map_err(|error| wrong(error.to_string()))
+}
+
+fn receipt_json(held: &HeldReceipt, verified: &VerifiedReceipt) -> Value {
+    json!({
+        "message_id": held.message_id, "notice_id": held.notice_id, "counterpart": held.counterpart, "verdict": held.verdict,
+        "log_vkey": held.log_vkey, "index": verified.index().0, "head_size": verified.checkpoint().size.0, "proof": held.proof,
+        "verified": true,
+    })
+}

@@ -1,0 +1,32 @@
+//! `verbale serve`.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use verbale_node::{ServeError, serve, start_tracing};
+
+use super::folder;
+use crate::args::NodeArgs;
+use crate::failure::CliError;
+
+pub(crate) async fn run(node: &NodeArgs) -> Result<ExitCode, CliError> {
+    let folder = folder(node);
+    let config = folder.read_config().map_err(|error| failed(error.into()))?;
+    start_tracing(&config.log);
+    let ready = |listen| {
+        // For whoever started the node and waits for it.
+        println!("serving {} on {listen}", config.node.id);
+        let _ = std::io::stdout().flush();
+    };
+    serve(&folder, ready).await.map_err(failed)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn failed(error: ServeError) -> CliError {
+    let text = "the node cannot serve".to_owned();
+    if error.is_damage() {
+        CliError::Damaged { text, source: Some(Box::new(error)) }
+    } else {
+        CliError::failed(text, error)
+    }
+}

@@ -1,0 +1,84 @@
+//! `verbale status`.
+
+use std::process::ExitCode;
+
+use serde_json::{Value, json};
+use verbale_proto::v1::{ChannelStatus, StatusRequest, StatusResponse};
+
+use super::client;
+use crate::args::NodeArgs;
+use crate::failure::CliError;
+use crate::output::{moment, table};
+
+pub(crate) async fn run(node: &NodeArgs) -> Result<ExitCode, CliError> {
+    let status = client(node).await?.status(StatusRequest {}).await?.into_inner();
+    if node.json {
+        println!("{}", as_json(&status));
+        return Ok(ExitCode::SUCCESS);
+    }
+    println!("{}  verbale {}  counterparts reach it at {}", status.id, status.version, status.peer_address);
+    println!("log: {} entries, index applied to {}\n{}", status.log_size, status.index_size, status.checkpoint.trim_end());
+    let mut rows = table(&["counterpart", "serial", "address", "card fingerprint"]);
+    for peer in &status.peers {
+        rows.add_row([peer.id.clone(), peer.serial.to_string(), peer.address.clone(), peer.fingerprint.clone()]);
+    }
+    println!("\n{rows}");
+    let mut rows = table(&["channel with", "memorandum", "sent", "waiting", "received", "link", "trouble"]);
+    for channel in &status.channels {
+        rows.add_row([
+            channel.counterpart.clone(),
+            channel.memorandum.clone(),
+            (channel.next_number.saturating_sub(1)).to_string(),
+            channel.waiting.to_string(),
+            (channel.next_expected.saturating_sub(1)).to_string(),
+            link(channel),
+            channel.trouble.clone(),
+        ]);
+    }
+    println!("\n{rows}");
+    let mut rows = table(&["memorandum", "digest of its terms"]);
+    for memorandum in &status.memoranda {
+        rows.add_row([memorandum.id.clone(), memorandum.terms_digest.clone()]);
+    }
+    println!("\n{rows}");
+    if !status.rejected.is_empty() {
+        let mut rejected: Vec<_> = status.rejected.iter().collect();
+        rejected.sort();
+        let mut rows = table(&["rejected since the start", "times"]);
+        for (code, count) in rejected {
+            rows.add_row([code.clone(), count.to_string()]);
+        }
+        println!("\n{rows}");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn link(channel: &ChannelStatus) -> String {
+    if channel.retry_at_ms == 0 { channel.link.clone() } else { format!("{}, tried again {}", channel.link, moment(channel.retry_at_ms)) }
+}
+
+fn as_json(status: &StatusResponse) -> Value {
+    let channels: Vec<Value> = status
+        .channels
+        .iter()
+        .map(|channel| {
+            json!({
+                "counterpart": channel.counterpart, "memorandum": channel.memorandum, "next_number": channel.next_number,
+                "waiting": channel.waiting, "link": channel.link, "trouble": channel.trouble,
+                "retry_at_ms": channel.retry_at_ms, "next_expected": channel.next_expected,
+            })
+        })
+        .collect();
+    let peers: Vec<Value> = status
+        .peers
+        .iter()
+        .map(|peer| json!({"id": peer.id, "serial": peer.serial, "fingerprint": peer.fingerprint, "address": peer.address}))
+        .collect();
+    let memoranda: Vec<Value> =
+        status.memoranda.iter().map(|m| json!({"id": m.id, "terms_digest": m.terms_digest})).collect();
+    json!({
+        "id": status.id, "version": status.version, "log_size": status.log_size, "index_size": status.index_size,
+        "checkpoint": status.checkpoint, "log_vkey": status.log_vkey, "peer_address": status.peer_address,
+        "channels": channels, "peers": peers, "memoranda": memoranda, "rejected": status.rejected,
+    })
+}

@@ -1,0 +1,30 @@
+//! Tables for people, JSON for machines.
+
+use comfy_table::presets::{NOTHING, UTF8_FULL_CONDENSED};
+use comfy_table::{ContentArrangement, Table};
+use std::io::IsTerminal as _;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+/// A table: ruled on a terminal, plain elsewhere.
+pub(crate) fn table(header: &[&str]) -> Table {
+    let mut table = Table::new();
+    if std::io::stdout().is_terminal() {
+        table.load_preset(UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
+    } else {
+        table.load_preset(NOTHING);
+    }
+    table.set_header(header.to_vec());
+    table
+}
+
+/// A moment in milliseconds since 1970-01-01 UTC, as RFC 3339 to the second.
+pub(crate) fn moment(time_ms: i64) -> String {
+    let moment = OffsetDateTime::from_unix_timestamp(time_ms.div_euclid(1000)).ok();
+    moment.and_then(|moment| moment.format(&Rfc3339).ok()).unwrap_or_else(|| time_ms.to_string())
+}
+
+/// Bytes as lower-case hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    hex::encode(bytes)
+}

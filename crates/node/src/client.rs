@@ -1,0 +1,92 @@
+//! How the command line reaches a node.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use verbale_evidence::{CardError, parse_card_text};
+use verbale_keys::{FileError, Fingerprint, read_secret_text};
+use verbale_rpc::node_client::NodeClient;
+use verbale_rpc::tonic::transport::Channel;
+use verbale_rpc::{LOCAL_MESSAGE_BYTES_MAX, channel_over, connect_unix};
+
+use crate::folder::{Folder, own_card};
+use crate::secrets::{load_tls, spki};
+use crate::tls;
+
+/// A node could not be reached.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// Nobody listens on the socket.
+    #[error("no node answers at {} ({source}); start it with: verbale serve --dir {}", path.display(), dir.display())]
+    Socket {
+        /// The socket.
+        path: PathBuf,
+        /// The folder.
+        dir: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The key file.
+    #[error("{} cannot be used: {text}. It holds your private key (EC P-256, PKCS#8 PEM) and, after it, what `verbale card show` printed on the node", path.display())]
+    KeyFile {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        text: String,
+    },
+    /// Nobody listens, or not the node of the card.
+    #[error("{address} cannot be used: {text}. Your key has the fingerprint {fingerprint}; it must stand under [[persons]] keys of the node")]
+    Tls {
+        /// The address.
+        address: String,
+        /// Why not.
+        text: String,
+        /// Of the caller's key.
+        fingerprint: String,
+    },
+}
+
+/// Connects to the node of a folder over its Unix socket.
+///
+/// # Errors
+/// [`ClientError::Socket`].
+pub async fn connect(folder: &Folder) -> Result<NodeClient<Channel>, ClientError> {
+    let path = folder.socket();
+    let channel = connect_unix(&path).await;
+    let channel = channel.map_err(|source| ClientError::Socket { path, dir: folder.dir().to_owned(), source })?;
+    Ok(sized(channel))
+}
+
+/// Connects to a node over mutual TLS. The file holds the caller's key and the node's card, whose TLS key is pinned.
+///
+/// # Errors
+/// [`ClientError::KeyFile`], [`ClientError::Tls`].
+pub async fn connect_tls(address: &str, key_file: &Path) -> Result<NodeClient<Channel>, ClientError> {
+    let unusable = |text: String| ClientError::KeyFile { path: key_file.to_owned(), text };
+    let text = read_secret_text(key_file).map_err(|error: FileError| unusable(error.to_string()))?;
+    let key = load_tls(key_file).map_err(|error| unusable(error.to_string()))?;
+    let card = parse_card_text(&text).and_then(|bytes| own_card(&bytes)).map_err(|error: CardError| unusable(error.to_string()))?;
+    let fingerprint = key_fingerprint(&spki(&key)).to_string();
+    let failed = |text: String| ClientError::Tls { address: address.to_owned(), text, fingerprint: fingerprint.clone() };
+    let pin = card.tls_spki;
+    let config = tls::client(&key, "person", Arc::new(move |spki| *spki == *pin)).map_err(|error| failed(error.to_string()))?;
+    let stream = TcpStream::connect(address).await.map_err(|error| failed(error.to_string()))?;
+    let stream = TlsConnector::from(config).connect(tls::server_name(), stream).await;
+    let stream = stream.map_err(|error| failed(format!("it is not the node of the card ({error})")))?;
+    let channel = channel_over(stream).await.map_err(|error| failed(format!("it ended the connection ({error})")))?;
+    Ok(sized(channel))
+}
+
+/// SHA-256 of a key's SubjectPublicKeyInfo, as it stands in the configuration.
+pub(crate) fn key_fingerprint(spki: &[u8]) -> Fingerprint {
+    use sha2::Digest as _;
+    Fingerprint::from_digest(sha2::Sha256::digest(spki).into())
+}
+
+fn sized(channel: Channel) -> NodeClient<Channel> {
+    NodeClient::new(channel)
+        .max_decoding_message_size(LOCAL_MESSAGE_BYTES_MAX)
+        .max_encoding_message_size(LOCAL_MESSAGE_BYTES_MAX)
+}

@@ -1,0 +1,253 @@
+//! The configuration, `DIR/verbale.toml`: the types are the manual. What they do not name is refused by file and line.
+
+use std::net::SocketAddr;
+
+use serde::Deserialize;
+use verbale_evidence::is_identifier;
+
+const FORMAT: u32 = 1;
+
+/// A configuration.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// 1.
+    pub format: u32,
+    /// Who this node is.
+    pub node: NodeConfig,
+    /// Where counterparts reach it.
+    pub peer: PeerConfig,
+    /// Where its own people and systems reach it, beside the Unix socket.
+    #[serde(default)]
+    pub local: LocalConfig,
+    /// Who they are.
+    #[serde(default)]
+    pub persons: Vec<PersonConfig>,
+    /// Limits.
+    #[serde(default)]
+    pub limits: LimitsConfig,
+    /// What it writes about itself.
+    #[serde(default)]
+    pub log: LogConfig,
+}
+
+/// Who the node is.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NodeConfig {
+    /// The contact point's id, as the memoranda name it.
+    pub id: String,
+}
+
+/// Where counterparts reach the node.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PeerConfig {
+    /// Address and port.
+    pub listen: SocketAddr,
+}
+
+/// Where people and systems reach the node beside the Unix socket.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LocalConfig {
+    /// Address and port, for mutual TLS with the keys of `persons`; absent: the socket only.
+    pub listen: Option<SocketAddr>,
+}
+
+/// A person or a system.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PersonConfig {
+    /// The pseudonym that stands in the log.
+    pub name: String,
+    /// What the person may do.
+    pub roles: Vec<RoleName>,
+    /// User ids, on the socket.
+    #[serde(default)]
+    pub uids: Vec<u32>,
+    /// SHA-256 of public keys (SubjectPublicKeyInfo), hexadecimal, on the TLS listener.
+    #[serde(default)]
+    pub keys: Vec<String>,
+}
+
+/// What a person may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RoleName {
+    /// Submits, fetches, acknowledges.
+    System,
+    /// Checks deliveries, reads notices, enrols counterparts.
+    Operator,
+    /// Grants consent, authorises disclosure.
+    Approver,
+    /// Reads log and proofs, never content.
+    Auditor,
+}
+
+/// Limits; each is refused before it costs memory.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LimitsConfig {
+    /// Sealed bytes of one notice. Default 16 MiB; at most 32 MiB, half of a segment.
+    pub sealed_bytes_max: u64,
+    /// Connections of counterparts. Default 64: each holds at most one notice in pieces and a few batches.
+    pub peer_connections_max: usize,
+    /// Connections of people and systems. Default 64.
+    pub local_connections_max: usize,
+    /// TLS handshakes under way. Default 32: each costs about a millisecond of computing.
+    pub handshakes_max: usize,
+    /// Days for which a notice stays valid. Default 30.
+    pub notice_validity_days: u32,
+    /// Free space that is kept for reading and repairing. Default 64 MiB.
+    pub reserve_bytes: u64,
+}
+
+/// What the node writes about itself.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LogConfig {
+    /// `text` or `json`, on standard error.
+    pub format: LogFormat,
+    /// `error`, `warn`, `info`, `debug` or `trace`.
+    pub level: LogLevel,
+}
+
+/// Form of the log lines.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// How much is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogLevel {
+    /// Faults.
+    Error,
+    /// And what an operator should look at.
+    Warn,
+    /// And what the node does.
+    #[default]
+    Info,
+    /// And each connection.
+    Debug,
+    /// Everything, still without content.
+    Trace,
+}
+
+/// A configuration that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// Not TOML, or not of this form; the text names line and column.
+    #[error("{file} cannot be used: {text}")]
+    Form {
+        /// The file.
+        file: String,
+        /// What and where.
+        text: String,
+    },
+    /// A value outside its range.
+    #[error("{file}: {what}")]
+    Value {
+        /// The file.
+        file: String,
+        /// Which, and what it must be.
+        what: String,
+    },
+}
+
+impl Default for LimitsConfig {
+    fn default() -> Self {
+        Self {
+            sealed_bytes_max: 16 << 20,
+            peer_connections_max: 64,
+            local_connections_max: 64,
+            handshakes_max: 32,
+            notice_validity_days: 30,
+            reserve_bytes: 64 << 20,
+        }
+    }
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self { format: LogFormat::Text, level: LogLevel::Info }
+    }
+}
+
+impl LogLevel {
+    /// As the filter of `tracing` names it.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
+}
+
+impl Config {
+    /// Reads a configuration; `file` is its name, for messages.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub fn parse(file: &str, text: &str) -> Result<Self, ConfigError> {
+        let read: Self =
+            toml::from_str(text).map_err(|error| ConfigError::Form { file: file.to_owned(), text: error.to_string() })?;
+        let wrong = |what: String| Err(ConfigError::Value { file: file.to_owned(), what });
+        if read.format != FORMAT {
+            return wrong(format!("format is {}, this program reads {FORMAT}", read.format));
+        }
+        if !is_identifier(&read.node.id) {
+            return wrong("node.id must be 1 to 64 characters A-Z, 0-9 and -".to_owned());
+        }
+        if !(1024..=32 << 20).contains(&read.limits.sealed_bytes_max) {
+            return wrong("limits.sealed_bytes_max must be from 1024 to 33554432".to_owned());
+        }
+        if read.limits.notice_validity_days == 0 {
+            return wrong("limits.notice_validity_days must be at least 1".to_owned());
+        }
+        for person in &read.persons {
+            if !is_pseudonym(&person.name) {
+                return wrong(format!("persons: a name is 1 to 64 characters a-z, 0-9 and -; `{}` is not", person.name));
+            }
+        }
+        Ok(read)
+    }
+}
+
+fn is_pseudonym(text: &str) -> bool {
+    (1..=64).contains(&text.len()) && text.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = "format = 1\n[node]\nid = \"XX-ONE\"\n[peer]\nlisten = \"127.0.0.1:7001\"\n";
+
+    #[test]
+    fn each_fault_of_a_configuration_names_its_place() {
+        assert!(Config::parse("f", GOOD).is_ok());
+        let error = |text: &str| Config::parse("verbale.toml", text).unwrap_err().to_string();
+        let unknown = error(&format!("{GOOD}port = 1\n"));
+        assert!(unknown.contains("verbale.toml") && unknown.contains("line 6") && unknown.contains("port"), "{unknown}");
+        assert!(error(&GOOD.replace("XX-ONE", "A name")).contains("node.id"));
+        assert!(error(&GOOD.replace("format = 1", "format = 2")).contains("format is 2"));
+        assert!(error(&format!("{GOOD}[[persons]]\nname = \"Jane Doe\"\nroles = []\n")).contains("Jane Doe"));
+        assert!(error(&format!("{GOOD}[[persons]]\nname = \"a\"\nroles = [\"king\"]\n")).contains("line 8"));
+    }
+
+    #[test]
+    fn the_commented_example_is_a_configuration() {
+        assert!(Config::parse("verbale.toml", include_str!("../../../config/verbale.toml")).is_ok());
+    }
+}

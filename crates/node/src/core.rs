@@ -1,0 +1,245 @@
+//! The core: the one thread that owns state and journal. It takes whatever its queue holds, steps, commits once, and only
+//! then lets anybody know.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, oneshot};
+use verbale_evidence::VerifiedEnvelope;
+use verbale_exchange::{ChannelId, Effect, Exchange, Input, Outbound, Ticket, Told};
+use verbale_journal::{BATCH_BYTES_MAX, BATCH_RECORDS_MAX, Committed, Journal, JournalError, Keys, Logged, Record, Store};
+
+use crate::clock::now_ms;
+use crate::delivery;
+use crate::random;
+use crate::shared::Shared;
+
+/// Requests that wait for the core: four batches. Whoever brings more waits.
+const QUEUE_MAX: usize = 4 * BATCH_RECORDS_MAX;
+
+/// Notices that wait for one link: more than its window ever holds.
+const LINK_QUEUE_MAX: usize = 1024;
+
+/// The core is gone: the node is stopping.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the node is stopping")]
+pub(crate) struct Stopped;
+
+/// The answer to a question.
+pub(crate) enum Answer {
+    /// It was decided and is durable.
+    Told {
+        /// What was decided.
+        told: Told,
+        /// The entry that it is about, with its proof, where a counterpart is told.
+        logged: Option<Box<Logged>>,
+    },
+    /// The disk is full: nothing was decided.
+    NoRoom(String),
+}
+
+type Ask = Box<dyn FnOnce(Ticket) -> Input + Send>;
+type Read = Box<dyn FnOnce(&Exchange, &Journal) + Send>;
+
+enum Request {
+    Ask { input: Ask, answer: oneshot::Sender<Answer> },
+    Note(Box<Input>),
+    Read(Read),
+    Stop,
+}
+
+/// How everybody else reaches the core.
+#[derive(Clone)]
+pub(crate) struct Core(mpsc::Sender<Request>);
+
+impl Core {
+    /// Asks; the answer comes when it is durable.
+    pub(crate) async fn ask(
+        &self,
+        input: impl FnOnce(Ticket) -> Input + Send + 'static,
+    ) -> Result<oneshot::Receiver<Answer>, Stopped> {
+        let (answer, waiting) = oneshot::channel();
+        self.0.send(Request::Ask { input: Box::new(input), answer }).await.map_err(|_| Stopped)?;
+        Ok(waiting)
+    }
+
+    /// Lets the core know.
+    pub(crate) async fn note(&self, input: Input) -> Result<(), Stopped> {
+        self.0.send(Request::Note(Box::new(input))).await.map_err(|_| Stopped)
+    }
+
+    /// Reads the state, as it is durable.
+    pub(crate) async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Exchange, &Journal) -> T + Send + 'static,
+    ) -> Result<T, Stopped> {
+        let (answer, waiting) = oneshot::channel();
+        let read: Read = Box::new(move |exchange, journal| drop(answer.send(read(exchange, journal))));
+        self.0.send(Request::Read(read)).await.map_err(|_| Stopped)?;
+        waiting.await.map_err(|_| Stopped)
+    }
+
+    /// Ends the core after what its queue holds.
+    pub(crate) async fn stop(&self) {
+        let _ = self.0.send(Request::Stop).await;
+    }
+}
+
+/// What goes out over a link.
+pub(crate) struct ToSend {
+    pub(crate) number: u64,
+    pub(crate) envelope: Arc<VerifiedEnvelope>,
+    /// `None` for the statement alone.
+    pub(crate) sealed: Option<Vec<u8>>,
+}
+
+/// Starts the core's thread.
+pub(crate) fn start(
+    exchange: Exchange,
+    journal: Journal,
+    shared: Arc<Shared>,
+) -> std::io::Result<(Core, std::thread::JoinHandle<Result<(), JournalError>>)> {
+    let (queue, requests) = mpsc::channel(QUEUE_MAX);
+    let core = Core(queue);
+    let running = Running {
+        exchange,
+        journal,
+        shared,
+        core: core.clone(),
+        runtime: Handle::current(),
+        waiting: HashMap::new(),
+        next_ticket: 0,
+        links: HashMap::new(),
+    };
+    let thread = std::thread::Builder::new().name("core".to_owned()).spawn(move || running.run(requests))?;
+    Ok((core, thread))
+}
+
+struct Running {
+    exchange: Exchange,
+    journal: Journal,
+    shared: Arc<Shared>,
+    core: Core,
+    runtime: Handle,
+    waiting: HashMap<Ticket, oneshot::Sender<Answer>>,
+    next_ticket: Ticket,
+    links: HashMap<ChannelId, mpsc::Sender<ToSend>>,
+}
+
+/// What one round gathered.
+#[derive(Default)]
+struct Round {
+    records: Vec<Record>,
+    bytes: usize,
+    effects: Vec<Effect>,
+    reads: Vec<Read>,
+    stop: bool,
+}
+
+impl Running {
+    fn run(mut self, mut requests: mpsc::Receiver<Request>) -> Result<(), JournalError> {
+        let mut first = Some(Request::Note(Box::new(Input::Start)));
+        while let Some(request) = first.take().or_else(|| requests.blocking_recv()) {
+            let mut round = Round::default();
+            let room = self.journal.require_room(BATCH_BYTES_MAX as u64);
+            self.take(request, &mut round, &room);
+            while !round.stop && round.records.len() < BATCH_RECORDS_MAX && round.bytes < BATCH_BYTES_MAX {
+                let Ok(request) = requests.try_recv() else { break };
+                self.take(request, &mut round, &room);
+            }
+            // A crash before this: nobody was told. After it: whoever asks again gets the same answer.
+            let committed = self.journal.commit(round.records, round.effects)?;
+            self.release(committed)?;
+            for read in round.reads {
+                read(&self.exchange, &self.journal);
+            }
+            if round.stop {
+                break;
+            }
+        }
+        self.journal.close()
+    }
+
+    fn take(&mut self, request: Request, round: &mut Round, room: &Result<(), JournalError>) {
+        let input = match (request, room) {
+            (Request::Stop, _) => return round.stop = true,
+            (Request::Read(read), _) => return round.reads.push(read),
+            (Request::Ask { answer, .. }, Err(full)) => return drop(answer.send(Answer::NoRoom(full.to_string()))),
+            // Receipts and expiries of what was accepted are small and few: the reserve is there for them.
+            (Request::Note(input), _) => *input,
+            (Request::Ask { input, answer }, Ok(())) => {
+                self.next_ticket += 1;
+                self.waiting.insert(self.next_ticket, answer);
+                input(self.next_ticket)
+            }
+        };
+        let output = self.exchange.step(now_ms(), input);
+        if let Some(fault) = output.fault {
+            tracing::error!(error = %fault, "an entry could not be made: a fault of this program");
+        }
+        for record in output.records {
+            let record = Record {
+                entry: record.entry,
+                sealed: record.sealed,
+                facts: record.facts,
+                receipt: record.receipt,
+                keys: record.keys.map(|(id, wrapped)| Keys { message_id: *id.as_bytes(), wrapped }),
+            };
+            round.bytes += record.bytes();
+            round.records.push(record);
+        }
+        round.effects.extend(output.effects);
+    }
+
+    fn release(&mut self, committed: Committed<Vec<Effect>>) -> Result<(), JournalError> {
+        if self.shared.peers.now().by_id != *self.exchange.peers() {
+            self.shared.peers.replace(self.exchange.peers().clone());
+        }
+        for effect in committed.into_inner() {
+            match effect {
+                Effect::Tell { ticket, told } => self.tell(ticket, told)?,
+                Effect::Connect(channel) => self.connect(channel),
+                Effect::Transmit { channel, notices } => self.transmit(&channel, notices)?,
+                Effect::Disconnect(channel) => drop(self.links.remove(&channel)),
+            }
+        }
+        Ok(())
+    }
+
+    fn tell(&mut self, ticket: Ticket, told: Told) -> Result<(), JournalError> {
+        let Some(answer) = self.waiting.remove(&ticket) else { return Ok(()) };
+        let about = match &told {
+            Told::Logged(index) => Some(*index),
+            Told::ChannelOpened { last, .. } => *last,
+            _ => None,
+        };
+        let logged = about.map(|index| self.journal.logged(index).map(Box::new)).transpose()?;
+        // Whoever went away in the meantime asks again.
+        let _ = answer.send(Answer::Told { told, logged });
+        Ok(())
+    }
+
+    fn connect(&mut self, channel: ChannelId) {
+        let (queue, waiting) = mpsc::channel(LINK_QUEUE_MAX);
+        self.links.insert(channel.clone(), queue);
+        self.runtime.spawn(delivery::run(Arc::clone(&self.shared), self.core.clone(), channel, waiting));
+    }
+
+    fn transmit(&mut self, channel: &ChannelId, notices: Vec<Outbound>) -> Result<(), JournalError> {
+        let Some(link) = self.links.get(channel).cloned() else { return Ok(()) };
+        for notice in notices {
+            let Outbound { number, index, envelope, statement_only } = notice;
+            let sealed = if statement_only { None } else { self.journal.sealed(index)? };
+            if link.try_send(ToSend { number, envelope, sealed }).is_err() {
+                // The link broke a moment ago. Its task reports it, and everything is sent again.
+                self.links.remove(channel);
+                let trouble = "the link ended while notices were handed to it".to_owned();
+                let input = Input::LinkFailed { channel: channel.clone(), trouble, jitter: random::jitter() };
+                self.exchange.step(now_ms(), input);
+                break;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,293 @@
+//! The receiving side of `Deliver`: notices come in batches, are verified and opened in workers, decided by the core in
+//! order, and answered in order when they are durable.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio_stream::wrappers::ReceiverStream;
+use verbale_evidence::is_identifier;
+use verbale_exchange::{ChannelId, Input, Rejection, Told};
+use verbale_journal::Logged;
+use verbale_proto::v1::log_entry::Event;
+use verbale_proto::v1::{
+    Answer as WireAnswer, AnswerBatch, ChannelOpened, DeliverRequest, DeliverResponse, LoggedAnswer, NoticeBatch, RejectedAnswer,
+    SealedNotice, answer, deliver_request, deliver_response,
+};
+use verbale_rpc::peer_server::Peer;
+use verbale_rpc::tonic::{self, Request, Response, Status, Streaming};
+use verbale_rpc::{BATCH_BYTES_MAX, BATCH_NOTICES_MAX, Failure, FailureKind, PIECE_BYTES_MAX};
+
+use crate::core::{Answer, Core};
+use crate::prepare;
+use crate::shared::Shared;
+
+const PROTOCOL_VERSION: u32 = 1;
+
+/// Batches of one stream that are decided or answered while the next is opened.
+const BATCHES_UNDER_WAY: usize = 2;
+
+/// Answers of one message: entries of about 1 KiB each, under 512 KiB together.
+const ANSWER_BYTES_MAX: usize = 512 << 10;
+
+/// A stream must be opened, and a notice in pieces completed, so soon.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The service for counterparts.
+pub(crate) struct PeerService {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) core: Core,
+    pub(crate) stop: watch::Receiver<bool>,
+}
+
+/// One open channel.
+struct Inbound {
+    shared: Arc<Shared>,
+    core: Core,
+    channel: ChannelId,
+    requests: Streaming<DeliverRequest>,
+}
+
+/// A notice on its way to its answer.
+enum Pending {
+    Asked(u64, oneshot::Receiver<Answer>),
+    Rejected(u64, Rejection),
+}
+
+#[tonic::async_trait]
+impl Peer for PeerService {
+    type DeliverStream = ReceiverStream<Result<DeliverResponse, Status>>;
+
+    async fn deliver(&self, request: Request<Streaming<DeliverRequest>>) -> Result<Response<Self::DeliverStream>, Status> {
+        let Some(peer) = request.extensions().get::<PeerName>().cloned() else {
+            return Err(Failure::new(FailureKind::NotAllowed, "NOT_ENROLLED", "this key is not enrolled here").status());
+        };
+        let (responses, stream) = mpsc::channel(BATCHES_UNDER_WAY);
+        let (shared, core, mut stop) = (Arc::clone(&self.shared), self.core.clone(), self.stop.clone());
+        let requests = request.into_inner();
+        tokio::spawn(async move {
+            let served = serve(shared, core, peer, requests, responses.clone());
+            let ended = tokio::select! {
+                ended = served => ended,
+                _ = stop.wait_for(|stop| *stop) => Err(stopping()),
+            };
+            if let Err(status) = ended {
+                let _ = responses.send(Err(status)).await;
+            }
+        });
+        Ok(Response::new(ReceiverStream::new(stream)))
+    }
+}
+
+/// The counterpart behind a connection, known from its TLS key.
+#[derive(Clone, Debug)]
+pub(crate) struct PeerName(pub(crate) String);
+
+type Responses = mpsc::Sender<Result<DeliverResponse, Status>>;
+
+async fn serve(
+    shared: Arc<Shared>,
+    core: Core,
+    peer: PeerName,
+    mut requests: Streaming<DeliverRequest>,
+    responses: Responses,
+) -> Result<(), Status> {
+    let first = tokio::time::timeout(PATIENCE, requests.message()).await.map_err(|_| protocol("nothing was opened"))??;
+    let Some(DeliverRequest { part: Some(deliver_request::Part::Open(open)) }) = first else {
+        return Err(protocol("the first message must open a channel"));
+    };
+    if open.version != PROTOCOL_VERSION {
+        let text = format!("this node speaks version {PROTOCOL_VERSION}, not {}", open.version);
+        return Err(Failure::new(FailureKind::Refused, "UNSUPPORTED_VERSION", text).status());
+    }
+    if !is_identifier(&open.memorandum) {
+        return Err(protocol("the memorandum's id has not its form"));
+    }
+    let channel = ChannelId { peer: peer.0, memorandum: open.memorandum };
+    let opened = opened(&core, &channel).await?;
+    send(&responses, deliver_response::Part::Opened(opened)).await?;
+    tracing::debug!(peer.id = channel.peer, memorandum.id = channel.memorandum, "a channel was opened to us");
+    let (batches, answered) = mpsc::channel(BATCHES_UNDER_WAY);
+    let answering = tokio::spawn(answer_all(answered, responses, Arc::clone(&shared), channel.peer.clone()));
+    let inbound = Inbound { shared, core, channel, requests };
+    let read = inbound.read_all(batches).await;
+    let answered = answering.await.map_err(|_| stopping())?;
+    read.and(answered)
+}
+
+async fn opened(core: &Core, channel: &ChannelId) -> Result<ChannelOpened, Status> {
+    let asked = channel.clone();
+    let answer = core.ask(move |ticket| Input::PeerOpened(ticket, asked)).await.map_err(|_| stopping())?;
+    match answer.await {
+        Ok(Answer::Told { told: Told::ChannelOpened { next_number, .. }, logged }) => {
+            let last_envelope = logged.map(|logged| envelope_in(&logged)).unwrap_or_default();
+            Ok(ChannelOpened { next_number, last_envelope })
+        }
+        Ok(Answer::NoRoom(text)) => Err(Failure::new(FailureKind::NoRoom, "NO_ROOM", text).status()),
+        _ => Err(stopping()),
+    }
+}
+
+/// The envelope in an entry about a counterpart's notice.
+fn envelope_in(logged: &Logged) -> Vec<u8> {
+    match verbale_evidence::decode_entry(logged.entry()) {
+        Ok((_, Event::NoticeReceived(received))) => received.envelope,
+        Ok((_, Event::NoticeRefused(refused))) => refused.envelope,
+        _ => Vec::new(),
+    }
+}
+
+impl Inbound {
+    async fn read_all(mut self, batches: mpsc::Sender<Vec<Pending>>) -> Result<(), Status> {
+        while let Some(request) = self.requests.message().await? {
+            let Some(deliver_request::Part::Batch(batch)) = request.part else {
+                return Err(protocol("a batch must come here"));
+            };
+            let notices = self.complete(batch).await?;
+            let pending = self.decide(notices).await?;
+            let rejected = pending.iter().any(|pending| matches!(pending, Pending::Rejected(..)));
+            if batches.send(pending).await.is_err() || rejected {
+                // After a rejection nothing that follows can be the next number: the sender opens the channel anew.
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks a batch's limits and gathers the pieces of its last notice.
+    async fn complete(&mut self, batch: NoticeBatch) -> Result<Vec<SealedNotice>, Status> {
+        let mut notices = batch.notices;
+        let bytes: usize = notices.iter().map(|notice| notice.sealed.len() + notice.envelope.len()).sum();
+        if notices.is_empty() || notices.len() > BATCH_NOTICES_MAX || bytes > BATCH_BYTES_MAX + PIECE_BYTES_MAX {
+            return Err(protocol("a batch has 1 to 256 notices and at most 1 MiB"));
+        }
+        let in_pieces = |notice: &SealedNotice| notice.sealed.is_empty() && !notice.statement_only;
+        let last = notices.len() - 1;
+        if notices.iter().take(last).any(in_pieces) {
+            return Err(protocol("only the last notice of a batch may come in pieces"));
+        }
+        if let Some(notice) = notices.last_mut().filter(|notice| in_pieces(notice)) {
+            // Its length is believed only when its signature was verified: nobody else may cost us memory.
+            match prepare::verified(&self.shared, &self.channel.peer, &notice.envelope) {
+                Ok(envelope) => {
+                    let bytes = envelope.statement().sealed_bytes;
+                    let gathered = tokio::time::timeout(PATIENCE, gather(&mut self.requests, bytes)).await;
+                    notice.sealed = gathered.map_err(|_| protocol("a notice in pieces was not completed in time"))??;
+                }
+                Err(rejection) => tracing::debug!(code = rejection.code(), "a notice in pieces is not gathered"),
+            }
+        }
+        Ok(notices)
+    }
+
+    /// Verifies and opens in a worker, then asks the core, in order.
+    async fn decide(&self, notices: Vec<SealedNotice>) -> Result<Vec<Pending>, Status> {
+        let (shared, peer) = (Arc::clone(&self.shared), self.channel.peer.clone());
+        let opening = tokio::task::spawn_blocking(move || {
+            let open = |notice: SealedNotice| {
+                let envelope = prepare::verified(&shared, &peer, &notice.envelope).map_err(|rejection| (0, rejection))?;
+                let number = envelope.statement().number;
+                let sealed = (!notice.statement_only).then_some(notice.sealed);
+                prepare::arrival(&shared, envelope, sealed).map_err(|rejection| (number, rejection))
+            };
+            notices.into_iter().map(open).collect::<Vec<_>>()
+        });
+        let mut pending = Vec::new();
+        for arrival in opening.await.map_err(|_| stopping())? {
+            match arrival {
+                Ok(arrival) => {
+                    let (number, channel) = (arrival.envelope().statement().number, self.channel.clone());
+                    let asked = self.core.ask(move |ticket| Input::Arrived(ticket, channel, arrival)).await;
+                    pending.push(Pending::Asked(number, asked.map_err(|_| stopping())?));
+                }
+                Err((number, rejection)) => {
+                    pending.push(Pending::Rejected(number, rejection));
+                    break;
+                }
+            }
+        }
+        Ok(pending)
+    }
+}
+
+/// Gathers the pieces of one notice.
+async fn gather(requests: &mut Streaming<DeliverRequest>, bytes: u64) -> Result<Vec<u8>, Status> {
+    let mut sealed = Vec::new();
+    while (sealed.len() as u64) < bytes {
+        match requests.message().await?.and_then(|request| request.part) {
+            Some(deliver_request::Part::Piece(piece))
+                if (1..=PIECE_BYTES_MAX).contains(&piece.bytes.len()) && (sealed.len() + piece.bytes.len()) as u64 <= bytes =>
+            {
+                sealed.extend_from_slice(&piece.bytes);
+            }
+            _ => return Err(protocol("a piece of 1 byte to 256 KiB, within the notice's length, must come here")),
+        }
+    }
+    Ok(sealed)
+}
+
+/// Answers in order; answers under one checkpoint share a message.
+async fn answer_all(
+    mut batches: mpsc::Receiver<Vec<Pending>>,
+    responses: Responses,
+    shared: Arc<Shared>,
+    peer: String,
+) -> Result<(), Status> {
+    while let Some(batch) = batches.recv().await {
+        let mut answers = AnswerBatch::default();
+        let mut bytes = 0;
+        for pending in batch {
+            let (number, told) = match pending {
+                Pending::Rejected(number, rejection) => (number, Err(rejection)),
+                Pending::Asked(number, answer) => match answer.await {
+                    Ok(Answer::Told { told: Told::Logged(_), logged: Some(logged) }) => (number, Ok(logged)),
+                    Ok(Answer::Told { told: Told::Rejected(rejection), .. }) => (number, Err(rejection)),
+                    Ok(Answer::NoRoom(_)) => (number, Err(Rejection::NoRoom)),
+                    _ => return Err(stopping()),
+                },
+            };
+            if let Err(rejection) = &told {
+                shared.rejected.rejected(&peer, *rejection);
+            }
+            if let Ok(logged) = &told {
+                let full = bytes + logged.entry().len() > ANSWER_BYTES_MAX;
+                let another_head = !answers.checkpoint.is_empty() && answers.checkpoint != **logged.checkpoint();
+                if full || another_head {
+                    send(&responses, deliver_response::Part::Answers(std::mem::take(&mut answers))).await?;
+                    bytes = 0;
+                }
+                answers.checkpoint = logged.checkpoint().to_string();
+                bytes += logged.entry().len() + logged.hashes().len() * 32;
+            }
+            answers.answers.push(wire_answer(number, told));
+        }
+        send(&responses, deliver_response::Part::Answers(answers)).await?;
+    }
+    Ok(())
+}
+
+fn wire_answer(number: u64, told: Result<Box<Logged>, Rejection>) -> WireAnswer {
+    let outcome = match told {
+        Ok(logged) => answer::Outcome::Logged(LoggedAnswer {
+            entry: logged.entry().to_vec(),
+            index: logged.index().0,
+            proof: logged.hashes().iter().map(|hash| hash.to_vec()).collect(),
+        }),
+        Err(rejection) => {
+            answer::Outcome::Rejected(RejectedAnswer { code: rejection.code().to_owned(), text: rejection.to_string() })
+        }
+    };
+    WireAnswer { number, outcome: Some(outcome) }
+}
+
+async fn send(responses: &Responses, part: deliver_response::Part) -> Result<(), Status> {
+    responses.send(Ok(DeliverResponse { part: Some(part) })).await.map_err(|_| stopping())
+}
+
+fn protocol(text: &str) -> Status {
+    Failure::new(FailureKind::Refused, "PROTOCOL", text).status()
+}
+
+fn stopping() -> Status {
+    Failure::new(FailureKind::Unreachable, "STOPPING", "the node is stopping; it answers again when it is started").status()
+}

@@ -1,0 +1,235 @@
+//! Delivery: one task for each outgoing channel that has something to send. It ends with the link; the core decides when
+//! the next begins.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio_rustls::TlsConnector;
+use tokio_stream::wrappers::ReceiverStream;
+use verbale_evidence::{UnverifiedEnvelope, VerifiedEnvelope, VerifiedReceipt, verify_receipt};
+use verbale_exchange::{ChannelId, Input, Opening, Peer};
+use verbale_ledger::{LogIndex, TlogProof};
+use verbale_proto::v1::{
+    AnswerBatch, ChannelOpened, DeliverRequest, DeliverResponse, NoticeBatch, OpenChannel, Receipt, SealedNotice, SealedPiece,
+    answer, deliver_request, deliver_response,
+};
+use verbale_rpc::peer_client::PeerClient;
+use verbale_rpc::tonic::Streaming;
+use verbale_rpc::tonic::transport::Channel;
+use verbale_rpc::{BATCH_BYTES_MAX, BATCH_NOTICES_MAX, DELIVER_MESSAGE_BYTES_MAX, Failure, PIECE_BYTES_MAX, channel_over};
+
+use crate::core::{Core, ToSend};
+use crate::random;
+use crate::shared::Shared;
+use crate::tls;
+
+/// A connection must be made, and a channel opened, so soon.
+const CONNECT_TIME: Duration = Duration::from_secs(10);
+
+/// A notice must be answered so soon: the counterpart's sync and a long queue lie between.
+const ANSWER_TIME: Duration = Duration::from_secs(60);
+
+/// Messages that wait for the stream.
+const MESSAGES_UNDER_WAY: usize = 4;
+
+const PROTOCOL_VERSION: u32 = 1;
+
+/// What was sent and not yet answered, by number.
+type Unanswered = Arc<Mutex<BTreeMap<u64, Arc<VerifiedEnvelope>>>>;
+
+/// Serves one link until it ends, and tells the core why it ended.
+pub(crate) async fn run(shared: Arc<Shared>, core: Core, channel: ChannelId, queue: mpsc::Receiver<ToSend>) {
+    let trouble = match serve(&shared, &core, &channel, queue).await {
+        Ok(()) => "the counterpart ended the link".to_owned(),
+        Err(trouble) => trouble,
+    };
+    tracing::info!(peer.id = channel.peer, memorandum.id = channel.memorandum, trouble, "a link ended");
+    let _ = core.note(Input::LinkFailed { channel, trouble, jitter: random::jitter() }).await;
+}
+
+async fn serve(
+    shared: &Arc<Shared>,
+    core: &Core,
+    channel: &ChannelId,
+    queue: mpsc::Receiver<ToSend>,
+) -> Result<(), String> {
+    let peers = shared.peers.now();
+    let peer = peers.by_id.get(&channel.peer).ok_or("the counterpart is not enrolled")?;
+    let connected = tokio::time::timeout(CONNECT_TIME, connect(shared, peer)).await;
+    let connection = connected.map_err(|_| format!("{} did not answer within 10 s", peer.address))??;
+    let (requests, stream) = mpsc::channel(MESSAGES_UNDER_WAY);
+    let open = OpenChannel { memorandum: channel.memorandum.clone(), version: PROTOCOL_VERSION };
+    let opened = send(&requests, deliver_request::Part::Open(open)).await;
+    opened.map_err(|()| "the link ended before it began".to_owned())?;
+    let mut client = PeerClient::new(connection).max_decoding_message_size(DELIVER_MESSAGE_BYTES_MAX);
+    let calling = tokio::time::timeout(CONNECT_TIME, client.deliver(ReceiverStream::new(stream))).await;
+    let called = calling.map_err(|_| "the counterpart did not open the channel within 10 s".to_owned())?;
+    let mut responses = called.map_err(|status| said(&channel.peer, &status))?.into_inner();
+    let opening = opening(shared, &channel.peer, &mut responses).await?;
+    core.note(Input::LinkOpened { channel: channel.clone(), opening, jitter: random::jitter() })
+        .await
+        .map_err(|stopped| stopped.to_string())?;
+    let unanswered = Unanswered::default();
+    let sending = tokio::spawn(send_all(queue, requests, Arc::clone(&unanswered)));
+    let received = receive_all(peer, core, channel, &mut responses, &unanswered).await;
+    sending.abort();
+    received
+}
+
+async fn connect(shared: &Shared, peer: &Peer) -> Result<Channel, String> {
+    let address = &peer.address;
+    let stream = TcpStream::connect(address).await;
+    let stream = stream.map_err(|error| format!("{address} cannot be reached ({error}); is the counterpart's node running?"))?;
+    let _ = stream.set_nodelay(true);
+    let pin = peer.card.tls_spki.clone();
+    let config = tls::client(&shared.tls, &shared.card.id, Arc::new(move |spki| *spki == *pin)).map_err(|e| e.to_string())?;
+    let connecting = TlsConnector::from(config).connect(tls::server_name(), stream).await;
+    let stream = connecting.map_err(|error| {
+        format!("{address} did not show the key of {}'s card, or did not accept ours ({error}); have both sides enrolled each other's present card?", peer.card.id)
+    })?;
+    let group = stream.get_ref().1.negotiated_key_exchange_group().map(|group| format!("{:?}", group.name()));
+    tracing::info!(peer.id = peer.card.id, tls.group = group.unwrap_or_default(), "connected");
+    channel_over(stream).await.map_err(|error| {
+        format!("{address} ended the connection ({error}); has the counterpart enrolled this node's present card?")
+    })
+}
+
+/// Where the counterpart says the channel stands. What it calls our last envelope must be ours.
+async fn opening(shared: &Shared, peer: &str, responses: &mut Streaming<DeliverResponse>) -> Result<Opening, String> {
+    let first = tokio::time::timeout(CONNECT_TIME, responses.message()).await;
+    let first = first.map_err(|_| "the counterpart did not open the channel within 10 s".to_owned())?;
+    let first = first.map_err(|status| said(peer, &status))?;
+    let Some(deliver_response::Part::Opened(ChannelOpened { next_number, last_envelope })) = first.and_then(|first| first.part)
+    else {
+        return Err("the counterpart did not say where the channel stands: its node is at fault".to_owned());
+    };
+    let last = if last_envelope.is_empty() {
+        None
+    } else {
+        let envelope = UnverifiedEnvelope::parse(&last_envelope).and_then(|e| e.verify(&shared.card.envelope_key));
+        let envelope = envelope.map_err(|_| "the counterpart named a last envelope that this node did not sign".to_owned())?;
+        Some(envelope.digest())
+    };
+    Ok(Opening { next_number, last })
+}
+
+/// Sends what the core hands over, in batches.
+async fn send_all(mut queue: mpsc::Receiver<ToSend>, requests: mpsc::Sender<DeliverRequest>, unanswered: Unanswered) {
+    let mut kept = None;
+    while let Some(first) = match kept.take() {
+        Some(first) => Some(first),
+        None => queue.recv().await,
+    } {
+        let (mut batch, mut bytes, mut large) = (NoticeBatch::default(), 0, None);
+        let mut next = Some(first);
+        while let Some(notice) = next.take() {
+            let length = notice.sealed.as_ref().map_or(0, Vec::len);
+            let full = batch.notices.len() >= BATCH_NOTICES_MAX || bytes + length.min(PIECE_BYTES_MAX) > BATCH_BYTES_MAX;
+            if full {
+                kept = Some(notice);
+                break;
+            }
+            unanswered.lock().unwrap_or_else(PoisonError::into_inner).insert(notice.number, Arc::clone(&notice.envelope));
+            let envelope = notice.envelope.bytes().to_vec();
+            bytes += envelope.len();
+            match notice.sealed {
+                None => batch.notices.push(SealedNotice { envelope, sealed: Vec::new(), statement_only: true }),
+                Some(sealed) if sealed.len() > PIECE_BYTES_MAX => {
+                    batch.notices.push(SealedNotice { envelope, sealed: Vec::new(), statement_only: false });
+                    large = Some(sealed);
+                    break;
+                }
+                Some(sealed) => {
+                    bytes += sealed.len();
+                    batch.notices.push(SealedNotice { envelope, sealed, statement_only: false });
+                }
+            }
+            next = queue.try_recv().ok();
+        }
+        if send(&requests, deliver_request::Part::Batch(batch)).await.is_err() {
+            return;
+        }
+        for piece in large.as_deref().unwrap_or_default().chunks(PIECE_BYTES_MAX) {
+            let piece = SealedPiece { bytes: piece.to_vec() };
+            if send(&requests, deliver_request::Part::Piece(piece)).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+async fn receive_all(
+    peer: &Peer,
+    core: &Core,
+    channel: &ChannelId,
+    responses: &mut Streaming<DeliverResponse>,
+    unanswered: &Unanswered,
+) -> Result<(), String> {
+    loop {
+        let response = match tokio::time::timeout(ANSWER_TIME, responses.message()).await {
+            Ok(response) => response.map_err(|status| said(&channel.peer, &status))?,
+            Err(_) if unanswered.lock().unwrap_or_else(PoisonError::into_inner).is_empty() => continue,
+            Err(_) => return Err("the counterpart took a notice and gave no answer for 60 s".to_owned()),
+        };
+        match response.map(|response| response.part) {
+            None => return Ok(()),
+            Some(Some(deliver_response::Part::Answers(answers))) => {
+                let (peer, sent) = (peer.clone(), Arc::clone(unanswered));
+                let verifying = tokio::task::spawn_blocking(move || verify(&peer, &sent, answers));
+                let (receipts, rejected) = verifying.await.map_err(|_| "the node is stopping".to_owned())?;
+                for receipt in receipts {
+                    let noted = core.note(Input::ReceiptArrived(channel.clone(), Box::new(receipt))).await;
+                    noted.map_err(|stopped| stopped.to_string())?;
+                }
+                rejected?;
+            }
+            Some(_) => return Err("the counterpart sent what does not belong here: its node is at fault".to_owned()),
+        }
+    }
+}
+
+/// Verifies each receipt for the envelope that was sent under its number.
+fn verify(peer: &Peer, unanswered: &Unanswered, batch: AnswerBatch) -> (Vec<VerifiedReceipt>, Result<(), String>) {
+    let log = peer.card.log_vkey();
+    let mut receipts = Vec::new();
+    for answer in batch.answers {
+        let number = answer.number;
+        let logged = match answer.outcome {
+            Some(answer::Outcome::Logged(logged)) => logged,
+            Some(answer::Outcome::Rejected(rejected)) => {
+                let code: String = rejected.code.chars().filter(|c| c.is_ascii_uppercase() || *c == '_').take(40).collect();
+                return (receipts, Err(format!("{} rejected number {number}: {code}", peer.card.id)));
+            }
+            None => return (receipts, Err("the counterpart sent an empty answer: its node is at fault".to_owned())),
+        };
+        let sent = unanswered.lock().unwrap_or_else(PoisonError::into_inner).remove(&number);
+        let Some(envelope) = sent else {
+            return (receipts, Err(format!("{} answered number {number}, which was not sent: its node is at fault", peer.card.id)));
+        };
+        let hashes: Option<Vec<_>> = logged.proof.iter().map(|hash| hash.as_slice().try_into().ok()).collect();
+        let proof = TlogProof { index: LogIndex(logged.index), hashes: hashes.unwrap_or_default(), checkpoint: batch.checkpoint.clone() };
+        let receipt = Receipt { entry: logged.entry, proof: proof.to_text() };
+        match verify_receipt(&receipt, &log, &envelope) {
+            Ok(receipt) => receipts.push(receipt),
+            Err(error) => {
+                let trouble = format!("the receipt of {} for number {number} does not verify ({error}): its node is at fault", peer.card.id);
+                return (receipts, Err(trouble));
+            }
+        }
+    }
+    (receipts, Ok(()))
+}
+
+async fn send(requests: &mpsc::Sender<DeliverRequest>, part: deliver_request::Part) -> Result<(), ()> {
+    requests.send(DeliverRequest { part: Some(part) }).await.map_err(drop)
+}
+
+/// What a counterpart said; its own words are cut to what a status may hold.
+fn said(peer: &str, status: &verbale_rpc::tonic::Status) -> String {
+    let failure = Failure::of(status);
+    let text: String = failure.text.chars().filter(|c| !c.is_control()).take(200).collect();
+    format!("{peer} ended the link: {}: {text}", failure.code)
+}

@@ -1,0 +1,314 @@
+//! The service for the contact point's own people and systems.
+
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+use tokio_stream::wrappers::ReceiverStream;
+use verbale_domain::Refusal;
+use verbale_evidence::UnverifiedCard;
+use verbale_exchange::{Input, Submission, Told};
+use verbale_journal::Store;
+use verbale_keys::Fingerprint;
+use verbale_ledger::LogIndex;
+use verbale_proto::v1::{
+    Accepted, AcknowledgeRequest, AcknowledgeResponse, EnrolCardRequest, EnrolCardResponse, Facts, ListRequest, ListResponse,
+    OpenRequest, OpenResponse, ReadLogRequest, ReadLogResponse, ReceiptsRequest, ReceiptsResponse, Refused, ShowCardRequest,
+    ShowCardResponse, ShowRequest, ShowResponse, StatusRequest, StatusResponse, SubmitRequest, SubmitResponse, submit_response,
+};
+use verbale_rpc::node_server::Node;
+use verbale_rpc::tonic::{self, Request, Response, Status, Streaming};
+use verbale_rpc::{Failure, FailureKind};
+
+use crate::config::RoleName::{Auditor, Operator, System};
+use crate::core::{Answer, Core, Stopped};
+use crate::local_reads::{failed, find, receipts, reveal, sealed};
+use crate::person::require;
+use crate::shared::Shared;
+use crate::{prepare, random, view};
+
+/// Submissions of one stream that are checked and sealed at a time; their JSON is in memory meanwhile.
+const SEALING_MAX: usize = 8;
+
+/// Submissions of one stream that wait for the sync.
+const DECIDING_MAX: usize = 512;
+
+/// Entries of one message of the log: under 1 MiB.
+const LOG_BYTES: usize = 1 << 20;
+
+/// A purpose is at most so long.
+const PURPOSE_BYTES_MAX: usize = 4096;
+
+/// The local service.
+pub(crate) struct NodeService {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) core: Core,
+    pub(crate) stop: watch::Receiver<bool>,
+}
+
+/// A submission on its way: the number it names, and what became of its form and seal.
+type Prepared = JoinHandle<(String, Result<Submission, Refusal>)>;
+
+/// A submission that was decided, or waits for it.
+enum Deciding {
+    Asked(String, oneshot::Receiver<Answer>),
+    Refused(String, Refusal),
+}
+
+#[tonic::async_trait]
+impl Node for NodeService {
+    type SubmitStream = ReceiverStream<Result<SubmitResponse, Status>>;
+    type ReadLogStream = ReceiverStream<Result<ReadLogResponse, Status>>;
+
+    async fn submit(&self, request: Request<Streaming<SubmitRequest>>) -> Result<Response<Self::SubmitStream>, Status> {
+        let person = require(&request, &[System, Operator])?;
+        let (responses, stream) = mpsc::channel(DECIDING_MAX);
+        let (sealing, to_decide) = mpsc::channel(SEALING_MAX);
+        let (deciding, decided) = mpsc::channel(DECIDING_MAX);
+        let (shared, mut stop) = (Arc::clone(&self.shared), self.stop.clone());
+        let requests = request.into_inner();
+        let failing = responses.clone();
+        tokio::spawn(async move {
+            let ended = tokio::select! {
+                ended = seal_all(shared, person.name.clone(), requests, sealing) => ended,
+                _ = stop.wait_for(|stop| *stop) => Err(stopping(Stopped)),
+            };
+            if let Err(status) = ended {
+                let _ = failing.send(Err(status)).await;
+            }
+        });
+        tokio::spawn(decide_all(self.core.clone(), to_decide, deciding));
+        tokio::spawn(answer_all(decided, responses));
+        Ok(Response::new(ReceiverStream::new(stream)))
+    }
+
+    async fn list(&self, request: Request<ListRequest>) -> Result<Response<ListResponse>, Status> {
+        require(&request, &[])?;
+        let request = request.into_inner();
+        let listed = self.core.read(move |exchange, _| view::list(exchange, &request)).await;
+        listed.map(Response::new).map_err(stopping)
+    }
+
+    async fn show(&self, request: Request<ShowRequest>) -> Result<Response<ShowResponse>, Status> {
+        require(&request, &[])?;
+        let id = request.into_inner().id;
+        let shown = self.core.read(move |exchange, _| find(exchange, &id).map(|held| view::show(&held))).await;
+        Ok(Response::new(shown.map_err(stopping)??))
+    }
+
+    async fn open(&self, request: Request<OpenRequest>) -> Result<Response<OpenResponse>, Status> {
+        let person = require(&request, &[Operator, System])?;
+        let OpenRequest { id, purpose } = request.into_inner();
+        if purpose.trim().is_empty() || purpose.len() > PURPOSE_BYTES_MAX {
+            let text = format!("say in 1 to {PURPOSE_BYTES_MAX} bytes why the notice is read; the purpose is kept with it");
+            return Err(Failure::new(FailureKind::Refused, "PURPOSE_MISSING", text).status());
+        }
+        let sealed = self.core.read(move |exchange, journal| sealed(exchange, journal, &id)).await.map_err(stopping)??;
+        let message_id = sealed.held.message_id;
+        let shared = Arc::clone(&self.shared);
+        let revealed = tokio::task::spawn_blocking(move || {
+            let (notice, keys) = reveal(&shared, &sealed)?;
+            let facts = Facts { purpose, ..Facts::default() };
+            Ok::<_, Failure>((notice, keys.facts.seal(message_id, &facts, &random::bytes())))
+        });
+        let (notice, facts) = revealed.await.map_err(|_| stopping(Stopped))??;
+        let actor = person.name.clone();
+        // The content leaves only after the opening is in the log.
+        let index = self.done(move |ticket| Input::Open { ticket, message_id, actor, facts }).await?;
+        Ok(Response::new(OpenResponse { notice_json: notice.to_json(), log_index: index.0 }))
+    }
+
+    async fn acknowledge(&self, request: Request<AcknowledgeRequest>) -> Result<Response<AcknowledgeResponse>, Status> {
+        let person = require(&request, &[System, Operator])?;
+        let id = request.into_inner().id;
+        let held = self.core.read(move |exchange, _| find(exchange, &id)).await.map_err(stopping)??;
+        let (message_id, actor) = (held.message_id, person.name.clone());
+        let index = self.done(move |ticket| Input::HandOver { ticket, message_id, actor }).await?;
+        Ok(Response::new(AcknowledgeResponse { log_index: index.0 }))
+    }
+
+    async fn receipts(&self, request: Request<ReceiptsRequest>) -> Result<Response<ReceiptsResponse>, Status> {
+        require(&request, &[])?;
+        let id = request.into_inner().id;
+        let held = self.core.read(move |exchange, journal| receipts(exchange, journal, &id)).await.map_err(stopping)??;
+        Ok(Response::new(ReceiptsResponse { receipts: held }))
+    }
+
+    async fn status(&self, request: Request<StatusRequest>) -> Result<Response<StatusResponse>, Status> {
+        require(&request, &[])?;
+        let shared = Arc::clone(&self.shared);
+        let status = self.core.read(move |exchange, journal| StatusResponse {
+            id: shared.card.id.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            log_size: journal.size().0,
+            checkpoint: journal.checkpoint().to_string(),
+            log_vkey: shared.card.log_vkey().to_string(),
+            peer_address: shared.config.peer.listen.to_string(),
+            channels: view::channels(exchange),
+            peers: view::peers(exchange),
+            memoranda: view::memoranda(exchange),
+            rejected: shared.rejected.now().into_iter().map(|(code, count)| (code.to_owned(), count)).collect(),
+            index_size: journal.index_size(),
+        });
+        status.await.map(Response::new).map_err(stopping)
+    }
+
+    async fn show_card(&self, request: Request<ShowCardRequest>) -> Result<Response<ShowCardResponse>, Status> {
+        require(&request, &[])?;
+        Ok(Response::new(ShowCardResponse { card: self.shared.card_bytes.clone() }))
+    }
+
+    async fn enrol_card(&self, request: Request<EnrolCardRequest>) -> Result<Response<EnrolCardResponse>, Status> {
+        let person = require(&request, &[Operator])?;
+        let EnrolCardRequest { card: bytes, fingerprint, address } = request.into_inner();
+        let refused = |code: &str, text: String| Failure::new(FailureKind::Refused, code, text).status();
+        let fingerprint: Fingerprint = fingerprint.parse().map_err(|error| refused("BAD_FINGERPRINT", format!("{error}")))?;
+        if !is_address(&address) {
+            return Err(refused("BAD_ADDRESS", "an address has the form HOST:PORT".to_owned()));
+        }
+        let verified = UnverifiedCard::parse(&bytes).and_then(|card| card.verify(&fingerprint));
+        let card = verified.map_err(|error| refused("CARD_REFUSED", error.to_string()))?;
+        let (id, actor) = (card.id.clone(), person.name.clone());
+        let input = move |ticket| Input::Enrol { ticket, card: Box::new(card), bytes, actor, address };
+        let index = self.done(input).await?;
+        Ok(Response::new(EnrolCardResponse { id, log_index: index.0 }))
+    }
+
+    async fn read_log(&self, request: Request<ReadLogRequest>) -> Result<Response<Self::ReadLogStream>, Status> {
+        require(&request, &[Auditor, Operator])?;
+        let from = request.into_inner().from_index;
+        let (responses, stream) = mpsc::channel(2);
+        let core = self.core.clone();
+        tokio::spawn(async move {
+            if let Err(status) = read_log(&core, from, &responses).await {
+                let _ = responses.send(Err(status)).await;
+            }
+        });
+        Ok(Response::new(ReceiverStream::new(stream)))
+    }
+}
+
+impl NodeService {
+    /// Asks the core for something that ends in one entry.
+    async fn done(&self, input: impl FnOnce(u64) -> Input + Send + 'static) -> Result<LogIndex, Status> {
+        let answer = self.core.ask(input).await.map_err(stopping)?;
+        let refused = |code: &str, text: String| Failure::new(FailureKind::Refused, code, text).status();
+        match answer.await {
+            Ok(Answer::Told { told: Told::Done(index), .. }) => Ok(index),
+            Ok(Answer::Told { told: Told::NotEnrolled(error), .. }) => Err(refused("CARD_REFUSED", error.to_string())),
+            Ok(Answer::Told { told: Told::NoSuchNotice, .. }) => {
+                let text = "only a notice that was received can be handed over, and only one that is held can be opened";
+                Err(Failure::new(FailureKind::NotFound, "NO_SUCH_NOTICE", text).status())
+            }
+            Ok(Answer::NoRoom(text)) => Err(Failure::new(FailureKind::NoRoom, "NO_ROOM", text).status()),
+            _ => Err(stopping(Stopped)),
+        }
+    }
+}
+
+/// Checks form and seals, several at a time; the order is kept by the queue.
+async fn seal_all(
+    shared: Arc<Shared>,
+    actor: String,
+    mut requests: Streaming<SubmitRequest>,
+    sealing: mpsc::Sender<Prepared>,
+) -> Result<(), Status> {
+    while let Some(request) = requests.message().await? {
+        let (shared, actor) = (Arc::clone(&shared), actor.clone());
+        let prepared = tokio::task::spawn_blocking(move || {
+            let json = request.notice_json;
+            match prepare::submission(&shared, &actor, &json) {
+                Ok(submission) => (submission.header.notice_id.clone(), Ok(submission)),
+                Err(refusal) => (prepare::number_of(&json), Err(refusal)),
+            }
+        });
+        if sealing.send(prepared).await.is_err() {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// Asks the core in the order of submission.
+async fn decide_all(core: Core, mut prepared: mpsc::Receiver<Prepared>, deciding: mpsc::Sender<Deciding>) {
+    while let Some(prepared) = prepared.recv().await {
+        let Ok((number, prepared)) = prepared.await else { return };
+        let next = match prepared {
+            Err(refusal) => Deciding::Refused(number, refusal),
+            Ok(submission) => match core.ask(move |ticket| Input::Submit(ticket, Box::new(submission))).await {
+                Ok(answer) => Deciding::Asked(number, answer),
+                Err(Stopped) => return,
+            },
+        };
+        if deciding.send(next).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Answers in the order of submission, each when it is durable.
+async fn answer_all(mut decided: mpsc::Receiver<Deciding>, responses: mpsc::Sender<Result<SubmitResponse, Status>>) {
+    while let Some(deciding) = decided.recv().await {
+        let (notice_id, told) = match deciding {
+            Deciding::Refused(number, refusal) => (number, Ok(Told::Refused(refusal))),
+            Deciding::Asked(number, answer) => match answer.await {
+                Ok(Answer::Told { told, .. }) => (number, Ok(told)),
+                Ok(Answer::NoRoom(text)) => (number, Err(Failure::new(FailureKind::NoRoom, "NO_ROOM", text).status())),
+                Err(_) => (number, Err(stopping(Stopped))),
+            },
+        };
+        let outcome = match told {
+            Ok(Told::Accepted { message_id, number, already_known }) => {
+                let message_id = message_id.to_string();
+                Ok(submit_response::Outcome::Accepted(Accepted { message_id, number, already_known }))
+            }
+            Ok(Told::Refused(refusal)) => {
+                let (code, reason) = (refusal.code.to_string(), refusal.sentence());
+                Ok(submit_response::Outcome::Refused(Refused { code, reason }))
+            }
+            Ok(_) => Err(stopping(Stopped)),
+            Err(status) => Err(status),
+        };
+        let response = outcome.map(|outcome| SubmitResponse { notice_id, outcome: Some(outcome) });
+        if responses.send(response).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Sends entries up to the log's size now, and the checkpoint that covers them.
+async fn read_log(core: &Core, from: u64, responses: &mpsc::Sender<Result<ReadLogResponse, Status>>) -> Result<(), Status> {
+    let (size, checkpoint) = core.read(|_, journal| (journal.size().0, journal.checkpoint())).await.map_err(stopping)?;
+    let mut next = from;
+    while next < size {
+        let read = core.read(move |_, journal| {
+            let (mut entries, mut bytes) = (Vec::new(), 0);
+            for index in next..size {
+                let entry = journal.entry(LogIndex(index)).map_err(|error| failed(&error))?;
+                bytes += entry.len();
+                entries.push(entry);
+                if bytes > LOG_BYTES {
+                    break;
+                }
+            }
+            Ok::<_, Failure>(entries)
+        });
+        let entries = read.await.map_err(stopping)??;
+        next += entries.len() as u64;
+        let sent = responses.send(Ok(ReadLogResponse { entries, checkpoint: String::new() })).await;
+        sent.map_err(|_| stopping(Stopped))?;
+    }
+    let last = ReadLogResponse { entries: Vec::new(), checkpoint: checkpoint.to_string() };
+    responses.send(Ok(last)).await.map_err(|_| stopping(Stopped))
+}
+
+fn is_address(address: &str) -> bool {
+    let parts = address.rsplit_once(':');
+    let host_ok = |host: &str| !host.is_empty() && host.len() <= 253 && host.chars().all(|c| c.is_ascii_graphic());
+    parts.is_some_and(|(host, port)| host_ok(host) && port.parse::<u16>().is_ok_and(|port| port != 0))
+}
+
+fn stopping(stopped: Stopped) -> Status {
+    let text = format!("{stopped}; ask again when it is started");
+    Failure::new(FailureKind::Unreachable, "STOPPING", text).status()
+}

@@ -1,0 +1,107 @@
+//! What the local service reads from state and journal together.
+
+use verbale_domain::Notice;
+use verbale_envelope::{NoticeKeys, reopen};
+use verbale_evidence::{UnverifiedEnvelope, VerifiedEnvelope, decode_entry};
+use verbale_exchange::{Exchange, Held, Mailbox};
+use verbale_journal::{Journal, JournalError, Store};
+use verbale_ledger::LogIndex;
+use verbale_proto::v1::log_entry::Event;
+use verbale_proto::v1::{HeldReceipt, Receipt};
+use verbale_rpc::{Failure, FailureKind};
+
+use crate::shared::Shared;
+
+/// A notice as the journal holds it, still sealed.
+pub(crate) struct SealedHeld {
+    pub(crate) held: Held,
+    envelope: VerifiedEnvelope,
+    sealed: Vec<u8>,
+    wrapped: [u8; verbale_envelope::WRAPPED_BYTES],
+}
+
+/// The one notice that an id names.
+pub(crate) fn find(exchange: &Exchange, id: &str) -> Result<Held, Failure> {
+    let text = match exchange.find(id).as_slice() {
+        [held] => return Ok((*held).clone()),
+        [] => "is neither a message id nor a registry number that this node holds",
+        _ => "is the number of more than one notice; give the message id, which `verbale list` shows",
+    };
+    Err(Failure::new(FailureKind::NotFound, "NO_SUCH_NOTICE", format!("{id} {text}")))
+}
+
+/// The envelope of a notice, verified again.
+pub(crate) fn envelope(exchange: &Exchange, journal: &Journal, held: &Held) -> Result<VerifiedEnvelope, Failure> {
+    let entry = journal.entry(held.index).map_err(|error| failed(&error))?;
+    let bytes = match decode_entry(&entry) {
+        Ok((_, Event::NoticeSent(sent))) => sent.envelope,
+        Ok((_, Event::NoticeReceived(received))) => received.envelope,
+        Ok((_, Event::NoticeRefused(refused))) => refused.envelope,
+        _ => return Err(damaged("its log entry is not about a notice")),
+    };
+    let key = match held.mailbox {
+        Mailbox::Outbox => Some(exchange.own().card.envelope_key),
+        Mailbox::Inbox => exchange.peers().get(&held.channel.peer).map(|peer| peer.card.envelope_key),
+    };
+    let key = key.ok_or_else(|| damaged("its sender is not enrolled"))?;
+    let verified = UnverifiedEnvelope::parse(&bytes).and_then(|envelope| envelope.verify(&key));
+    verified.map_err(|error| damaged(&error.to_string()))
+}
+
+/// What is needed for opening a notice.
+pub(crate) fn sealed(exchange: &Exchange, journal: &Journal, id: &str) -> Result<SealedHeld, Failure> {
+    let held = find(exchange, id)?;
+    let envelope = envelope(exchange, journal, &held)?;
+    let sealed = journal.sealed(held.index).map_err(|error| failed(&error))?;
+    let wrapped = journal.keys(held.message_id.as_bytes()).map_err(|error| failed(&error))?;
+    match (sealed, wrapped) {
+        (Some(sealed), Some(wrapped)) => Ok(SealedHeld { held, envelope, sealed, wrapped }),
+        _ => {
+            let text = "it was refused or erased: its content is not held here";
+            Err(Failure::new(FailureKind::NotFound, "NO_CONTENT", text))
+        }
+    }
+}
+
+/// Opens it, in a worker.
+pub(crate) fn reveal(shared: &Shared, sealed: &SealedHeld) -> Result<(Notice, NoticeKeys), Failure> {
+    let keys = shared.archive.unwrap(sealed.held.message_id, &sealed.wrapped).map_err(|error| damaged(&error.to_string()))?;
+    let notice = reopen(sealed.envelope.statement(), &sealed.sealed, &keys.file);
+    Ok((notice.map_err(|refusal| damaged(&refusal.to_string()))?, keys))
+}
+
+/// The receipts held, of one notice or of all.
+pub(crate) fn receipts(exchange: &Exchange, journal: &Journal, id: &str) -> Result<Vec<HeldReceipt>, Failure> {
+    let held = if id.is_empty() { exchange.notices().cloned().collect() } else { vec![find(exchange, id)?] };
+    let with_receipt = held.iter().filter_map(|held| Some((held, held.receipt?)));
+    with_receipt.map(|(held, index)| receipt(exchange, journal, held, index)).collect()
+}
+
+fn receipt(exchange: &Exchange, journal: &Journal, held: &Held, index: LogIndex) -> Result<HeldReceipt, Failure> {
+    use prost::Message as _;
+    let envelope = envelope(exchange, journal, held)?.bytes().to_vec();
+    let bytes = journal.receipt(index).map_err(|error| failed(&error))?.unwrap_or_default();
+    let receipt = Receipt::decode(bytes.as_slice()).map_err(|_| damaged("its receipt cannot be read"))?;
+    let peer = exchange.peers().get(&held.channel.peer).ok_or_else(|| damaged("its counterpart is not enrolled"))?;
+    let summary = crate::view::summary(held);
+    Ok(HeldReceipt {
+        message_id: summary.message_id,
+        notice_id: summary.notice_id,
+        envelope,
+        entry: receipt.entry,
+        proof: receipt.proof,
+        log_vkey: peer.card.log_vkey().to_string(),
+        verdict: if summary.code.is_empty() { "RECEIVED".to_owned() } else { summary.code },
+        counterpart: summary.counterpart,
+    })
+}
+
+/// A failed journal, as the caller sees it.
+pub(crate) fn failed(error: &JournalError) -> Failure {
+    let kind = if error.is_damage() { FailureKind::Damaged } else { FailureKind::Fault };
+    Failure::new(kind, "JOURNAL", error.to_string())
+}
+
+fn damaged(text: &str) -> Failure {
+    Failure::new(FailureKind::Damaged, "DAMAGED", format!("the journal holds something that it should not: {text}"))
+}

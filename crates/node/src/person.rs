@@ -1,0 +1,71 @@
+//! Persons: who asks on the local side, and what they may do.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use verbale_rpc::tonic::{Request, Status};
+use verbale_rpc::{Failure, FailureKind};
+
+use crate::config::{PersonConfig, RoleName};
+
+/// A person or a system of the configuration.
+#[derive(Debug)]
+pub(crate) struct Person {
+    /// The pseudonym that stands in the log.
+    pub(crate) name: String,
+    roles: Vec<RoleName>,
+}
+
+/// All of them, by how they prove who they are.
+pub(crate) struct Persons {
+    by_uid: HashMap<u32, Arc<Person>>,
+    by_key: HashMap<String, Arc<Person>>,
+}
+
+/// Who is at the other end of a local connection.
+#[derive(Clone, Debug)]
+pub(crate) enum Caller {
+    /// Known.
+    Person(Arc<Person>),
+    /// A user id that the configuration does not name.
+    UnknownUser(u32),
+}
+
+impl Persons {
+    pub(crate) fn new(config: &[PersonConfig]) -> Self {
+        let mut persons = Self { by_uid: HashMap::new(), by_key: HashMap::new() };
+        for entry in config {
+            let person = Arc::new(Person { name: entry.name.clone(), roles: entry.roles.clone() });
+            persons.by_uid.extend(entry.uids.iter().map(|uid| (*uid, Arc::clone(&person))));
+            persons.by_key.extend(entry.keys.iter().map(|key| (key.to_ascii_lowercase(), Arc::clone(&person))));
+        }
+        persons
+    }
+
+    pub(crate) fn with_uid(&self, uid: u32) -> Caller {
+        self.by_uid.get(&uid).map_or(Caller::UnknownUser(uid), |person| Caller::Person(Arc::clone(person)))
+    }
+
+    /// The person with this fingerprint of a public key, 64 hexadecimal digits.
+    pub(crate) fn with_key(&self, fingerprint: &str) -> Option<Arc<Person>> {
+        self.by_key.get(fingerprint).cloned()
+    }
+}
+
+/// The person who asks, if one of the roles is hers; no role asked for: any known person.
+pub(crate) fn require<T>(request: &Request<T>, roles: &[RoleName]) -> Result<Arc<Person>, Status> {
+    let refuse = |text: String| Err(Failure::new(FailureKind::NotAllowed, "NOT_ALLOWED", text).status());
+    match request.extensions().get::<Caller>() {
+        Some(Caller::Person(person)) if roles.is_empty() || roles.iter().any(|role| person.roles.contains(role)) => {
+            Ok(Arc::clone(person))
+        }
+        Some(Caller::Person(person)) => {
+            let needed: Vec<String> = roles.iter().map(|role| format!("{role:?}").to_lowercase()).collect();
+            refuse(format!("{} has none of the roles {}; an administrator gives them in verbale.toml", person.name, needed.join(", ")))
+        }
+        Some(Caller::UnknownUser(uid)) => {
+            refuse(format!("user id {uid} is nobody in verbale.toml; an administrator adds it under [[persons]]"))
+        }
+        None => refuse("it is not known who asks".to_owned()),
+    }
+}

@@ -1,0 +1,73 @@
+//! The work before a step: form, seal, verify, open. It runs in workers, beside the core.
+
+use verbale_domain::{Code, Notice, Place, Refusal, check_rules};
+use verbale_envelope::{Recipient, SealedNotice, open, seal};
+use verbale_evidence::{MessageId, UnverifiedEnvelope, VerifiedEnvelope, is_identifier};
+use verbale_exchange::{Arrival, Draft, Kept, Rejection, Submission};
+
+use crate::clock::now_ms;
+use crate::random;
+use crate::shared::Shared;
+
+/// Checks the form of a notice and seals it.
+pub(crate) fn submission(shared: &Shared, actor: &str, json: &[u8]) -> Result<Submission, Refusal> {
+    let notice = Notice::from_json(json)?;
+    let digest = shared.archive.notice_digest(&notice);
+    let draft = draft(shared, &notice, digest).map(Box::new);
+    Ok(Submission { actor: actor.to_owned(), header: notice.header(), digest, draft })
+}
+
+/// The registry number of a notice that has no form, where it can be read.
+pub(crate) fn number_of(json: &[u8]) -> String {
+    let value: Option<serde_json::Value> = serde_json::from_slice(json).ok();
+    let number = value.as_ref().and_then(|value| value.get("notice_id")).and_then(serde_json::Value::as_str);
+    number.filter(|number| is_identifier(number)).unwrap_or_default().to_owned()
+}
+
+fn draft(shared: &Shared, notice: &Notice, digest: [u8; 32]) -> Result<Draft, Refusal> {
+    let header = notice.header();
+    let own = shared.card.id.as_str();
+    let route = check_rules(&header, &shared.memoranda, Place::Submission { own })?;
+    let peers = shared.peers.now();
+    let not_enrolled = |reason: &str| Refusal::new(Code::NotEnrolled, "to.office", reason);
+    let peer = peers.by_id.get(&route.recipient);
+    let peer = peer.ok_or_else(|| not_enrolled("has no card on this node; run `verbale card enrol`, then submit again"))?;
+    let recipient: Recipient =
+        peer.card.age_recipient.parse().map_err(|_| not_enrolled("has a card whose age recipient cannot be used"))?;
+    let message_id = MessageId::new(now_ms().unsigned_abs(), &random::bytes());
+    let sealed = seal(notice, own, (&route.recipient, &recipient), message_id, random::bytes())
+        .map_err(|error| Refusal::new(Code::TooLarge, "", error.to_string()))?;
+    let limit = shared.config.limits.sealed_bytes_max;
+    if sealed.bytes.len() as u64 > limit {
+        let reason = format!("the sealed notice is {} bytes, the limit is {limit}; send attachments by another way", sealed.bytes.len());
+        return Err(Refusal::new(Code::TooLarge, "", reason));
+    }
+    let kept = Kept::prepare(&shared.archive, message_id, &header, digest, &sealed.file_key, &random::bytes());
+    Ok(Draft { message_id, recipient: route.recipient, recipient_key: recipient.fingerprint(), sealed, kept })
+}
+
+/// Verifies an envelope under the key of the counterpart that is connected.
+pub(crate) fn verified(shared: &Shared, peer: &str, envelope: &[u8]) -> Result<VerifiedEnvelope, Rejection> {
+    let key = shared.peers.now().envelope_key(peer).ok_or(Rejection::NotAuthentic)?;
+    let unverified = UnverifiedEnvelope::parse(envelope).map_err(|_| Rejection::NotAuthentic)?;
+    let verified = unverified.verify(&key).map_err(|_| Rejection::NotAuthentic)?;
+    if verified.statement().sealed_bytes > shared.config.limits.sealed_bytes_max {
+        return Err(Rejection::TooLarge);
+    }
+    Ok(verified)
+}
+
+/// Opens a notice of a counterpart as far as it can be opened. `sealed` is `None` for a statement alone.
+pub(crate) fn arrival(shared: &Shared, envelope: VerifiedEnvelope, sealed: Option<Vec<u8>>) -> Result<Arrival, Rejection> {
+    let Some(sealed) = sealed else { return Ok(Arrival::StatementOnly(Box::new(envelope))) };
+    let bound = SealedNotice::bind(envelope, sealed).map_err(|_| Rejection::NotTheSignedBytes)?;
+    Ok(match open(bound, &shared.identity) {
+        Err(unopened) => Arrival::Unopened(unopened),
+        Ok(opened) => {
+            let digest = shared.archive.notice_digest(opened.notice());
+            let (id, header) = (opened.envelope().statement().message_id, opened.notice().header());
+            let kept = Kept::prepare(&shared.archive, id, &header, digest, opened.file_key(), &random::bytes());
+            Arrival::Opened(Box::new((opened, kept)))
+        }
+    })
+}

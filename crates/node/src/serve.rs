@@ -1,0 +1,332 @@
+//! The daemon from start to end.
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, UnixListener};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio_stream::wrappers::ReceiverStream;
+use verbale_envelope::BadRecipient;
+use verbale_evidence::{MessageId, decode_entry};
+use verbale_exchange::{Exchange, Input, Own};
+use verbale_journal::{Journal, JournalError, ReplayError, Replayed};
+use verbale_proto::v1::Facts;
+use verbale_proto::v1::log_entry::Event;
+use verbale_rpc::node_server::NodeServer;
+use verbale_rpc::peer_server::PeerServer;
+use verbale_rpc::tonic::transport::{self, Server};
+use verbale_rpc::{DELIVER_MESSAGE_BYTES_MAX, LOCAL_MESSAGE_BYTES_MAX, tonic_health, tonic_reflection};
+
+use crate::accept::{Limits, Names, accept_tls, accept_unix};
+use crate::client::key_fingerprint;
+use crate::core::{self, Core};
+use crate::deliver::{PeerName, PeerService};
+use crate::folder::{Folder, LoadError, disk, journal_settings};
+use crate::local::NodeService;
+use crate::person::{Caller, Persons};
+use crate::secrets::{SecretError, Secrets};
+use crate::shared::{Counters, PeerDirectory, Shared};
+use crate::tls::{self, TlsError};
+
+/// Retries and expiries are looked at so often.
+const TICK: Duration = Duration::from_millis(250);
+
+/// Open streams are given so long to end.
+const END_TIME: Duration = Duration::from_secs(10);
+
+/// Silent connections are probed so often, and given up after so long.
+const KEEPALIVE: (Duration, Duration) = (Duration::from_secs(20), Duration::from_secs(10));
+
+/// Streams of one connection: one for each memorandum, and room.
+const STREAMS_MAX: u32 = 64;
+
+/// Headers of a request: gRPC's own are under 1 KiB.
+const HEADERS_BYTES_MAX: u32 = 8 << 10;
+
+/// A node could not start, or ended with a fault.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// Configuration, card, memoranda.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// Keys.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// The age identity.
+    #[error(transparent)]
+    Recipient(#[from] BadRecipient),
+    /// The keys are not those of the card.
+    #[error("the {0} key in keys/ is not the one on card.txt; one of the two is another node's")]
+    NotOfCard(&'static str),
+    /// The journal.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// TLS.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// A listener.
+    #[error("cannot listen on {address}; is another program using it?")]
+    Listen {
+        /// The address.
+        address: String,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The operating system.
+    #[error("the operating system refused to {action}")]
+    System {
+        /// What was attempted.
+        action: &'static str,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The core ended by itself.
+    #[error("the core ended unexpectedly: a fault of this program; start the node again")]
+    Core,
+}
+
+impl ServeError {
+    /// Whether data on disk is damaged (exit code 4).
+    pub fn is_damage(&self) -> bool {
+        matches!(self, Self::Journal(error) if error.is_damage())
+    }
+}
+
+/// Runs the node of a folder until SIGTERM or SIGINT. `ready` is called when all listeners serve.
+///
+/// # Errors
+/// [`ServeError`].
+pub async fn serve(folder: &Folder, ready: impl FnOnce(SocketAddr)) -> Result<(), ServeError> {
+    let system = |action| move |source| ServeError::System { action, source };
+    let mut terminate = signal(SignalKind::terminate()).map_err(system("watch for SIGTERM"))?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(system("watch for SIGINT"))?;
+    let (shared, exchange, journal) = open(folder)?;
+    let listeners = Listeners::bind(folder, &shared).await?;
+    let (core, mut thread) = {
+        let (core, thread) = core::start(exchange, journal, Arc::clone(&shared)).map_err(system("start a thread"))?;
+        (core, tokio::task::spawn_blocking(move || thread.join()))
+    };
+    let (stop, stopped) = watch::channel(false);
+    let mut servers = listeners.serve(&shared, &core, &stopped)?;
+    let ticking = tokio::spawn(tick(core.clone()));
+    tracing::info!(node.id = shared.card.id, peer.address = %shared.config.peer.listen, "the node serves");
+    ready(shared.config.peer.listen);
+    let ended = tokio::select! {
+        _ = terminate.recv() => None,
+        _ = interrupt.recv() => None,
+        ended = &mut thread => Some(ended),
+    };
+    tracing::info!("the node stops");
+    let _ = stop.send(true);
+    let finishing = async { while servers.join_next().await.is_some() {} };
+    if tokio::time::timeout(END_TIME, finishing).await.is_err() {
+        tracing::warn!("connections were still open after 10 s and are cut");
+    }
+    ticking.abort();
+    let ended = match ended {
+        Some(ended) => ended,
+        None => {
+            core.stop().await;
+            thread.await
+        }
+    };
+    let _ = std::fs::remove_file(folder.socket());
+    match ended {
+        Ok(Ok(result)) => Ok(result?),
+        _ => Err(ServeError::Core),
+    }
+}
+
+/// Loads the folder and replays its journal.
+fn open(folder: &Folder) -> Result<(Arc<Shared>, Exchange, Journal), ServeError> {
+    let loaded = folder.load()?;
+    let secrets = Secrets::load(&folder.keys())?;
+    let recipient = secrets.age.recipient()?;
+    let card = &loaded.card;
+    let of_card = [
+        ("envelope", secrets.envelope.public() == card.envelope_key),
+        ("log", secrets.log.public() == card.log_key),
+        ("TLS", crate::secrets::spki(&secrets.tls) == card.tls_spki),
+        ("age", recipient.to_string() == card.age_recipient),
+    ];
+    if let Some((key, _)) = of_card.into_iter().find(|(_, same)| !same) {
+        return Err(ServeError::NotOfCard(key));
+    }
+    let settings = journal_settings(folder, &loaded, secrets.log);
+    let memoranda = Arc::new(loaded.memoranda);
+    let day_ms = 24 * 3600 * 1000;
+    let mut exchange = Exchange::new(Own {
+        card: loaded.card.clone(),
+        key: secrets.envelope,
+        recipient_key: recipient.fingerprint(),
+        memoranda: Arc::clone(&memoranda),
+        validity_ms: i64::from(loaded.config.limits.notice_validity_days) * day_ms,
+    });
+    let archive = secrets.archive;
+    let journal = Journal::open(disk(), settings, &mut |record| {
+        let facts = facts_of(record, &archive)?;
+        Ok(exchange.replay(record.entry, facts)?)
+    })?;
+    let shared = Shared {
+        persons: Persons::new(&loaded.config.persons),
+        config: loaded.config,
+        card: loaded.card,
+        card_bytes: loaded.card_bytes,
+        memoranda,
+        identity: secrets.age,
+        archive,
+        tls: secrets.tls,
+        peers: PeerDirectory::default(),
+        rejected: Counters::default(),
+    };
+    shared.peers.replace(exchange.peers().clone());
+    Ok((Arc::new(shared), exchange, journal))
+}
+
+/// The facts beside an entry; `None` after erasure.
+fn facts_of(record: &Replayed<'_>, archive: &verbale_envelope::ArchiveKey) -> Result<Option<Facts>, ReplayError> {
+    let Some(sealed) = record.facts else { return Ok(None) };
+    let (envelope, digest) = match decode_entry(record.entry)?.1 {
+        Event::NoticeSent(sent) => (sent.envelope, sent.facts_digest),
+        Event::NoticeReceived(received) => (received.envelope, received.facts_digest),
+        _ => return Ok(None),
+    };
+    let message_id = message_id_in(&envelope)?;
+    let Some(wrapped) = record.keyring.get(message_id.as_bytes())? else { return Ok(None) };
+    Ok(Some(archive.unwrap(message_id, &wrapped)?.facts.open(message_id, sealed, &digest)?))
+}
+
+/// The message id that an envelope names; it is verified when the entry is applied.
+fn message_id_in(envelope: &[u8]) -> Result<MessageId, ReplayError> {
+    use prost::Message as _;
+    let envelope = verbale_proto::v1::Envelope::decode(envelope)?;
+    let statement = verbale_proto::v1::Statement::decode(envelope.payload.as_slice())?;
+    Ok(MessageId::try_from(statement.message_id.as_slice())?)
+}
+
+struct Listeners {
+    peer: TcpListener,
+    local: Option<TcpListener>,
+    socket: UnixListener,
+}
+
+impl Listeners {
+    async fn bind(folder: &Folder, shared: &Shared) -> Result<Self, ServeError> {
+        let peer = listen(shared.config.peer.listen).await?;
+        let local = match shared.config.local.listen {
+            Some(address) => Some(listen(address).await?),
+            None => None,
+        };
+        let path = folder.socket();
+        // The folder is locked for this process: whoever left the socket behind is gone.
+        let _ = std::fs::remove_file(&path);
+        let socket = bind_socket(&path).map_err(|source| ServeError::Listen { address: path.display().to_string(), source })?;
+        Ok(Self { peer, local, socket })
+    }
+
+    fn serve(self, shared: &Arc<Shared>, core: &Core, stopped: &watch::Receiver<bool>) -> Result<JoinSet<()>, ServeError> {
+        let mut servers = JoinSet::new();
+        let limits = &shared.config.limits;
+        let tls_limits = |connections| Limits { connections, handshakes: limits.handshakes_max };
+
+        let directory = Arc::clone(shared);
+        let allowed = Arc::new(move |spki: &[u8]| directory.peers.now().with_spki(spki).is_some());
+        let config = tls::server(&shared.tls, &shared.card.id, allowed)?;
+        let directory = Arc::clone(shared);
+        let names: Names<PeerName> = Arc::new(move |spki| Some(PeerName(directory.peers.now().with_spki(spki)?.to_owned())));
+        let incoming = accept_tls(self.peer, config, tls_limits(limits.peer_connections_max), names, Arc::clone(shared));
+        let service = PeerService { shared: Arc::clone(shared), core: core.clone(), stop: stopped.clone() };
+        let service = PeerServer::new(service).max_decoding_message_size(DELIVER_MESSAGE_BYTES_MAX);
+        let router = server().add_service(health::<PeerServer<PeerService>>()).add_service(service);
+        servers.spawn(run(router, incoming, stopped.clone()));
+
+        if let Some(listener) = self.local {
+            let persons = Arc::clone(shared);
+            let person = move |spki: &[u8]| persons.persons.with_key(&key_fingerprint(spki).to_string());
+            let known = person.clone();
+            let config = tls::server(&shared.tls, &shared.card.id, Arc::new(move |spki| known(spki).is_some()))?;
+            let names: Names<Caller> = Arc::new(move |spki| person(spki).map(Caller::Person));
+            let incoming = accept_tls(listener, config, tls_limits(limits.local_connections_max), names, Arc::clone(shared));
+            servers.spawn(run(local_router(shared, core, stopped), incoming, stopped.clone()));
+        }
+
+        let persons = Arc::clone(shared);
+        let incoming = accept_unix(self.socket, limits.local_connections_max, move |uid| persons.persons.with_uid(uid));
+        let reflection = tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(verbale_proto::SCHEMA)
+            .build_v1()
+            .map_err(|error| ServeError::System { action: "offer reflection", source: io::Error::other(error) })?;
+        let router = local_router(shared, core, stopped).add_service(reflection);
+        servers.spawn(run(router, incoming, stopped.clone()));
+        Ok(servers)
+    }
+}
+
+fn local_router(shared: &Arc<Shared>, core: &Core, stopped: &watch::Receiver<bool>) -> transport::server::Router {
+    let service = NodeService { shared: Arc::clone(shared), core: core.clone(), stop: stopped.clone() };
+    let service = NodeServer::new(service)
+        .max_decoding_message_size(LOCAL_MESSAGE_BYTES_MAX)
+        .max_encoding_message_size(LOCAL_MESSAGE_BYTES_MAX);
+    server().add_service(health::<NodeServer<NodeService>>()).add_service(service)
+}
+
+fn server() -> Server {
+    Server::builder()
+        .http2_keepalive_interval(Some(KEEPALIVE.0))
+        .http2_keepalive_timeout(Some(KEEPALIVE.1))
+        .max_concurrent_streams(STREAMS_MAX)
+        .http2_max_header_list_size(HEADERS_BYTES_MAX)
+        .initial_stream_window_size(4 << 20)
+        .initial_connection_window_size(8 << 20)
+}
+
+/// The health service of a listener: it serves as long as it answers.
+fn health<S: verbale_rpc::tonic::server::NamedService>()
+-> tonic_health::pb::health_server::HealthServer<impl tonic_health::pb::health_server::Health> {
+    let (reporter, service) = tonic_health::server::health_reporter();
+    tokio::spawn(async move { reporter.set_serving::<S>().await });
+    service
+}
+
+async fn run<S, W>(
+    router: transport::server::Router,
+    incoming: crate::accept::Incoming<S, W>,
+    mut stopped: watch::Receiver<bool>,
+) where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+    W: Clone + Send + Sync + Unpin + 'static,
+{
+    let end = async move {
+        let _ = stopped.wait_for(|stop| *stop).await;
+    };
+    if let Err(error) = router.serve_with_incoming_shutdown(ReceiverStream::new(incoming), end).await {
+        tracing::error!(error = %error, "a listener ended");
+    }
+}
+
+async fn tick(core: Core) {
+    let mut interval = tokio::time::interval(TICK);
+    loop {
+        interval.tick().await;
+        if core.note(Input::Tick).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
+    TcpListener::bind(address).await.map_err(|source| ServeError::Listen { address: address.to_string(), source })
+}
+
+fn bind_socket(path: &PathBuf) -> io::Result<UnixListener> {
+    let listener = UnixListener::bind(path)?;
+    // Who may do what is decided by user id, not by the mode; the folder's own mode keeps strangers out.
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o666))?;
+    Ok(listener)
+}

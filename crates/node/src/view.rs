@@ -1,0 +1,144 @@
+//! State as the local service shows it: ids, numbers, codes and times, never content.
+
+use verbale_domain::Notice;
+use verbale_exchange::{Exchange, Happening, Held, LinkState, Mailbox, NoticeState, What};
+use verbale_proto::v1::{
+    Box as WireBox, ChannelStatus, HistoryItem, ListRequest, ListResponse, MemorandumStatus, NoticeSummary, PeerStatus, ShowResponse,
+};
+
+/// A list has at most so many notices; for more, ask again after the last.
+const LIST_MAX: u32 = 1_000;
+
+/// One notice.
+pub(crate) fn summary(held: &Held) -> NoticeSummary {
+    let (state, code) = match &held.state {
+        NoticeState::Queued => ("QUEUED", ""),
+        NoticeState::Delivered => ("DELIVERED", ""),
+        NoticeState::Refused(code) if code == "EXPIRED" => ("EXPIRED", code.as_str()),
+        NoticeState::Refused(code) => ("REFUSED", code.as_str()),
+        NoticeState::ExpiredUnanswered => ("EXPIRED_UNANSWERED", ""),
+        NoticeState::Received => ("RECEIVED", ""),
+        NoticeState::HandedOver => ("HANDED_OVER", ""),
+        NoticeState::RefusedByUs(code) => ("REFUSED_BY_US", code.as_str()),
+    };
+    NoticeSummary {
+        message_id: held.message_id.to_string(),
+        notice_id: held.notice_id.clone().unwrap_or_default(),
+        flow: held.flow.clone(),
+        kind: Notice::kind_of(&held.flow).unwrap_or_default().to_owned(),
+        memorandum: held.channel.memorandum.clone(),
+        counterpart: held.channel.peer.clone(),
+        r#box: match held.mailbox {
+            Mailbox::Inbox => WireBox::Inbox.into(),
+            Mailbox::Outbox => WireBox::Outbox.into(),
+        },
+        state: state.to_owned(),
+        code: code.to_owned(),
+        number: held.number,
+        log_index: held.index.0,
+        time_ms: held.time_ms,
+        correlates_to: held.correlates_to.clone().unwrap_or_default(),
+    }
+}
+
+/// A part of a mailbox, in the order of the log.
+pub(crate) fn list(exchange: &Exchange, request: &ListRequest) -> ListResponse {
+    let wanted = |held: &&Held| match request.r#box() {
+        WireBox::Any => true,
+        WireBox::Inbox => held.mailbox == Mailbox::Inbox,
+        WireBox::Outbox => held.mailbox == Mailbox::Outbox,
+    };
+    let limit = if request.limit == 0 { LIST_MAX } else { request.limit.min(LIST_MAX) };
+    let after = |held: &&Held| request.after_index.is_none_or(|after| held.index.0 > after);
+    let notices = exchange.notices().filter(wanted).filter(after).take(limit as usize).map(summary).collect();
+    ListResponse { notices, total: exchange.notices().filter(wanted).count() as u64 }
+}
+
+/// State and history of one notice.
+pub(crate) fn show(held: &Held) -> ShowResponse {
+    ShowResponse {
+        notice: Some(summary(held)),
+        history: held.history.iter().map(history_item).collect(),
+        statement_digest: held.statement.0.to_vec(),
+        sealed_bytes: held.sealed_bytes,
+        not_after_ms: held.not_after_ms,
+    }
+}
+
+fn history_item(happening: &Happening) -> HistoryItem {
+    let (event, detail) = match &happening.what {
+        What::Sent(actor) => ("SENT", actor.as_str()),
+        What::Received => ("RECEIVED", ""),
+        What::Refused(code) => ("REFUSED", code.as_str()),
+        What::Receipt(verdict) => ("RECEIPT", verdict.as_str()),
+        What::Opened(actor) => ("OPENED", actor.as_str()),
+        What::HandedOver(actor) => ("HANDED_OVER", actor.as_str()),
+        What::Expired => ("EXPIRED", ""),
+    };
+    HistoryItem {
+        log_index: happening.index.0,
+        time_ms: happening.time_ms,
+        event: event.to_owned(),
+        detail: detail.to_owned(),
+    }
+}
+
+/// The channels of each counterpart.
+pub(crate) fn channels(exchange: &Exchange) -> Vec<ChannelStatus> {
+    let mut channels: Vec<ChannelStatus> = exchange
+        .outgoing()
+        .map(|(channel, next_number, waiting, link)| {
+            let (name, retry_at_ms) = match link.map(|link| link.state) {
+                None | Some(LinkState::Idle) => ("IDLE", 0),
+                Some(LinkState::Connecting) => ("CONNECTING", 0),
+                Some(LinkState::Open { .. }) => ("OPEN", 0),
+                Some(LinkState::Backoff { retry_at_ms }) => ("BACKOFF", retry_at_ms),
+            };
+            ChannelStatus {
+                counterpart: channel.peer.clone(),
+                memorandum: channel.memorandum.clone(),
+                next_number,
+                waiting,
+                link: name.to_owned(),
+                trouble: link.map(|link| link.trouble.clone()).unwrap_or_default(),
+                retry_at_ms,
+                next_expected: 1,
+            }
+        })
+        .collect();
+    for (channel, next_expected) in exchange.incoming() {
+        let known = channels.iter_mut().find(|c| c.counterpart == channel.peer && c.memorandum == channel.memorandum);
+        match known {
+            Some(known) => known.next_expected = next_expected,
+            None => channels.push(ChannelStatus {
+                counterpart: channel.peer.clone(),
+                memorandum: channel.memorandum.clone(),
+                next_number: 1,
+                link: "IDLE".to_owned(),
+                next_expected,
+                ..ChannelStatus::default()
+            }),
+        }
+    }
+    channels
+}
+
+/// The enrolled counterparts.
+pub(crate) fn peers(exchange: &Exchange) -> Vec<PeerStatus> {
+    let status = |(id, peer): (&String, &verbale_exchange::Peer)| PeerStatus {
+        id: id.clone(),
+        serial: peer.card.serial,
+        fingerprint: peer.card.card_key.fingerprint().to_string(),
+        address: peer.address.clone(),
+    };
+    exchange.peers().iter().map(status).collect()
+}
+
+/// The memoranda held.
+pub(crate) fn memoranda(exchange: &Exchange) -> Vec<MemorandumStatus> {
+    let status = |memorandum: &verbale_domain::Memorandum| MemorandumStatus {
+        id: memorandum.id.clone(),
+        terms_digest: hex::encode(memorandum.terms_digest()),
+    };
+    exchange.own().memoranda.iter().map(status).collect()
+}
