@@ -67,7 +67,9 @@ pub(crate) async fn run(args: &DemoArgs, node: &NodeArgs) -> Result<ExitCode, Cl
     enrol(&mut japan, &partner, &folder, say).await?;
     enrol(&mut partner, &japan, &folder, say).await?;
     say(&format!("\n{} notices under {MEMORANDUM}; kinds, numbers and times, never content:\n", lines.len()));
-    say("     after  from                 to              number  flow  kind                          registry number     answers");
+    say(
+        "     after  from                 to              number  flow  kind                          registry number     answers",
+    );
     let started = Instant::now();
     let senders = exchange(&lines, &mut japan, &mut partner, started, node.json).await?;
     let summary = check(&mut japan, &mut partner, senders).await?;
@@ -75,7 +77,14 @@ pub(crate) async fn run(args: &DemoArgs, node: &NodeArgs) -> Result<ExitCode, Cl
     japan.node.stop()?;
     partner.node.stop()?;
     match folder.finish()? {
-        Some(kept) if !node.json => println!("Kept in {}. Look around: verbale list inbox --dir {}/{}", kept.display(), kept.display(), JAPAN.0),
+        Some(kept) if !node.json => {
+            println!(
+                "Kept in {}. Look around: verbale list inbox --dir {}/{}",
+                kept.display(),
+                kept.display(),
+                JAPAN.0
+            );
+        }
         _ => {}
     }
     Ok(ExitCode::SUCCESS)
@@ -89,8 +98,8 @@ fn read_notices(args: &DemoArgs) -> Result<Vec<Line>, CliError> {
     };
     let mut lines = Vec::new();
     for (number, json) in (1..).zip(text.lines()).filter(|(_, json)| !json.trim().is_empty()) {
-        let value: Value =
-            serde_json::from_str(json).map_err(|error| CliError::Usage(format!("line {number} is no JSON: {error}")))?;
+        let value: Value = serde_json::from_str(json)
+            .map_err(|error| CliError::Usage(format!("line {number} is no JSON: {error}")))?;
         let member = |name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         if member("memorandum") != MEMORANDUM {
             continue;
@@ -124,7 +133,11 @@ async fn enrol(side: &mut Side, other: &Side, folder: &DemoFolder, say: impl Fn(
         .map_err(|error| CliError::failed("the card of a node of the demo cannot be read", error))?;
     let card = verbale_evidence::parse_card_text(&text).map_err(|error| CliError::Refused(error.to_string()))?;
     let fingerprint = other.card.card_key.fingerprint();
-    let request = verbale_proto::v1::EnrolCardRequest { card, fingerprint: fingerprint.to_string(), address: other.node.address().to_string() };
+    let request = verbale_proto::v1::EnrolCardRequest {
+        card,
+        fingerprint: fingerprint.to_string(),
+        address: other.node.address().to_string(),
+    };
     side.client.enrol_card(request).await?;
     say(&format!("  {} enrolled {}: {}", side.card.id, other.card.id, fingerprint.grouped()));
     Ok(())
@@ -146,17 +159,28 @@ async fn exchange(
         }
         let (from, to) = if line.from == japan.card.id { (&mut *japan, &*partner) } else { (&mut *partner, &*japan) };
         if line.from != from.card.id {
-            return Err(CliError::Refused(format!("{} comes from {}, which has no node here", line.notice_id, line.from)));
+            return Err(CliError::Refused(format!(
+                "{} comes from {}, which has no node here",
+                line.notice_id, line.from
+            )));
         }
         let number = submit(&mut from.client, line).await?;
         senders.insert(line.notice_id.clone(), from.card.id.clone());
         let after = started.elapsed().as_millis();
         if json {
-            println!("{}", json!({"event": "submitted", "after_ms": after, "from": from.card.id, "to": to.card.id, "number": number, "flow": line.flow, "notice_id": line.notice_id}));
+            println!(
+                "{}",
+                json!({"event": "submitted", "after_ms": after, "from": from.card.id, "to": to.card.id, "number": number, "flow": line.flow, "notice_id": line.notice_id})
+            );
         } else {
             println!(
                 "{after:>7} ms  {:<15} ───▶ {:<15} {number:>5}  {:<4}  {:<28}  {:<18}  {}",
-                from.card.id, to.card.id, line.flow, line.kind, line.notice_id, line.correlates_to.as_deref().unwrap_or("")
+                from.card.id,
+                to.card.id,
+                line.flow,
+                line.kind,
+                line.notice_id,
+                line.correlates_to.as_deref().unwrap_or("")
             );
         }
     }
@@ -203,7 +227,8 @@ struct Summary {
 
 /// Verifies every receipt and both logs.
 async fn check(japan: &mut Side, partner: &mut Side, senders: HashMap<String, String>) -> Result<Summary, CliError> {
-    let of = |held: Vec<(verbale_proto::v1::HeldReceipt, VerifiedReceipt)>| held.into_iter().map(|(_, receipt)| receipt);
+    let of =
+        |held: Vec<(verbale_proto::v1::HeldReceipt, VerifiedReceipt)>| held.into_iter().map(|(_, receipt)| receipt);
     let ours: Vec<VerifiedReceipt> = of(receipts::held(&mut japan.client, String::new()).await?).collect();
     let theirs: Vec<VerifiedReceipt> = of(receipts::held(&mut partner.client, String::new()).await?).collect();
     let logs = [
@@ -217,21 +242,36 @@ async fn check(japan: &mut Side, partner: &mut Side, senders: HashMap<String, St
     if sent.iter().sum::<usize>() != senders.len() {
         return Err(CliError::damaged("the logs do not hold every notice that was submitted"));
     }
-    let head = |log: &verify::VerifiedLog| (log.checkpoint.origin.clone(), log.checkpoint.size.0, hex(&log.checkpoint.root));
+    let head =
+        |log: &verify::VerifiedLog| (log.checkpoint.origin.clone(), log.checkpoint.size.0, hex(&log.checkpoint.root));
     Ok(Summary { sent, receipts: ours.len() + theirs.len(), heads: [head(log_japan), head(log_partner)] })
 }
 
 fn report(summary: &Summary, started: Instant, json: bool) {
     let [japan, partner] = summary.sent;
     if json {
-        let heads: Vec<Value> =
-            summary.heads.iter().map(|(origin, size, root)| json!({"origin": origin, "size": size, "root": root})).collect();
-        println!("{}", json!({"event": "verified", "sent_by_japan": japan, "sent_by_partner": partner, "receipts": summary.receipts, "heads": heads}));
+        let heads: Vec<Value> = summary
+            .heads
+            .iter()
+            .map(|(origin, size, root)| json!({"origin": origin, "size": size, "root": root}))
+            .collect();
+        println!(
+            "{}",
+            json!({"event": "verified", "sent_by_japan": japan, "sent_by_partner": partner, "receipts": summary.receipts, "heads": heads})
+        );
         return;
     }
     println!("\nDone in {} ms:", started.elapsed().as_millis());
-    println!("  {} notices submitted, signed, sealed, delivered, opened and checked: {japan} from {}, {partner} from {}", japan + partner, JAPAN.0, PARTNER.0);
-    println!("  {} receipts held by the senders, each verified: its entry stands in the receiver's signed log", summary.receipts);
+    println!(
+        "  {} notices submitted, signed, sealed, delivered, opened and checked: {japan} from {}, {partner} from {}",
+        japan + partner,
+        JAPAN.0,
+        PARTNER.0
+    );
+    println!(
+        "  {} receipts held by the senders, each verified: its entry stands in the receiver's signed log",
+        summary.receipts
+    );
     println!("  both logs read whole and verified against their signed heads; they agree with each other:");
     for (origin, size, root) in &summary.heads {
         println!("    {origin}: {size} entries, root {root}");

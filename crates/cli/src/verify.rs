@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use verbale_evidence::{Card, StatementDigest, UnverifiedEnvelope, VerifiedReceipt, decode_entry};
 use verbale_ledger::{Checkpoint, Tree, leaf_hash};
-use verbale_proto::v1::log_entry::Event;
 use verbale_proto::v1::ReadLogRequest;
+use verbale_proto::v1::log_entry::Event;
 
 use crate::commands::Client;
 use crate::failure::CliError;
@@ -61,7 +61,11 @@ pub(crate) async fn log(client: &mut Client, own: &Card, peer: &Card) -> Result<
 }
 
 /// Every notice that one side sent stands in the other's log, and every receipt names an entry that is there.
-pub(crate) fn agree(sender: &VerifiedLog, receiver: &VerifiedLog, receipts: &[VerifiedReceipt]) -> Result<(), CliError> {
+pub(crate) fn agree(
+    sender: &VerifiedLog,
+    receiver: &VerifiedLog,
+    receipts: &[VerifiedReceipt],
+) -> Result<(), CliError> {
     let receiver_name = &receiver.checkpoint.origin;
     for digest in &sender.sent {
         if !receiver.answered.contains(&digest.0) {

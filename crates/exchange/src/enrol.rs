@@ -42,22 +42,21 @@ impl Exchange {
         (actor, address): (&str, String),
         output: &mut Output,
     ) {
-        let told = match self.check_card(now_ms, &card) {
-            Err(error) => Told::NotEnrolled(error),
-            Ok(()) => {
-                let index = verbale_ledger::LogIndex(self.size);
-                let peer = card.id.clone();
-                let event = change::enrolled(bytes, actor, &address);
-                self.record(now_ms, event, Change::Enrolled { card, address }, Record::default(), output);
-                let channels: Vec<ChannelId> =
-                    self.outgoing.keys().filter(|channel| channel.peer == peer).cloned().collect();
-                for channel in channels {
-                    // The new address or key is tried at once.
-                    self.forget_failures(&channel);
-                    self.wake(&channel, &mut output.effects, now_ms);
-                }
-                Told::Done(index)
+        let told = if let Err(error) = self.check_card(now_ms, &card) {
+            Told::NotEnrolled(error)
+        } else {
+            let index = verbale_ledger::LogIndex(self.size);
+            let peer = card.id.clone();
+            let event = change::enrolled(bytes, actor, &address);
+            self.record(now_ms, event, Change::Enrolled { card, address }, Record::default(), output);
+            let channels: Vec<ChannelId> =
+                self.outgoing.keys().filter(|channel| channel.peer == peer).cloned().collect();
+            for channel in channels {
+                // The new address or key is tried at once.
+                self.forget_failures(&channel);
+                self.wake(&channel, &mut output.effects, now_ms);
             }
+            Told::Done(index)
         };
         output.effects.push(Effect::Tell { ticket, told });
     }

@@ -109,7 +109,7 @@ impl Exchange {
     pub(crate) fn link_failed(&mut self, now_ms: i64, channel: &ChannelId, trouble: &str, jitter: i8) {
         let waiting = self.outgoing.get(channel).is_some_and(|outgoing| !outgoing.outstanding.is_empty());
         let link = self.links.entry(channel.clone()).or_default();
-        link.trouble = trouble.to_owned();
+        trouble.clone_into(&mut link.trouble);
         if !waiting {
             link.state = LinkState::Idle;
             return;

@@ -73,7 +73,8 @@ pub(crate) fn accept_tls<W: Send + 'static>(
                 shared.rejected.count("CONNECTION_LIMIT");
                 continue;
             };
-            let (acceptor, names, incoming, shared) = (acceptor.clone(), Arc::clone(&names), incoming.clone(), Arc::clone(&shared));
+            let (acceptor, names, incoming, shared) =
+                (acceptor.clone(), Arc::clone(&names), incoming.clone(), Arc::clone(&shared));
             tokio::spawn(async move {
                 let _ = stream.set_nodelay(true);
                 let shaken = tokio::time::timeout(HANDSHAKE_TIME, acceptor.accept(stream)).await;
@@ -132,7 +133,11 @@ impl<S, W: Clone + Send + Sync + 'static> Connected for Known<S, W> {
 }
 
 impl<S: AsyncRead + Unpin, W: Unpin> AsyncRead for Known<S, W> {
-    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<std::io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
         Pin::new(&mut self.stream).poll_read(context, buffer)
     }
 }

@@ -37,7 +37,9 @@ pub enum ClientError {
         text: String,
     },
     /// Nobody listens, or not the node of the card.
-    #[error("{address} cannot be used: {text}. Your key has the fingerprint {fingerprint}; it must stand under [[persons]] keys of the node")]
+    #[error(
+        "{address} cannot be used: {text}. Your key has the fingerprint {fingerprint}; it must stand under [[persons]] keys of the node"
+    )]
     Tls {
         /// The address.
         address: String,
@@ -67,11 +69,15 @@ pub async fn connect_tls(address: &str, key_file: &Path) -> Result<NodeClient<Ch
     let unusable = |text: String| ClientError::KeyFile { path: key_file.to_owned(), text };
     let text = read_secret_text(key_file).map_err(|error: FileError| unusable(error.to_string()))?;
     let key = load_tls(key_file).map_err(|error| unusable(error.to_string()))?;
-    let card = parse_card_text(&text).and_then(|bytes| own_card(&bytes)).map_err(|error: CardError| unusable(error.to_string()))?;
+    let card = parse_card_text(&text)
+        .and_then(|bytes| own_card(&bytes))
+        .map_err(|error: CardError| unusable(error.to_string()))?;
     let fingerprint = key_fingerprint(&spki(&key)).to_string();
-    let failed = |text: String| ClientError::Tls { address: address.to_owned(), text, fingerprint: fingerprint.clone() };
+    let failed =
+        |text: String| ClientError::Tls { address: address.to_owned(), text, fingerprint: fingerprint.clone() };
     let pin = card.tls_spki;
-    let config = tls::client(&key, "person", Arc::new(move |spki| *spki == *pin)).map_err(|error| failed(error.to_string()))?;
+    let config =
+        tls::client(&key, "person", Arc::new(move |spki| *spki == *pin)).map_err(|error| failed(error.to_string()))?;
     let stream = TcpStream::connect(address).await.map_err(|error| failed(error.to_string()))?;
     let stream = TlsConnector::from(config).connect(tls::server_name(), stream).await;
     let stream = stream.map_err(|error| failed(format!("it is not the node of the card ({error})")))?;

@@ -200,8 +200,8 @@ impl Config {
     /// # Errors
     /// [`ConfigError`].
     pub fn parse(file: &str, text: &str) -> Result<Self, ConfigError> {
-        let read: Self =
-            toml::from_str(text).map_err(|error| ConfigError::Form { file: file.to_owned(), text: error.to_string() })?;
+        let read: Self = toml::from_str(text)
+            .map_err(|error| ConfigError::Form { file: file.to_owned(), text: error.to_string() })?;
         let wrong = |what: String| Err(ConfigError::Value { file: file.to_owned(), what });
         if read.format != FORMAT {
             return wrong(format!("format is {}, this program reads {FORMAT}", read.format));
@@ -217,7 +217,10 @@ impl Config {
         }
         for person in &read.persons {
             if !is_pseudonym(&person.name) {
-                return wrong(format!("persons: a name is 1 to 64 characters a-z, 0-9 and -; `{}` is not", person.name));
+                return wrong(format!(
+                    "persons: a name is 1 to 64 characters a-z, 0-9 and -; `{}` is not",
+                    person.name
+                ));
             }
         }
         Ok(read)
@@ -239,7 +242,10 @@ mod tests {
         assert!(Config::parse("f", GOOD).is_ok());
         let error = |text: &str| Config::parse("verbale.toml", text).unwrap_err().to_string();
         let unknown = error(&format!("{GOOD}port = 1\n"));
-        assert!(unknown.contains("verbale.toml") && unknown.contains("line 6") && unknown.contains("port"), "{unknown}");
+        assert!(
+            unknown.contains("verbale.toml") && unknown.contains("line 6") && unknown.contains("port"),
+            "{unknown}"
+        );
         assert!(error(&GOOD.replace("XX-ONE", "A name")).contains("node.id"));
         assert!(error(&GOOD.replace("format = 1", "format = 2")).contains("format is 2"));
         assert!(error(&format!("{GOOD}[[persons]]\nname = \"Jane Doe\"\nroles = []\n")).contains("Jane Doe"));

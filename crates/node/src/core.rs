@@ -8,7 +8,9 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 use verbale_evidence::VerifiedEnvelope;
 use verbale_exchange::{ChannelId, Effect, Exchange, Input, Outbound, Ticket, Told};
-use verbale_journal::{BATCH_BYTES_MAX, BATCH_RECORDS_MAX, Committed, Journal, JournalError, Keys, Logged, Record, Store};
+use verbale_journal::{
+    BATCH_BYTES_MAX, BATCH_RECORDS_MAX, Committed, Journal, JournalError, Keys, Logged, Record, Store,
+};
 
 use crate::clock::now_ms;
 use crate::delivery;

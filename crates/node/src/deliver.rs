@@ -11,8 +11,8 @@ use verbale_exchange::{ChannelId, Input, Rejection, Told};
 use verbale_journal::Logged;
 use verbale_proto::v1::log_entry::Event;
 use verbale_proto::v1::{
-    Answer as WireAnswer, AnswerBatch, ChannelOpened, DeliverRequest, DeliverResponse, LoggedAnswer, NoticeBatch, RejectedAnswer,
-    SealedNotice, answer, deliver_request, deliver_response,
+    Answer as WireAnswer, AnswerBatch, ChannelOpened, DeliverRequest, DeliverResponse, LoggedAnswer, NoticeBatch,
+    RejectedAnswer, SealedNotice, answer, deliver_request, deliver_response,
 };
 use verbale_rpc::peer_server::Peer;
 use verbale_rpc::tonic::{self, Request, Response, Status, Streaming};
@@ -58,7 +58,10 @@ enum Pending {
 impl Peer for PeerService {
     type DeliverStream = ReceiverStream<Result<DeliverResponse, Status>>;
 
-    async fn deliver(&self, request: Request<Streaming<DeliverRequest>>) -> Result<Response<Self::DeliverStream>, Status> {
+    async fn deliver(
+        &self,
+        request: Request<Streaming<DeliverRequest>>,
+    ) -> Result<Response<Self::DeliverStream>, Status> {
         let Some(peer) = request.extensions().get::<PeerName>().cloned() else {
             return Err(Failure::new(FailureKind::NotAllowed, "NOT_ENROLLED", "this key is not enrolled here").status());
         };
@@ -92,7 +95,8 @@ async fn serve(
     mut requests: Streaming<DeliverRequest>,
     responses: Responses,
 ) -> Result<(), Status> {
-    let first = tokio::time::timeout(PATIENCE, requests.message()).await.map_err(|_| protocol("nothing was opened"))??;
+    let first =
+        tokio::time::timeout(PATIENCE, requests.message()).await.map_err(|_| protocol("nothing was opened"))??;
     let Some(DeliverRequest { part: Some(deliver_request::Part::Open(open)) }) = first else {
         return Err(protocol("the first message must open a channel"));
     };
@@ -172,7 +176,8 @@ impl Inbound {
                 Ok(envelope) => {
                     let bytes = envelope.statement().sealed_bytes;
                     let gathered = tokio::time::timeout(PATIENCE, gather(&mut self.requests, bytes)).await;
-                    notice.sealed = gathered.map_err(|_| protocol("a notice in pieces was not completed in time"))??;
+                    notice.sealed =
+                        gathered.map_err(|_| protocol("a notice in pieces was not completed in time"))??;
                 }
                 Err(rejection) => tracing::debug!(code = rejection.code(), "a notice in pieces is not gathered"),
             }
@@ -185,7 +190,8 @@ impl Inbound {
         let (shared, peer) = (Arc::clone(&self.shared), self.channel.peer.clone());
         let opening = tokio::task::spawn_blocking(move || {
             let open = |notice: SealedNotice| {
-                let envelope = prepare::verified(&shared, &peer, &notice.envelope).map_err(|rejection| (0, rejection))?;
+                let envelope =
+                    prepare::verified(&shared, &peer, &notice.envelope).map_err(|rejection| (0, rejection))?;
                 let number = envelope.statement().number;
                 let sealed = (!notice.statement_only).then_some(notice.sealed);
                 prepare::arrival(&shared, envelope, sealed).map_err(|rejection| (number, rejection))
@@ -216,7 +222,8 @@ async fn gather(requests: &mut Streaming<DeliverRequest>, bytes: u64) -> Result<
     while (sealed.len() as u64) < bytes {
         match requests.message().await?.and_then(|request| request.part) {
             Some(deliver_request::Part::Piece(piece))
-                if (1..=PIECE_BYTES_MAX).contains(&piece.bytes.len()) && (sealed.len() + piece.bytes.len()) as u64 <= bytes =>
+                if (1..=PIECE_BYTES_MAX).contains(&piece.bytes.len())
+                    && (sealed.len() + piece.bytes.len()) as u64 <= bytes =>
             {
                 sealed.extend_from_slice(&piece.bytes);
             }
@@ -289,5 +296,6 @@ fn protocol(text: &str) -> Status {
 }
 
 fn stopping() -> Status {
-    Failure::new(FailureKind::Unreachable, "STOPPING", "the node is stopping; it answers again when it is started").status()
+    Failure::new(FailureKind::Unreachable, "STOPPING", "the node is stopping; it answers again when it is started")
+        .status()
 }

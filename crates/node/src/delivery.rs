@@ -13,13 +13,15 @@ use verbale_evidence::{UnverifiedEnvelope, VerifiedEnvelope, VerifiedReceipt, ve
 use verbale_exchange::{ChannelId, Input, Opening, Peer};
 use verbale_ledger::{LogIndex, TlogProof};
 use verbale_proto::v1::{
-    AnswerBatch, ChannelOpened, DeliverRequest, DeliverResponse, NoticeBatch, OpenChannel, Receipt, SealedNotice, SealedPiece,
-    answer, deliver_request, deliver_response,
+    AnswerBatch, ChannelOpened, DeliverRequest, DeliverResponse, NoticeBatch, OpenChannel, Receipt, SealedNotice,
+    SealedPiece, answer, deliver_request, deliver_response,
 };
 use verbale_rpc::peer_client::PeerClient;
 use verbale_rpc::tonic::Streaming;
 use verbale_rpc::tonic::transport::Channel;
-use verbale_rpc::{BATCH_BYTES_MAX, BATCH_NOTICES_MAX, DELIVER_MESSAGE_BYTES_MAX, Failure, PIECE_BYTES_MAX, channel_over};
+use verbale_rpc::{
+    BATCH_BYTES_MAX, BATCH_NOTICES_MAX, DELIVER_MESSAGE_BYTES_MAX, Failure, PIECE_BYTES_MAX, channel_over,
+};
 
 use crate::core::{Core, ToSend};
 use crate::random;
@@ -30,7 +32,7 @@ use crate::tls;
 const CONNECT_TIME: Duration = Duration::from_secs(10);
 
 /// A notice must be answered so soon: the counterpart's sync and a long queue lie between.
-const ANSWER_TIME: Duration = Duration::from_secs(60);
+const ANSWER_TIME: Duration = Duration::from_mins(1);
 
 /// Messages that wait for the stream.
 const MESSAGES_UNDER_WAY: usize = 4;
@@ -82,10 +84,12 @@ async fn serve(
 async fn connect(shared: &Shared, peer: &Peer) -> Result<Channel, String> {
     let address = &peer.address;
     let stream = TcpStream::connect(address).await;
-    let stream = stream.map_err(|error| format!("{address} cannot be reached ({error}); is the counterpart's node running?"))?;
+    let stream =
+        stream.map_err(|error| format!("{address} cannot be reached ({error}); is the counterpart's node running?"))?;
     let _ = stream.set_nodelay(true);
     let pin = peer.card.tls_spki.clone();
-    let config = tls::client(&shared.tls, &shared.card.id, Arc::new(move |spki| *spki == *pin)).map_err(|e| e.to_string())?;
+    let config =
+        tls::client(&shared.tls, &shared.card.id, Arc::new(move |spki| *spki == *pin)).map_err(|e| e.to_string())?;
     let connecting = TlsConnector::from(config).connect(tls::server_name(), stream).await;
     let stream = connecting.map_err(|error| {
         format!("{address} did not show the key of {}'s card, or did not accept ours ({error}); have both sides enrolled each other's present card?", peer.card.id)
@@ -102,7 +106,8 @@ async fn opening(shared: &Shared, peer: &str, responses: &mut Streaming<DeliverR
     let first = tokio::time::timeout(CONNECT_TIME, responses.message()).await;
     let first = first.map_err(|_| "the counterpart did not open the channel within 10 s".to_owned())?;
     let first = first.map_err(|status| said(peer, &status))?;
-    let Some(deliver_response::Part::Opened(ChannelOpened { next_number, last_envelope })) = first.and_then(|first| first.part)
+    let Some(deliver_response::Part::Opened(ChannelOpened { next_number, last_envelope })) =
+        first.and_then(|first| first.part)
     else {
         return Err("the counterpart did not say where the channel stands: its node is at fault".to_owned());
     };
@@ -110,7 +115,8 @@ async fn opening(shared: &Shared, peer: &str, responses: &mut Streaming<DeliverR
         None
     } else {
         let envelope = UnverifiedEnvelope::parse(&last_envelope).and_then(|e| e.verify(&shared.card.envelope_key));
-        let envelope = envelope.map_err(|_| "the counterpart named a last envelope that this node did not sign".to_owned())?;
+        let envelope =
+            envelope.map_err(|_| "the counterpart named a last envelope that this node did not sign".to_owned())?;
         Some(envelope.digest())
     };
     Ok(Opening { next_number, last })
@@ -127,12 +133,16 @@ async fn send_all(mut queue: mpsc::Receiver<ToSend>, requests: mpsc::Sender<Deli
         let mut next = Some(first);
         while let Some(notice) = next.take() {
             let length = notice.sealed.as_ref().map_or(0, Vec::len);
-            let full = batch.notices.len() >= BATCH_NOTICES_MAX || bytes + length.min(PIECE_BYTES_MAX) > BATCH_BYTES_MAX;
+            let full =
+                batch.notices.len() >= BATCH_NOTICES_MAX || bytes + length.min(PIECE_BYTES_MAX) > BATCH_BYTES_MAX;
             if full {
                 kept = Some(notice);
                 break;
             }
-            unanswered.lock().unwrap_or_else(PoisonError::into_inner).insert(notice.number, Arc::clone(&notice.envelope));
+            unanswered
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .insert(notice.number, Arc::clone(&notice.envelope));
             let envelope = notice.envelope.bytes().to_vec();
             bytes += envelope.len();
             match notice.sealed {
@@ -200,22 +210,33 @@ fn verify(peer: &Peer, unanswered: &Unanswered, batch: AnswerBatch) -> (Vec<Veri
         let logged = match answer.outcome {
             Some(answer::Outcome::Logged(logged)) => logged,
             Some(answer::Outcome::Rejected(rejected)) => {
-                let code: String = rejected.code.chars().filter(|c| c.is_ascii_uppercase() || *c == '_').take(40).collect();
+                let code: String =
+                    rejected.code.chars().filter(|c| c.is_ascii_uppercase() || *c == '_').take(40).collect();
                 return (receipts, Err(format!("{} rejected number {number}: {code}", peer.card.id)));
             }
             None => return (receipts, Err("the counterpart sent an empty answer: its node is at fault".to_owned())),
         };
         let sent = unanswered.lock().unwrap_or_else(PoisonError::into_inner).remove(&number);
         let Some(envelope) = sent else {
-            return (receipts, Err(format!("{} answered number {number}, which was not sent: its node is at fault", peer.card.id)));
+            return (
+                receipts,
+                Err(format!("{} answered number {number}, which was not sent: its node is at fault", peer.card.id)),
+            );
         };
         let hashes: Option<Vec<_>> = logged.proof.iter().map(|hash| hash.as_slice().try_into().ok()).collect();
-        let proof = TlogProof { index: LogIndex(logged.index), hashes: hashes.unwrap_or_default(), checkpoint: batch.checkpoint.clone() };
+        let proof = TlogProof {
+            index: LogIndex(logged.index),
+            hashes: hashes.unwrap_or_default(),
+            checkpoint: batch.checkpoint.clone(),
+        };
         let receipt = Receipt { entry: logged.entry, proof: proof.to_text() };
         match verify_receipt(&receipt, &log, &envelope) {
             Ok(receipt) => receipts.push(receipt),
             Err(error) => {
-                let trouble = format!("the receipt of {} for number {number} does not verify ({error}): its node is at fault", peer.card.id);
+                let trouble = format!(
+                    "the receipt of {} for number {number} does not verify ({error}): its node is at fault",
+                    peer.card.id
+                );
                 return (receipts, Err(trouble));
             }
         }

@@ -270,7 +270,10 @@ fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Init
 
 /// Settings of the journal of a loaded node.
 pub(crate) fn journal_settings(folder: &Folder, loaded: &Loaded, log: SecretKey) -> Settings {
-    Settings { reserve_bytes: loaded.config.limits.reserve_bytes, ..Settings::new(folder.dir(), &loaded.card.log_origin, log) }
+    Settings {
+        reserve_bytes: loaded.config.limits.reserve_bytes,
+        ..Settings::new(folder.dir(), &loaded.card.log_origin, log)
+    }
 }
 
 /// The real disk.

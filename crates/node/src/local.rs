@@ -12,9 +12,10 @@ use verbale_journal::Store;
 use verbale_keys::Fingerprint;
 use verbale_ledger::LogIndex;
 use verbale_proto::v1::{
-    Accepted, AcknowledgeRequest, AcknowledgeResponse, EnrolCardRequest, EnrolCardResponse, Facts, ListRequest, ListResponse,
-    OpenRequest, OpenResponse, ReadLogRequest, ReadLogResponse, ReceiptsRequest, ReceiptsResponse, Refused, ShowCardRequest,
-    ShowCardResponse, ShowRequest, ShowResponse, StatusRequest, StatusResponse, SubmitRequest, SubmitResponse, submit_response,
+    Accepted, AcknowledgeRequest, AcknowledgeResponse, EnrolCardRequest, EnrolCardResponse, Facts, ListRequest,
+    ListResponse, OpenRequest, OpenResponse, ReadLogRequest, ReadLogResponse, ReceiptsRequest, ReceiptsResponse,
+    Refused, ShowCardRequest, ShowCardResponse, ShowRequest, ShowResponse, StatusRequest, StatusResponse,
+    SubmitRequest, SubmitResponse, submit_response,
 };
 use verbale_rpc::node_server::Node;
 use verbale_rpc::tonic::{self, Request, Response, Status, Streaming};
@@ -100,10 +101,12 @@ impl Node for NodeService {
         let person = require(&request, &[Operator, System])?;
         let OpenRequest { id, purpose } = request.into_inner();
         if purpose.trim().is_empty() || purpose.len() > PURPOSE_BYTES_MAX {
-            let text = format!("say in 1 to {PURPOSE_BYTES_MAX} bytes why the notice is read; the purpose is kept with it");
+            let text =
+                format!("say in 1 to {PURPOSE_BYTES_MAX} bytes why the notice is read; the purpose is kept with it");
             return Err(Failure::new(FailureKind::Refused, "PURPOSE_MISSING", text).status());
         }
-        let sealed = self.core.read(move |exchange, journal| sealed(exchange, journal, &id)).await.map_err(stopping)??;
+        let sealed =
+            self.core.read(move |exchange, journal| sealed(exchange, journal, &id)).await.map_err(stopping)??;
         let message_id = sealed.held.message_id;
         let shared = Arc::clone(&self.shared);
         let revealed = tokio::task::spawn_blocking(move || {
@@ -130,7 +133,8 @@ impl Node for NodeService {
     async fn receipts(&self, request: Request<ReceiptsRequest>) -> Result<Response<ReceiptsResponse>, Status> {
         require(&request, &[])?;
         let id = request.into_inner().id;
-        let held = self.core.read(move |exchange, journal| receipts(exchange, journal, &id)).await.map_err(stopping)??;
+        let held =
+            self.core.read(move |exchange, journal| receipts(exchange, journal, &id)).await.map_err(stopping)??;
         Ok(Response::new(ReceiptsResponse { receipts: held }))
     }
 
@@ -162,7 +166,8 @@ impl Node for NodeService {
         let person = require(&request, &[Operator])?;
         let EnrolCardRequest { card: bytes, fingerprint, address } = request.into_inner();
         let refused = |code: &str, text: String| Failure::new(FailureKind::Refused, code, text).status();
-        let fingerprint: Fingerprint = fingerprint.parse().map_err(|error| refused("BAD_FINGERPRINT", format!("{error}")))?;
+        let fingerprint: Fingerprint =
+            fingerprint.parse().map_err(|error| refused("BAD_FINGERPRINT", format!("{error}")))?;
         if !is_address(&address) {
             return Err(refused("BAD_ADDRESS", "an address has the form HOST:PORT".to_owned()));
         }
@@ -197,7 +202,8 @@ impl NodeService {
             Ok(Answer::Told { told: Told::Done(index), .. }) => Ok(index),
             Ok(Answer::Told { told: Told::NotEnrolled(error), .. }) => Err(refused("CARD_REFUSED", error.to_string())),
             Ok(Answer::Told { told: Told::NoSuchNotice, .. }) => {
-                let text = "only a notice that was received can be handed over, and only one that is held can be opened";
+                let text =
+                    "only a notice that was received can be handed over, and only one that is held can be opened";
                 Err(Failure::new(FailureKind::NotFound, "NO_SUCH_NOTICE", text).status())
             }
             Ok(Answer::NoRoom(text)) => Err(Failure::new(FailureKind::NoRoom, "NO_ROOM", text).status()),
@@ -277,8 +283,13 @@ async fn answer_all(mut decided: mpsc::Receiver<Deciding>, responses: mpsc::Send
 }
 
 /// Sends entries up to the log's size now, and the checkpoint that covers them.
-async fn read_log(core: &Core, from: u64, responses: &mpsc::Sender<Result<ReadLogResponse, Status>>) -> Result<(), Status> {
-    let (size, checkpoint) = core.read(|_, journal| (journal.size().0, journal.checkpoint())).await.map_err(stopping)?;
+async fn read_log(
+    core: &Core,
+    from: u64,
+    responses: &mpsc::Sender<Result<ReadLogResponse, Status>>,
+) -> Result<(), Status> {
+    let (size, checkpoint) =
+        core.read(|_, journal| (journal.size().0, journal.checkpoint())).await.map_err(stopping)?;
     let mut next = from;
     while next < size {
         let read = core.read(move |_, journal| {

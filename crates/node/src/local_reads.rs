@@ -54,18 +54,18 @@ pub(crate) fn sealed(exchange: &Exchange, journal: &Journal, id: &str) -> Result
     let envelope = envelope(exchange, journal, &held)?;
     let sealed = journal.sealed(held.index).map_err(|error| failed(&error))?;
     let wrapped = journal.keys(held.message_id.as_bytes()).map_err(|error| failed(&error))?;
-    match (sealed, wrapped) {
-        (Some(sealed), Some(wrapped)) => Ok(SealedHeld { held, envelope, sealed, wrapped }),
-        _ => {
-            let text = "it was refused or erased: its content is not held here";
-            Err(Failure::new(FailureKind::NotFound, "NO_CONTENT", text))
-        }
+    if let (Some(sealed), Some(wrapped)) = (sealed, wrapped) {
+        Ok(SealedHeld { held, envelope, sealed, wrapped })
+    } else {
+        let text = "it was refused or erased: its content is not held here";
+        Err(Failure::new(FailureKind::NotFound, "NO_CONTENT", text))
     }
 }
 
 /// Opens it, in a worker.
 pub(crate) fn reveal(shared: &Shared, sealed: &SealedHeld) -> Result<(Notice, NoticeKeys), Failure> {
-    let keys = shared.archive.unwrap(sealed.held.message_id, &sealed.wrapped).map_err(|error| damaged(&error.to_string()))?;
+    let keys =
+        shared.archive.unwrap(sealed.held.message_id, &sealed.wrapped).map_err(|error| damaged(&error.to_string()))?;
     let notice = reopen(sealed.envelope.statement(), &sealed.sealed, &keys.file);
     Ok((notice.map_err(|refusal| damaged(&refusal.to_string()))?, keys))
 }

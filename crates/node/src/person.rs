@@ -61,7 +61,11 @@ pub(crate) fn require<T>(request: &Request<T>, roles: &[RoleName]) -> Result<Arc
         }
         Some(Caller::Person(person)) => {
             let needed: Vec<String> = roles.iter().map(|role| format!("{role:?}").to_lowercase()).collect();
-            refuse(format!("{} has none of the roles {}; an administrator gives them in verbale.toml", person.name, needed.join(", ")))
+            refuse(format!(
+                "{} has none of the roles {}; an administrator gives them in verbale.toml",
+                person.name,
+                needed.join(", ")
+            ))
         }
         Some(Caller::UnknownUser(uid)) => {
             refuse(format!("user id {uid} is nobody in verbale.toml; an administrator adds it under [[persons]]"))

@@ -31,7 +31,8 @@ fn draft(shared: &Shared, notice: &Notice, digest: [u8; 32]) -> Result<Draft, Re
     let peers = shared.peers.now();
     let not_enrolled = |reason: &str| Refusal::new(Code::NotEnrolled, "to.office", reason);
     let peer = peers.by_id.get(&route.recipient);
-    let peer = peer.ok_or_else(|| not_enrolled("has no card on this node; run `verbale card enrol`, then submit again"))?;
+    let peer =
+        peer.ok_or_else(|| not_enrolled("has no card on this node; run `verbale card enrol`, then submit again"))?;
     let recipient: Recipient =
         peer.card.age_recipient.parse().map_err(|_| not_enrolled("has a card whose age recipient cannot be used"))?;
     let message_id = MessageId::new(now_ms().unsigned_abs(), &random::bytes());
@@ -39,7 +40,10 @@ fn draft(shared: &Shared, notice: &Notice, digest: [u8; 32]) -> Result<Draft, Re
         .map_err(|error| Refusal::new(Code::TooLarge, "", error.to_string()))?;
     let limit = shared.config.limits.sealed_bytes_max;
     if sealed.bytes.len() as u64 > limit {
-        let reason = format!("the sealed notice is {} bytes, the limit is {limit}; send attachments by another way", sealed.bytes.len());
+        let reason = format!(
+            "the sealed notice is {} bytes, the limit is {limit}; send attachments by another way",
+            sealed.bytes.len()
+        );
         return Err(Refusal::new(Code::TooLarge, "", reason));
     }
     let kept = Kept::prepare(&shared.archive, message_id, &header, digest, &sealed.file_key, &random::bytes());
@@ -58,7 +62,11 @@ pub(crate) fn verified(shared: &Shared, peer: &str, envelope: &[u8]) -> Result<V
 }
 
 /// Opens a notice of a counterpart as far as it can be opened. `sealed` is `None` for a statement alone.
-pub(crate) fn arrival(shared: &Shared, envelope: VerifiedEnvelope, sealed: Option<Vec<u8>>) -> Result<Arrival, Rejection> {
+pub(crate) fn arrival(
+    shared: &Shared,
+    envelope: VerifiedEnvelope,
+    sealed: Option<Vec<u8>>,
+) -> Result<Arrival, Rejection> {
     let Some(sealed) = sealed else { return Ok(Arrival::StatementOnly(Box::new(envelope))) };
     let bound = SealedNotice::bind(envelope, sealed).map_err(|_| Rejection::NotTheSignedBytes)?;
     Ok(match open(bound, &shared.identity) {

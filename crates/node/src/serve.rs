@@ -129,12 +129,11 @@ pub async fn serve(folder: &Folder, ready: impl FnOnce(SocketAddr)) -> Result<()
         tracing::warn!("connections were still open after 10 s and are cut");
     }
     ticking.abort();
-    let ended = match ended {
-        Some(ended) => ended,
-        None => {
-            core.stop().await;
-            thread.await
-        }
+    let ended = if let Some(ended) = ended {
+        ended
+    } else {
+        core.stop().await;
+        thread.await
     };
     let _ = std::fs::remove_file(folder.socket());
     match ended {
@@ -226,11 +225,17 @@ impl Listeners {
         let path = folder.socket();
         // The folder is locked for this process: whoever left the socket behind is gone.
         let _ = std::fs::remove_file(&path);
-        let socket = bind_socket(&path).map_err(|source| ServeError::Listen { address: path.display().to_string(), source })?;
+        let socket =
+            bind_socket(&path).map_err(|source| ServeError::Listen { address: path.display().to_string(), source })?;
         Ok(Self { peer, local, socket })
     }
 
-    fn serve(self, shared: &Arc<Shared>, core: &Core, stopped: &watch::Receiver<bool>) -> Result<JoinSet<()>, ServeError> {
+    fn serve(
+        self,
+        shared: &Arc<Shared>,
+        core: &Core,
+        stopped: &watch::Receiver<bool>,
+    ) -> Result<JoinSet<()>, ServeError> {
         let mut servers = JoinSet::new();
         let limits = &shared.config.limits;
         let tls_limits = |connections| Limits { connections, handshakes: limits.handshakes_max };
@@ -239,8 +244,10 @@ impl Listeners {
         let allowed = Arc::new(move |spki: &[u8]| directory.peers.now().with_spki(spki).is_some());
         let config = tls::server(&shared.tls, &shared.card.id, allowed)?;
         let directory = Arc::clone(shared);
-        let names: Names<PeerName> = Arc::new(move |spki| Some(PeerName(directory.peers.now().with_spki(spki)?.to_owned())));
-        let incoming = accept_tls(self.peer, config, tls_limits(limits.peer_connections_max), names, Arc::clone(shared));
+        let names: Names<PeerName> =
+            Arc::new(move |spki| Some(PeerName(directory.peers.now().with_spki(spki)?.to_owned())));
+        let incoming =
+            accept_tls(self.peer, config, tls_limits(limits.peer_connections_max), names, Arc::clone(shared));
         let service = PeerService { shared: Arc::clone(shared), core: core.clone(), stop: stopped.clone() };
         let service = PeerServer::new(service).max_decoding_message_size(DELIVER_MESSAGE_BYTES_MAX);
         let router = server().add_service(health::<PeerServer<PeerService>>()).add_service(service);
@@ -252,7 +259,8 @@ impl Listeners {
             let known = person.clone();
             let config = tls::server(&shared.tls, &shared.card.id, Arc::new(move |spki| known(spki).is_some()))?;
             let names: Names<Caller> = Arc::new(move |spki| person(spki).map(Caller::Person));
-            let incoming = accept_tls(listener, config, tls_limits(limits.local_connections_max), names, Arc::clone(shared));
+            let incoming =
+                accept_tls(listener, config, tls_limits(limits.local_connections_max), names, Arc::clone(shared));
             servers.spawn(run(local_router(shared, core, stopped), incoming, stopped.clone()));
         }
 

@@ -3,7 +3,8 @@
 use verbale_domain::Notice;
 use verbale_exchange::{Exchange, Happening, Held, LinkState, Mailbox, NoticeState, What};
 use verbale_proto::v1::{
-    Box as WireBox, ChannelStatus, HistoryItem, ListRequest, ListResponse, MemorandumStatus, NoticeSummary, PeerStatus, ShowResponse,
+    Box as WireBox, ChannelStatus, HistoryItem, ListRequest, ListResponse, MemorandumStatus, NoticeSummary, PeerStatus,
+    ShowResponse,
 };
 
 /// A list has at most so many notices; for more, ask again after the last.

@@ -10,7 +10,13 @@
 //! # Ok::<(), verbale_testkit::Violation>(())
 //! ```
 
-#![expect(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a test that cannot go on stops")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc,
+    reason = "a test that cannot go on stops"
+)]
 
 mod fixtures;
 mod random;

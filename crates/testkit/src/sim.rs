@@ -1,6 +1,7 @@
 //! The world: two nodes, a network that does everything a network can do, and time.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use verbale_evidence::{MessageId, verify_receipt};
 use verbale_exchange::{ChannelId, Effect, Input, NoticeState, Opening, Outbound, Told};
@@ -183,7 +184,7 @@ impl World {
                 Effect::Disconnect(_) => {}
                 Effect::Transmit { notices, .. } => {
                     for notice in notices {
-                        self.transmit(node, notice);
+                        self.transmit(node, &notice);
                     }
                 }
             }
@@ -191,14 +192,14 @@ impl World {
         Ok(())
     }
 
-    fn transmit(&mut self, node: usize, notice: Outbound) {
+    fn transmit(&mut self, node: usize, notice: &Outbound) {
         let index = usize::try_from(notice.index.0).unwrap();
         let unsynced = self.planted == Planted::AnswerBeforeSync;
         let this = &self.nodes[node];
         let record = this.durable.iter().chain(this.pending.iter().filter(|_| unsynced)).nth(index).unwrap();
         let sealed = if notice.statement_only { None } else { record.sealed.clone() };
         let envelope = notice.envelope.bytes().to_vec();
-        self.nodes[node].sent.insert(notice.number, notice.envelope);
+        self.nodes[node].sent.insert(notice.number, Arc::clone(&notice.envelope));
         self.send(1 - node, Packet::Notice { envelope, sealed });
     }
 

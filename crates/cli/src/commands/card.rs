@@ -39,7 +39,10 @@ pub(crate) async fn run(command: CardCommand, node: &NodeArgs) -> Result<ExitCod
             if node.json {
                 println!("{}", json!({"id": enrolled.id, "address": address, "log_index": enrolled.log_index}));
             } else {
-                println!("Enrolled {} at {address} (log entry {}); effective at once.", enrolled.id, enrolled.log_index);
+                println!(
+                    "Enrolled {} at {address} (log entry {}); effective at once.",
+                    enrolled.id, enrolled.log_index
+                );
             }
         }
     }

@@ -17,7 +17,10 @@ pub(crate) fn run(args: &InitArgs, node: &NodeArgs) -> Result<ExitCode, CliError
     })?;
     let (dir, listen) = (args.folder.display(), made.listen);
     if node.json {
-        println!("{}", json!({"id": args.id, "dir": dir.to_string(), "listen": listen.to_string(), "fingerprint": made.fingerprint.to_string()}));
+        println!(
+            "{}",
+            json!({"id": args.id, "dir": dir.to_string(), "listen": listen.to_string(), "fingerprint": made.fingerprint.to_string()})
+        );
         return Ok(ExitCode::SUCCESS);
     }
     println!("Made the node of {} in {dir}.", args.id);

@@ -3,7 +3,9 @@
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
-use verbale_proto::v1::{AcknowledgeRequest, Box as WireBox, ListRequest, NoticeSummary, OpenRequest, ShowRequest, ShowResponse};
+use verbale_proto::v1::{
+    AcknowledgeRequest, Box as WireBox, ListRequest, NoticeSummary, OpenRequest, ShowRequest, ShowResponse,
+};
 
 use super::{Client, client};
 use crate::args::{ListArgs, Mailbox, NodeArgs};
@@ -18,7 +20,9 @@ pub(crate) async fn list(args: &ListArgs, node: &NodeArgs) -> Result<ExitCode, C
     };
     let notices = all(&mut client, mailbox).await?;
     if node.json {
-        notices.iter().for_each(|notice| println!("{}", summary_json(notice)));
+        for notice in &notices {
+            println!("{}", summary_json(notice));
+        }
         return Ok(ExitCode::SUCCESS);
     }
     let mut rows = table(&["notice", "flow", "kind", "number", "state", "answers", "time", "message id"]);
@@ -61,7 +65,10 @@ pub(crate) async fn show(id: String, node: &NodeArgs) -> Result<ExitCode, CliErr
     }
     println!("{}  {} {}", or_dash(&notice.notice_id), notice.flow, notice.kind);
     println!("  message id   {}", notice.message_id);
-    println!("  memorandum   {}, number {} of the channel with {}", notice.memorandum, notice.number, notice.counterpart);
+    println!(
+        "  memorandum   {}, number {} of the channel with {}",
+        notice.memorandum, notice.number, notice.counterpart
+    );
     println!("  state        {}", state(notice));
     println!("  answers      {}", or_dash(&notice.correlates_to));
     println!("  statement    {}", hex(&shown.statement_digest));
@@ -116,9 +123,7 @@ fn summary_json(notice: &NoticeSummary) -> Value {
 }
 
 fn shown_json(notice: &NoticeSummary, shown: &ShowResponse) -> Value {
-    let item = |item: &verbale_proto::v1::HistoryItem| {
-        json!({"log_index": item.log_index, "time": moment(item.time_ms), "event": item.event, "detail": item.detail})
-    };
+    let item = |item: &verbale_proto::v1::HistoryItem| json!({"log_index": item.log_index, "time": moment(item.time_ms), "event": item.event, "detail": item.detail});
     let history: Vec<Value> = shown.history.iter().map(item).collect();
     json!({
         "notice": summary_json(notice), "history": history, "statement_digest": hex(&shown.statement_digest),

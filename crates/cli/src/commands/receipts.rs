@@ -16,7 +16,9 @@ pub(crate) async fn run(id: Option<String>, node: &NodeArgs) -> Result<ExitCode,
     let mut client = client(node).await?;
     let receipts = held(&mut client, id.clone().unwrap_or_default()).await?;
     if let (Some(id), []) = (&id, receipts.as_slice()) {
-        return Err(CliError::Refused(format!("no receipt for {id} is held yet; `verbale status` says what it waits for")));
+        return Err(CliError::Refused(format!(
+            "no receipt for {id} is held yet; `verbale status` says what it waits for"
+        )));
     }
     let mut rows = table(&["notice", "verdict", "entry", "head size", "log of", "verified"]);
     for (held, verified) in &receipts {
@@ -50,7 +52,8 @@ fn swapped<A, B>(pair: Result<(A, B), CliError>) -> Result<(B, A), CliError> {
 }
 
 fn verify(held: &HeldReceipt, key: &PublicKey) -> Result<VerifiedReceipt, CliError> {
-    let wrong = |error: String| CliError::damaged(format!("the receipt for {} does not verify: {error}", held.message_id));
+    let wrong =
+        |error: String| CliError::damaged(format!("the receipt for {} does not verify: {error}", held.message_id));
     let log = Vkey::parse(&held.log_vkey).map_err(|error| wrong(error.to_string()))?;
     let envelope = UnverifiedEnvelope::parse(&held.envelope).and_then(|envelope| envelope.verify(key));
     let envelope = envelope.map_err(|error| wrong(error.to_string()))?;

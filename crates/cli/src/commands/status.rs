@@ -17,7 +17,12 @@ pub(crate) async fn run(node: &NodeArgs) -> Result<ExitCode, CliError> {
         return Ok(ExitCode::SUCCESS);
     }
     println!("{}  verbale {}  counterparts reach it at {}", status.id, status.version, status.peer_address);
-    println!("log: {} entries, index applied to {}\n{}", status.log_size, status.index_size, status.checkpoint.trim_end());
+    println!(
+        "log: {} entries, index applied to {}\n{}",
+        status.log_size,
+        status.index_size,
+        status.checkpoint.trim_end()
+    );
     let mut rows = table(&["counterpart", "serial", "address", "card fingerprint"]);
     for peer in &status.peers {
         rows.add_row([peer.id.clone(), peer.serial.to_string(), peer.address.clone(), peer.fingerprint.clone()]);
@@ -54,7 +59,11 @@ pub(crate) async fn run(node: &NodeArgs) -> Result<ExitCode, CliError> {
 }
 
 fn link(channel: &ChannelStatus) -> String {
-    if channel.retry_at_ms == 0 { channel.link.clone() } else { format!("{}, tried again {}", channel.link, moment(channel.retry_at_ms)) }
+    if channel.retry_at_ms == 0 {
+        channel.link.clone()
+    } else {
+        format!("{}, tried again {}", channel.link, moment(channel.retry_at_ms))
+    }
 }
 
 fn as_json(status: &StatusResponse) -> Value {

@@ -61,7 +61,8 @@ fn read(
             continue;
         }
         let too_large = (notice.len() > JSON_BYTES_MAX).then(|| too_large(notice.len()));
-        let sent = too_large.is_some() || requests.blocking_send(SubmitRequest { notice_json: notice.to_vec() }).is_ok();
+        let sent =
+            too_large.is_some() || requests.blocking_send(SubmitRequest { notice_json: notice.to_vec() }).is_ok();
         if !sent || order.blocking_send((number, too_large)).is_err() {
             break;
         }
@@ -83,7 +84,9 @@ fn as_text(line: u64, response: &SubmitResponse) -> String {
             let again = if accepted.already_known { " (accepted before)" } else { "" };
             format!("{name}  accepted  {}{again}", accepted.message_id)
         }
-        Some(submit_response::Outcome::Refused(refused)) => format!("{name}  refused   {}  {}", refused.code, refused.reason),
+        Some(submit_response::Outcome::Refused(refused)) => {
+            format!("{name}  refused   {}  {}", refused.code, refused.reason)
+        }
         None => format!("{name}  no answer"),
     }
 }

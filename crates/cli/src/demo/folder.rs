@@ -14,10 +14,15 @@ impl DemoFolder {
         let folder = match keep {
             Some(path) => Self { path: path.to_owned(), kept: true },
             // Short, since a socket's path has at most 107 bytes.
-            None => Self { path: std::env::temp_dir().join(format!("verbale-demo-{}", std::process::id())), kept: false },
+            None => {
+                Self { path: std::env::temp_dir().join(format!("verbale-demo-{}", std::process::id())), kept: false }
+            }
         };
         if std::fs::read_dir(&folder.path).is_ok_and(|mut entries| entries.next().is_some()) {
-            return Err(CliError::Refused(format!("{} is not empty; give a new folder with --keep", folder.path.display())));
+            return Err(CliError::Refused(format!(
+                "{} is not empty; give a new folder with --keep",
+                folder.path.display()
+            )));
         }
         std::fs::create_dir_all(&folder.path)
             .map_err(|error| CliError::failed(format!("cannot create {}", folder.path.display()), error))?;

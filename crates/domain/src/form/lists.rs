@@ -19,7 +19,7 @@ pub(crate) fn check_lists(body: &Map<String, Value>) -> Result<(), Refusal> {
     if let (Some(true), Some(count)) = (complete, count) {
         let found = entries.map_or(0, Vec::len);
         if i64::try_from(found) != Ok(count) {
-            let reason = format!("says {count}, and the complete list has {found} entries; correct one of them");
+            let reason = "is not the number of entries of the complete list; correct one of the two";
             return Err(Refusal::new(Code::CountMismatch, "body.count", reason));
         }
     }

@@ -1,6 +1,12 @@
 //! A disk in memory that tells what was written from what is durable, and fails where it is told to.
 
-#![allow(dead_code, unreachable_pub, missing_docs, reason = "shared by test files, each of which uses a part")]
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    unreachable_pub,
+    missing_docs,
+    reason = "a part of a test, where what cannot be is a failure"
+)]
 
 use std::collections::HashMap;
 use std::io;
@@ -69,9 +75,10 @@ impl MemoryDisk {
     /// Power off and on: what was not durable is gone.
     pub fn crash(&self) {
         let mut state = self.state();
-        state.live = state.durable.clone();
+        let state = &mut *state;
+        state.live.clone_from(&state.durable);
         for bytes in state.files.values_mut() {
-            bytes.live = bytes.durable.clone();
+            bytes.live.clone_from(&bytes.durable);
         }
         (state.crashed, state.fails) = (false, None);
     }
@@ -95,11 +102,12 @@ impl MemoryDisk {
         }
         state.crashed = true;
         if matches!(persists, Persists::All | Persists::NamesOnly) {
-            state.durable = state.live.clone();
+            let state = &mut *state;
+            state.durable.clone_from(&state.live);
         }
         for bytes in state.files.values_mut() {
             match persists {
-                Persists::All => bytes.durable = bytes.live.clone(),
+                Persists::All => bytes.durable.clone_from(&bytes.live),
                 Persists::Half => persist_half(bytes),
                 Persists::Nothing | Persists::NamesOnly => {}
             }
@@ -199,7 +207,7 @@ impl StoredFile for MemoryFile {
     fn sync(&self) -> io::Result<()> {
         self.disk.operate("sync", |state| {
             let bytes = state.files.get_mut(&self.id).expect("the file exists");
-            bytes.durable = bytes.live.clone();
+            bytes.durable.clone_from(&bytes.live);
         })
     }
 }

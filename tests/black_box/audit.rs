@@ -1,0 +1,87 @@
+//! An audit of two running nodes, from their logs and cards alone.
+
+use std::collections::HashMap;
+
+use verbale_evidence::{Card, UnverifiedCard, UnverifiedEnvelope, decode_entry, parse_card_text};
+use verbale_ledger::{Checkpoint, Tree, leaf_hash};
+use verbale_node::{Folder, connect};
+use verbale_proto::v1::ReadLogRequest;
+use verbale_proto::v1::log_entry::Event;
+
+use crate::node::Node;
+
+/// What a log says of each statement.
+#[derive(Default)]
+struct Log {
+    sent: Vec<[u8; 32]>,
+    /// Times that a statement was received or refused.
+    answered: HashMap<[u8; 32], usize>,
+    receipts: usize,
+}
+
+/// Both logs are what their signed heads say, and each notice that one side sent stands exactly once in the other's log and
+/// has a receipt.
+pub(crate) fn sound(one: &Node, other: &Node) {
+    let (a, b) = (read(one, other), read(other, one));
+    for (sender, receiver) in [(&a, &b), (&b, &a)] {
+        for digest in &sender.sent {
+            assert_eq!(
+                receiver.answered.get(digest),
+                Some(&1),
+                "a notice does not stand exactly once in the receiver's log"
+            );
+        }
+        assert_eq!(sender.sent.len(), receiver.answered.len(), "the receiver's log holds what the sender's does not");
+        assert_eq!(sender.sent.len(), sender.receipts, "a notice has no receipt, or two");
+    }
+}
+
+fn card(node: &Node) -> Card {
+    let text = std::fs::read_to_string(node.dir.join("card.txt")).unwrap();
+    let bytes = parse_card_text(&text).unwrap();
+    UnverifiedCard::parse(&bytes).unwrap().verify(&node.fingerprint.parse().unwrap()).unwrap()
+}
+
+fn read(node: &Node, peer: &Node) -> Log {
+    let (own, peer) = (card(node), card(peer));
+    let (entries, note) = whole_log(node);
+    let mut tree = Tree::default();
+    let mut log = Log::default();
+    for entry in &entries {
+        tree.append(leaf_hash(entry));
+        let verified =
+            |bytes: &[u8], card: &Card| UnverifiedEnvelope::parse(bytes).unwrap().verify(&card.envelope_key).unwrap();
+        match decode_entry(entry).unwrap().1 {
+            Event::NoticeSent(sent) => {
+                let envelope = verified(&sent.envelope, &own);
+                log.sent.push(envelope.digest().0);
+                assert_eq!(envelope.statement().number, log.sent.len() as u64, "a gap in the numbers");
+            }
+            Event::NoticeReceived(event) => {
+                *log.answered.entry(verified(&event.envelope, &peer).digest().0).or_default() += 1
+            }
+            Event::NoticeRefused(event) => {
+                *log.answered.entry(verified(&event.envelope, &peer).digest().0).or_default() += 1
+            }
+            Event::ReceiptReceived(_) => log.receipts += 1,
+            _ => {}
+        }
+    }
+    let head = Checkpoint::verify(&note, &own.log_vkey()).unwrap();
+    assert_eq!((head.size, head.root), (tree.size(), tree.root()), "the signed head is not that of the entries");
+    log
+}
+
+fn whole_log(node: &Node) -> (Vec<Vec<u8>>, String) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let mut client = connect(&Folder::new(&node.dir)).await.unwrap();
+        let mut parts = client.read_log(ReadLogRequest { from_index: 0 }).await.unwrap().into_inner();
+        let (mut entries, mut note) = (Vec::new(), String::new());
+        while let Some(part) = parts.message().await.unwrap() {
+            entries.extend(part.entries);
+            note = part.checkpoint;
+        }
+        (entries, note)
+    })
+}

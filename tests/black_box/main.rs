@@ -1,0 +1,20 @@
+//! Scenarios over real `verbale` processes, each ending with an audit of both logs.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "tests with files and processes"
+)]
+
+mod audit;
+mod cases;
+mod crash;
+mod demo;
+mod exchange;
+mod layers;
+mod local_tls;
+mod node;
+mod notices;
+mod secrecy;

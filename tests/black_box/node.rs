@@ -1,0 +1,224 @@
+//! A node in a temporary folder, run by the real program.
+
+use std::fs::{File, OpenOptions};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use tempfile::TempDir;
+
+const VERBALE: &str = env!("CARGO_BIN_EXE_verbale");
+
+/// What does not happen in this time does not happen: machines that run tests are slow.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+pub(crate) struct Node {
+    pub(crate) id: String,
+    pub(crate) dir: PathBuf,
+    pub(crate) address: String,
+    pub(crate) fingerprint: String,
+    process: Option<Child>,
+    log_filter: Option<&'static str>,
+    _folder: TempDir,
+}
+
+/// What a command said.
+pub(crate) struct Said {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Said {
+    /// The lines of standard output, as JSON.
+    pub(crate) fn json(&self) -> Vec<Value> {
+        self.out.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}"))).collect()
+    }
+
+    /// Requires success.
+    pub(crate) fn good(self) -> Self {
+        assert_eq!(self.code, 0, "{}{}", self.out, self.err);
+        self
+    }
+}
+
+/// Runs the program.
+pub(crate) fn verbale(args: &[&str], input: Option<&str>) -> Said {
+    let mut command = Command::new(VERBALE);
+    command.args(args).env_remove("VERBALE_DIR").stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() });
+    let mut child = command.spawn().unwrap();
+    let writing = child
+        .stdin
+        .take()
+        .zip(input.map(str::to_owned))
+        .map(|(mut stdin, input)| std::thread::spawn(move || drop(stdin.write_all(input.as_bytes()))));
+    let Output { status, stdout, stderr } = child.wait_with_output().unwrap();
+    if let Some(writing) = writing {
+        writing.join().unwrap();
+    }
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Said { code: status.code().unwrap_or(-1), out: text(stdout), err: text(stderr) }
+}
+
+impl Node {
+    /// Makes a node; it does not run yet.
+    pub(crate) fn init(id: &str) -> Self {
+        let folder = tempfile::Builder::new().prefix("vb").tempdir().unwrap();
+        let dir = folder.path().join("n");
+        let said = verbale(&["init", dir.to_str().unwrap(), "--id", id, "--json"], None).good();
+        let made = said.json().remove(0);
+        let text = |name: &str| made[name].as_str().unwrap().to_owned();
+        let (address, fingerprint) = (text("listen"), text("fingerprint"));
+        Self { id: id.to_owned(), dir, address, fingerprint, process: None, log_filter: None, _folder: folder }
+    }
+
+    /// Traces with this filter from the next start on.
+    pub(crate) fn trace(&mut self, filter: &'static str) {
+        self.log_filter = Some(filter);
+    }
+
+    /// Starts the node and waits until it serves.
+    pub(crate) fn start(&mut self) {
+        let log = OpenOptions::new().create(true).append(true).open(self.log_file()).unwrap();
+        let mut command = Command::new(VERBALE);
+        command.arg("serve").arg("--dir").arg(&self.dir).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
+        if let Some(filter) = self.log_filter {
+            command.env("VERBALE_LOG", filter);
+        }
+        let mut process = command.spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        self.process = Some(process);
+        assert!(line.starts_with("serving "), "{} did not start: {}", self.id, self.log());
+    }
+
+    /// SIGTERM, and an orderly end.
+    pub(crate) fn stop(&mut self) {
+        let mut process = self.process.take().unwrap();
+        kill_process(Pid::from_raw(process.id().try_into().unwrap()).unwrap(), Signal::TERM).unwrap();
+        let status = process.wait().unwrap();
+        assert!(status.success(), "{} ended with {status}: {}", self.id, self.log());
+    }
+
+    /// `kill -9`.
+    pub(crate) fn kill(&mut self) {
+        let mut process = self.process.take().unwrap();
+        process.kill().unwrap();
+        process.wait().unwrap();
+    }
+
+    /// Runs a command against this node.
+    pub(crate) fn run(&self, args: &[&str]) -> Said {
+        verbale(&[&["--dir", self.dir.to_str().unwrap()], args].concat(), None)
+    }
+
+    /// Submits lines; one answer for each.
+    pub(crate) fn submit(&self, lines: &str) -> Said {
+        verbale(&["--dir", self.dir.to_str().unwrap(), "--json", "submit", "-"], Some(lines))
+    }
+
+    /// Starts submitting, and gives the running program with its answers to read.
+    pub(crate) fn submitting(&self, lines: String) -> (Child, BufReader<std::process::ChildStdout>) {
+        let mut command = Command::new(VERBALE);
+        command.arg("--dir").arg(&self.dir).args(["--json", "submit", "-"]);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        std::thread::spawn(move || drop(stdin.write_all(lines.as_bytes())));
+        let answers = BufReader::new(child.stdout.take().unwrap());
+        (child, answers)
+    }
+
+    /// Enrols another node's card, with the fingerprint it shows.
+    pub(crate) fn enrol(&self, other: &Self) -> Said {
+        let card = other.dir.join("card.txt");
+        let args =
+            ["card", "enrol", card.to_str().unwrap(), "--fingerprint", &other.fingerprint, "--address", &other.address];
+        self.run(&args)
+    }
+
+    /// The notices of a mailbox.
+    pub(crate) fn list(&self, mailbox: &str) -> Vec<Value> {
+        self.run(&["--json", "list", mailbox]).good().json()
+    }
+
+    /// Waits until nothing is without receipt.
+    pub(crate) fn until_delivered(&self) {
+        until(&format!("everything of {} is delivered", self.id), || {
+            let said = self.run(&["--json", "status"]);
+            said.code == 0
+                && said.json()[0]["channels"].as_array().unwrap().iter().all(|channel| channel["waiting"] == 0)
+        });
+    }
+
+    pub(crate) fn log_file(&self) -> PathBuf {
+        self.dir.parent().unwrap().join("serve.log")
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.log_file()).unwrap_or_default()
+    }
+
+    /// Changes the configuration; takes effect at the next start.
+    pub(crate) fn configure(&self, change: impl FnOnce(String) -> String) {
+        let path = self.dir.join("verbale.toml");
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(path, change(text)).unwrap();
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            let _ = process.kill();
+            let _ = process.wait();
+        }
+        if std::thread::panicking() {
+            println!("log of {}:\n{}", self.id, self.log());
+        }
+    }
+}
+
+/// Two running nodes that enrolled each other.
+pub(crate) fn pair() -> (Node, Node) {
+    let (mut japan, mut partner) = (Node::init("JP-MOJ-ISA-RMD"), Node::init("KG-MLSSM-CECA"));
+    japan.start();
+    partner.start();
+    japan.enrol(&partner).good();
+    partner.enrol(&japan).good();
+    (japan, partner)
+}
+
+/// Waits for a condition.
+pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !holds() {
+        assert!(Instant::now() < deadline, "it did not happen that {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Every file below a folder.
+pub(crate) fn files(dir: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        let kind = path.symlink_metadata().unwrap().file_type();
+        if kind.is_dir() {
+            found.extend(files(&path));
+        } else if kind.is_file() {
+            found.push(path);
+        }
+    }
+    found
+}
+
+/// Reads a file that exists.
+pub(crate) fn read(path: &Path) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    std::io::Read::read_to_end(&mut File::open(path).unwrap(), &mut bytes).unwrap();
+    bytes
+}

@@ -1,0 +1,171 @@
+//! Nothing that a notice says is in a file or in a trace.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use memchr::memmem;
+use serde_json::Value;
+
+use crate::node::{Node, files, read};
+use crate::notices::{ALL, from_office};
+
+/// Shorter strings are in every file by chance.
+const LENGTH_MIN: usize = 8;
+
+const ENUMERATIONS: [&str; 20] = [
+    "APPROVED",
+    "SUSPENDED",
+    "REVOKED",
+    "SUBSTANTIATED",
+    "PARTLY_SUBSTANTIATED",
+    "NOT_SUBSTANTIATED",
+    "FULL",
+    "PARTIAL",
+    "NONE",
+    "GOVERNMENT_BODY",
+    "PUBLIC",
+    "ORGANISATION",
+    "COURT",
+    "PERSON",
+    "INVESTIGATED_ORGANISATION",
+    "EMBASSY",
+    "THIRD_PARTY",
+    "MEDIA",
+    "CONFIDENTIAL",
+    "PUBLISH_BY_BOTH",
+];
+
+const JAPAN: &str = "JP-MOJ-ISA-RMD";
+const PARTNERS: [(&str, &str); 3] = [
+    ("JP-KG-SSW-2023", "KG-MLSSM-CECA"),
+    ("JP-TJ-SSW-2024", "TJ-MLMEP-MS-DLPSA"),
+    ("JP-UZ-TITP-2019", "UZ-CONTACT-UNVERIFIED"),
+];
+
+#[test]
+fn no_string_of_any_notice_is_in_any_file_or_trace_and_a_planted_one_is_found() {
+    let mut japan = Node::init(JAPAN);
+    japan.trace("trace");
+    japan.start();
+    let mut nodes = Vec::new();
+    let mut travelled = 0;
+    for (memorandum, id) in PARTNERS {
+        let mut partner = Node::init(id);
+        partner.trace("trace");
+        partner.start();
+        japan.enrol(&partner).good();
+        partner.enrol(&japan).good();
+        for (sender, receiver) in [(&partner, &japan), (&japan, &partner)] {
+            let lines = from_office(memorandum, &sender.id);
+            let said = sender.submit(&lines.join("\n"));
+            assert_eq!(said.code, 0, "{}", said.out);
+            sender.until_delivered();
+            for notice in sender.list("outbox").iter().filter(|notice| notice["counterpart"] == receiver.id.as_str()) {
+                assert_eq!(notice["state"], "DELIVERED");
+                let id = notice["message_id"].as_str().unwrap();
+                // Content is in memory on both sides, once.
+                for node in [sender, receiver] {
+                    node.run(&["open", id, "--purpose", "Purpose of a reader, in words"]).good();
+                    node.run(&["show", id]).good();
+                }
+                travelled += 1;
+            }
+            sender.run(&["receipts"]).good();
+        }
+        nodes.push(partner);
+    }
+    assert_eq!(travelled, ALL.lines().count());
+    // Refusals too: the second use of a number, and a notice without form.
+    japan.submit(&from_office("JP-KG-SSW-2023", JAPAN).join("\n").replace("2026-", "2027-"));
+    japan.stop();
+    nodes.iter_mut().for_each(Node::stop);
+    nodes.push(japan);
+
+    let mut strings = strings();
+    strings.insert("Purpose of a reader, in words".to_owned());
+    println!("{} strings are looked for", strings.len());
+    assert!(strings.len() > 300);
+    for node in &nodes {
+        let found = search(node.dir.parent().unwrap(), &strings);
+        assert!(found.is_empty(), "{} has content in clear: {found:?}", node.id);
+        assert!(read(&node.log_file()).len() > 10_000, "the trace is not at trace level");
+    }
+    // The search finds what is there.
+    let planted = strings.iter().find(|string| string.contains('"') || !string.is_ascii()).unwrap();
+    let folder = nodes[0].dir.parent().unwrap();
+    std::fs::write(nodes[0].dir.join("journal/planted"), format!("before{planted}after")).unwrap();
+    assert_eq!(search(folder, &strings).len(), 1);
+    std::fs::write(nodes[0].dir.join("journal/planted"), serde_json::to_string(planted).unwrap()).unwrap();
+    assert_eq!(search(folder, &strings).len(), 1);
+}
+
+/// Every string of 8 characters and more in `body` and `restricted`, without dates, times, enumeration values, field paths.
+fn strings() -> BTreeSet<String> {
+    let mut strings = BTreeSet::new();
+    for line in ALL.lines() {
+        let notice: Value = serde_json::from_str(line).unwrap();
+        let mut paths = BTreeSet::new();
+        for name in ["publishable_fields"] {
+            paths.extend(notice[name].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned));
+        }
+        paths.extend(
+            notice["body"]["fields"].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned),
+        );
+        for part in ["body", "restricted"] {
+            gather(&notice[part], &paths, &mut strings);
+        }
+    }
+    strings
+}
+
+fn gather(value: &Value, paths: &BTreeSet<String>, strings: &mut BTreeSet<String>) {
+    match value {
+        Value::String(text) => {
+            let date = text.len() >= 10
+                && text.as_bytes()[..10]
+                    .iter()
+                    .enumerate()
+                    .all(|(i, b)| if matches!(i, 4 | 7) { *b == b'-' } else { b.is_ascii_digit() });
+            let left_out = date || ENUMERATIONS.contains(&text.as_str()) || paths.contains(text);
+            if text.chars().count() >= LENGTH_MIN && !left_out {
+                strings.insert(text.clone());
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| gather(item, paths, strings)),
+        Value::Object(members) => members.values().for_each(|member| gather(member, paths, strings)),
+        _ => {}
+    }
+}
+
+/// Files that hold one of the strings, raw or as JSON writes it.
+fn search(dir: &Path, strings: &BTreeSet<String>) -> BTreeSet<(String, String)> {
+    let ascii =
+        |text: &str| -> String {
+            text.encode_utf16()
+                .map(|unit| {
+                    if (32..127).contains(&unit) {
+                        char::from(unit as u8).to_string()
+                    } else {
+                        format!("\\u{unit:04x}")
+                    }
+                })
+                .collect()
+        };
+    let forms: Vec<(Vec<String>, &String)> = strings
+        .iter()
+        .map(|text| {
+            let escaped = serde_json::to_string(text).unwrap();
+            (vec![text.clone(), escaped[1..escaped.len() - 1].to_owned(), ascii(text)], text)
+        })
+        .collect();
+    let mut found = BTreeSet::new();
+    for path in files(dir) {
+        let bytes = read(&path);
+        for (forms, text) in &forms {
+            if forms.iter().any(|form| memmem::find(&bytes, form.as_bytes()).is_some()) {
+                found.insert((path.display().to_string(), (*text).clone()));
+            }
+        }
+    }
+    found
+}
