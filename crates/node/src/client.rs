@@ -9,6 +9,8 @@ use verbale_evidence::{CardError, parse_card_text};
 use verbale_keys::{FileError, Fingerprint, read_secret_text};
 use verbale_rpc::node_client::NodeClient;
 use verbale_rpc::tonic::transport::Channel;
+use verbale_rpc::tonic_health::pb::HealthCheckRequest;
+use verbale_rpc::tonic_health::pb::health_client::HealthClient;
 use verbale_rpc::{LOCAL_MESSAGE_BYTES_MAX, channel_over, connect_unix};
 
 use crate::folder::{Folder, own_card};
@@ -81,7 +83,11 @@ pub async fn connect_tls(address: &str, key_file: &Path) -> Result<NodeClient<Ch
     let stream = TcpStream::connect(address).await.map_err(|error| failed(error.to_string()))?;
     let stream = TlsConnector::from(config).connect(tls::server_name(), stream).await;
     let stream = stream.map_err(|error| failed(format!("it is not the node of the card ({error})")))?;
-    let channel = channel_over(stream).await.map_err(|error| failed(format!("it ended the connection ({error})")))?;
+    let turned_away = |error: &dyn std::fmt::Display| failed(format!("it turned this key away ({error})"));
+    let channel = channel_over(stream).await.map_err(|error| turned_away(&error))?;
+    // In TLS 1.3 the server refuses a key only after the client's handshake is done: a first request finds out.
+    let probe = HealthClient::new(channel.clone()).check(HealthCheckRequest::default()).await;
+    probe.map_err(|status| turned_away(&status.message()))?;
     Ok(sized(channel))
 }
 
