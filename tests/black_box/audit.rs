@@ -44,9 +44,8 @@ fn card(node: &Node) -> Card {
 
 fn read(node: &Node, peer: &Node) -> Log {
     let (own, peer) = (card(node), card(peer));
-    let (entries, note) = whole_log(node);
-    let mut tree = Tree::default();
-    let mut log = Log::default();
+    let (entries, head) = whole_log(node);
+    let (mut tree, mut log) = (Tree::default(), Log::default());
     for entry in &entries {
         tree.append(leaf_hash(entry));
         let verified =
@@ -58,16 +57,16 @@ fn read(node: &Node, peer: &Node) -> Log {
                 assert_eq!(envelope.statement().number, log.sent.len() as u64, "a gap in the numbers");
             }
             Event::NoticeReceived(event) => {
-                *log.answered.entry(verified(&event.envelope, &peer).digest().0).or_default() += 1
+                *log.answered.entry(verified(&event.envelope, &peer).digest().0).or_default() += 1;
             }
             Event::NoticeRefused(event) => {
-                *log.answered.entry(verified(&event.envelope, &peer).digest().0).or_default() += 1
+                *log.answered.entry(verified(&event.envelope, &peer).digest().0).or_default() += 1;
             }
             Event::ReceiptReceived(_) => log.receipts += 1,
             _ => {}
         }
     }
-    let head = Checkpoint::verify(&note, &own.log_vkey()).unwrap();
+    let head = Checkpoint::verify(&head, &own.log_vkey()).unwrap();
     assert_eq!((head.size, head.root), (tree.size(), tree.root()), "the signed head is not that of the entries");
     log
 }
@@ -76,12 +75,12 @@ fn whole_log(node: &Node) -> (Vec<Vec<u8>>, String) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let mut client = connect(&Folder::new(&node.dir)).await.unwrap();
-        let mut parts = client.read_log(ReadLogRequest { from_index: 0 }).await.unwrap().into_inner();
-        let (mut entries, mut note) = (Vec::new(), String::new());
-        while let Some(part) = parts.message().await.unwrap() {
+        let mut answer = client.read_log(ReadLogRequest { from_index: 0 }).await.unwrap().into_inner();
+        let (mut entries, mut head) = (Vec::new(), String::new());
+        while let Some(part) = answer.message().await.unwrap() {
             entries.extend(part.entries);
-            note = part.checkpoint;
+            head = part.checkpoint;
         }
-        (entries, note)
+        (entries, head)
     })
 }

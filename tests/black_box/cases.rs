@@ -92,6 +92,45 @@ fn an_unfinished_batch_at_the_end_of_the_journal_does_not_stop_the_start() {
 }
 
 #[test]
+fn a_full_disk_refuses_new_work_and_reading_goes_on() {
+    let (mut japan, partner) = pair();
+    let kept = japan.submit(&crate::notices::general(true, "JP-1", "text")).good();
+    assert_eq!(kept.json().len(), 1);
+    japan.until_delivered();
+    japan.stop();
+    japan.configure(|text| text.replace("reserve_bytes = 67108864", "reserve_bytes = 9000000000000000000"));
+    japan.start();
+    let full = japan.submit(&crate::notices::general(true, "JP-2", "text"));
+    assert_eq!(full.code, 1);
+    assert!(full.err.contains("NO_ROOM") && full.err.contains("free some space"), "{}", full.err);
+    assert_eq!(japan.list("outbox").len(), 1);
+    // The counterpart keeps what this node cannot take, and tries again.
+    partner.submit(&crate::notices::general(false, "KG-1", "text")).good();
+    crate::node::until("the rejection is shown", || {
+        let status = partner.run(&["--json", "status"]).good().json().remove(0);
+        status["channels"][0]["trouble"].as_str().is_some_and(|trouble| trouble.contains("NO_ROOM"))
+    });
+    japan.stop();
+    japan.configure(|text| text.replace("reserve_bytes = 9000000000000000000", "reserve_bytes = 67108864"));
+    japan.start();
+    partner.until_delivered();
+    crate::audit::sound(&japan, &partner);
+}
+
+#[test]
+fn a_notice_with_more_fields_than_a_receiver_takes_is_refused_by_the_sender() {
+    let (japan, partner) = pair();
+    let entries = (0..70_000).map(|i| format!("\"place {i}\"")).collect::<Vec<_>>().join(",");
+    let notice = crate::notices::from_office("JP-KG-SSW-2023", &partner.id).remove(0);
+    let many = notice.replace("[\"nursing_care\", \"agriculture\"]", &format!("[{entries}]"));
+    assert_ne!(notice, many);
+    let said = partner.submit(&many);
+    assert_eq!((said.code, &said.json()[0]["code"]), (1, &serde_json::Value::from("TOO_LARGE")));
+    assert!(said.out.contains("70016 fields") || said.out.contains("fields, the limit"), "{}", said.out);
+    crate::audit::sound(&japan, &partner);
+}
+
+#[test]
 fn without_a_card_of_the_counterpart_nothing_is_accepted() {
     let mut node = Node::init("JP-MOJ-ISA-RMD");
     node.start();

@@ -24,8 +24,26 @@ fn twenty_kills_of_either_node_lose_no_answered_notice_and_double_none() {
             .map(|i| (format!("JP-{seed:02}-{i:03}"), format!("KG-{seed:02}-{i:03}")))
             .map(|(jp, kg)| (general(true, &jp, "text"), general(false, &kg, "text")))
             .collect();
-        let of_japan = lines.iter().map(|(line, _)| format!("{line}\n")).collect::<String>();
-        let of_partner = lines.iter().map(|(_, line)| format!("{line}\n")).collect::<String>();
+        let of_japan: String = lines
+            .iter()
+            .flat_map(|(line, _)| {
+                [
+                    line.as_str(),
+                    "
+",
+                ]
+            })
+            .collect();
+        let of_partner: String = lines
+            .iter()
+            .flat_map(|(_, line)| {
+                [
+                    line.as_str(),
+                    "
+",
+                ]
+            })
+            .collect();
         let (mut from_japan, japans_answers) = japan.submitting(of_japan.clone());
         let (mut from_partner, partners_answers) = partner.submitting(of_partner.clone());
         let kill_japan = random.percent(50);

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 const VERBALE: &str = env!("CARGO_BIN_EXE_verbale");
 
 /// What does not happen in this time does not happen: machines that run tests are slow.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 pub(crate) struct Node {
     pub(crate) id: String,

@@ -105,9 +105,8 @@ fn strings() -> BTreeSet<String> {
     for line in ALL.lines() {
         let notice: Value = serde_json::from_str(line).unwrap();
         let mut paths = BTreeSet::new();
-        for name in ["publishable_fields"] {
-            paths.extend(notice[name].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned));
-        }
+        let publishable = notice["publishable_fields"].as_array().into_iter().flatten();
+        paths.extend(publishable.filter_map(Value::as_str).map(str::to_owned));
         paths.extend(
             notice["body"]["fields"].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned),
         );
@@ -139,18 +138,13 @@ fn gather(value: &Value, paths: &BTreeSet<String>, strings: &mut BTreeSet<String
 
 /// Files that hold one of the strings, raw or as JSON writes it.
 fn search(dir: &Path, strings: &BTreeSet<String>) -> BTreeSet<(String, String)> {
-    let ascii =
-        |text: &str| -> String {
-            text.encode_utf16()
-                .map(|unit| {
-                    if (32..127).contains(&unit) {
-                        char::from(unit as u8).to_string()
-                    } else {
-                        format!("\\u{unit:04x}")
-                    }
-                })
-                .collect()
+    let ascii = |text: &str| -> String {
+        let unit = |unit: u16| match u8::try_from(unit) {
+            Ok(byte @ 32..127) => char::from(byte).to_string(),
+            _ => format!("\\u{unit:04x}"),
         };
+        text.encode_utf16().map(unit).collect()
+    };
     let forms: Vec<(Vec<String>, &String)> = strings
         .iter()
         .map(|text| {

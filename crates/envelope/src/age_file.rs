@@ -9,6 +9,7 @@ use age::secrecy::ExposeSecret as _;
 use age::x25519;
 use age_core::format::{FileKey as AgeFileKey, Stanza};
 use sha2::{Digest as _, Sha256};
+use verbale_domain::CHUNKS_MAX;
 use verbale_keys::Fingerprint;
 use zeroize::Zeroizing;
 
@@ -101,6 +102,12 @@ pub enum SealError {
     #[error("the content is {got} bytes, more than a sealed notice carries")]
     TooLarge {
         /// Its length.
+        got: usize,
+    },
+    /// The notice has more fields than a receiver takes.
+    #[error("the notice has {got} fields, the limit is {CHUNKS_MAX}; send a part of the list, or a delta")]
+    Fields {
+        /// Their number.
         got: usize,
     },
     /// age failed, on memory: our fault.

@@ -1,7 +1,7 @@
 //! A notice from its fields to its sealed bytes and back, every commitment checked on the way.
 
 use sha2::{Digest as _, Sha256};
-use verbale_domain::{Code, Notice, Refusal};
+use verbale_domain::{CHUNKS_MAX, Code, Notice, Refusal};
 use verbale_evidence::{MessageId, Statement, VerifiedEnvelope, content_root};
 use verbale_proto::v1::Content;
 
@@ -35,6 +35,9 @@ pub fn seal(
     seed: [u8; 32],
 ) -> Result<Sealed, SealError> {
     let chunks = notice.chunks();
+    if chunks.len() > CHUNKS_MAX {
+        return Err(SealError::Fields { got: chunks.len() });
+    }
     let root = content_root(sender, message_id, &seed, &chunks);
     let content = Content {
         sender: sender.to_owned(),

@@ -109,13 +109,13 @@ impl Exchange {
     pub(crate) fn link_failed(&mut self, now_ms: i64, channel: &ChannelId, trouble: &str, jitter: i8) {
         let waiting = self.outgoing.get(channel).is_some_and(|outgoing| !outgoing.outstanding.is_empty());
         let link = self.links.entry(channel.clone()).or_default();
+        if waiting && matches!(link.state, LinkState::Backoff { .. }) {
+            // A second report of the same failure neither hides the first nor puts the next try off.
+            return;
+        }
         trouble.clone_into(&mut link.trouble);
         if !waiting {
             link.state = LinkState::Idle;
-            return;
-        }
-        if matches!(link.state, LinkState::Backoff { .. }) {
-            // A second report of the same failure does not put the next try off.
             return;
         }
         let delay = RETRY_FIRST_MS.saturating_mul(1 << link.failures.min(20)).min(RETRY_LONGEST_MS);

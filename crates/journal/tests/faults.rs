@@ -1,6 +1,6 @@
 //! Every write of a journal's life fails once, in four ways, and the journal recovers each time.
 
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test")]
 
 #[path = "support/memory.rs"]
 mod memory;

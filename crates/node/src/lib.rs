@@ -43,6 +43,8 @@ mod view;
 
 pub use client::{ClientError, connect, connect_tls};
 pub use config::{Config, ConfigError};
-pub use folder::{Folder, InitError, Initialised, init};
+pub use folder::{Folder, InitError, Initialised, LoadError, init};
+pub use secrets::SecretError;
 pub use serve::{ServeError, serve};
+pub use tls::TlsError;
 pub use trace::start_tracing;

@@ -254,7 +254,7 @@ impl World {
         } else {
             1
         };
-        for _ in 0..copies {
+        for packet in std::iter::repeat_n(packet, copies) {
             if self.faults && self.random.percent(6) {
                 self.stats.lost += 1;
                 continue;
@@ -267,7 +267,7 @@ impl World {
             };
             self.next_sequence += 1;
             let (sequence, not_before_ms) = (self.next_sequence, self.now_ms + delay);
-            self.network.push(Travelling { to, packet: packet.clone(), sequence, not_before_ms });
+            self.network.push(Travelling { to, packet, sequence, not_before_ms });
         }
     }
 
