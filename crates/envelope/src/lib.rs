@@ -36,6 +36,9 @@ mod content;
 mod facts;
 mod header;
 mod opened;
+#[cfg(test)]
+#[expect(clippy::print_stdout, clippy::disallowed_methods, reason = "a test that reads vectors")]
+mod testkit;
 
 pub use age_file::{BadIdentity, BadRecipient, Identity, Recipient, SealError};
 pub use archive::{ArchiveKey, ArchiveKeyError, FileKey, Keyed, NoticeKeys, WRAPPED_BYTES, WrappedKeys};
