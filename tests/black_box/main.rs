@@ -18,4 +18,5 @@ mod layers;
 mod local_tls;
 mod node;
 mod notices;
+mod outside;
 mod secrecy;

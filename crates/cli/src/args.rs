@@ -68,6 +68,9 @@ pub(crate) enum Command {
     Receipts {
         /// Message id or registry number; without it, all
         id: Option<String>,
+        /// Write receipt, entry, envelope, sealed bytes and public keys here, for checking with other tools
+        #[arg(long, value_name = "DIR", requires = "id")]
+        export: Option<PathBuf>,
     },
     /// Tell how the node is
     Status,

@@ -45,7 +45,7 @@ fn run(args: Args) -> Result<ExitCode, CliError> {
             Command::Show { id } => commands::notices::show(id, &node).await,
             Command::Open { id, purpose } => commands::notices::open(id, purpose, &node).await,
             Command::Ack { id } => commands::notices::acknowledge(id, &node).await,
-            Command::Receipts { id } => commands::receipts::run(id, &node).await,
+            Command::Receipts { id, export } => commands::receipts::run(id, export.as_deref(), &node).await,
             Command::Status => commands::status::run(&node).await,
             Command::Demo(demo) => demo::run(&demo, &node).await,
         }

@@ -132,9 +132,12 @@ impl Node for NodeService {
 
     async fn receipts(&self, request: Request<ReceiptsRequest>) -> Result<Response<ReceiptsResponse>, Status> {
         require(&request, &[])?;
-        let id = request.into_inner().id;
-        let held =
-            self.core.read(move |exchange, journal| receipts(exchange, journal, &id)).await.map_err(stopping)??;
+        let request = request.into_inner();
+        let held = self
+            .core
+            .read(move |exchange, journal| receipts(exchange, journal, &request))
+            .await
+            .map_err(stopping)??;
         Ok(Response::new(ReceiptsResponse { receipts: held }))
     }
 

@@ -7,10 +7,13 @@ use verbale_exchange::{Exchange, Held, Mailbox};
 use verbale_journal::{Journal, JournalError, Store};
 use verbale_ledger::LogIndex;
 use verbale_proto::v1::log_entry::Event;
-use verbale_proto::v1::{HeldReceipt, Receipt};
+use verbale_proto::v1::{HeldReceipt, Receipt, ReceiptsRequest};
 use verbale_rpc::{Failure, FailureKind};
 
 use crate::shared::Shared;
+
+/// Receipts of one answer: about 2 KiB each, and the core reads them while everybody waits.
+const RECEIPTS_MAX: usize = 256;
 
 /// A notice as the journal holds it, still sealed.
 pub(crate) struct SealedHeld {
@@ -71,10 +74,23 @@ pub(crate) fn reveal(shared: &Shared, sealed: &SealedHeld) -> Result<(Notice, No
 }
 
 /// The receipts held, of one notice or of all.
-pub(crate) fn receipts(exchange: &Exchange, journal: &Journal, id: &str) -> Result<Vec<HeldReceipt>, Failure> {
-    let held = if id.is_empty() { exchange.notices().cloned().collect() } else { vec![find(exchange, id)?] };
-    let with_receipt = held.iter().filter_map(|held| Some((held, held.receipt?)));
-    with_receipt.map(|(held, index)| receipt(exchange, journal, held, index)).collect()
+pub(crate) fn receipts(
+    exchange: &Exchange,
+    journal: &Journal,
+    request: &ReceiptsRequest,
+) -> Result<Vec<HeldReceipt>, Failure> {
+    if !request.id.is_empty() {
+        let held = find(exchange, &request.id)?;
+        let Some(index) = held.receipt else { return Ok(Vec::new()) };
+        let mut held_receipt = receipt(exchange, journal, &held, index)?;
+        if request.sealed {
+            held_receipt.sealed = journal.sealed(held.index).map_err(|error| failed(&error))?.unwrap_or_default();
+        }
+        return Ok(vec![held_receipt]);
+    }
+    let after = |held: &&Held| request.after_index.is_none_or(|after| held.index.0 > after);
+    let with_receipt = exchange.notices().filter(after).filter_map(|held| Some((held, held.receipt?)));
+    with_receipt.take(RECEIPTS_MAX).map(|(held, index)| receipt(exchange, journal, held, index)).collect()
 }
 
 fn receipt(exchange: &Exchange, journal: &Journal, held: &Held, index: LogIndex) -> Result<HeldReceipt, Failure> {
@@ -93,6 +109,8 @@ fn receipt(exchange: &Exchange, journal: &Journal, held: &Held, index: LogIndex)
         log_vkey: peer.card.log_vkey().to_string(),
         verdict: if summary.code.is_empty() { "RECEIVED".to_owned() } else { summary.code },
         counterpart: summary.counterpart,
+        log_index: summary.log_index,
+        sealed: Vec::new(),
     })
 }
 

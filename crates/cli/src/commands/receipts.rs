@@ -1,5 +1,6 @@
 //! `verbale receipts`: shown, and verified here, not only by the node.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
@@ -12,13 +13,16 @@ use crate::args::NodeArgs;
 use crate::failure::CliError;
 use crate::output::table;
 
-pub(crate) async fn run(id: Option<String>, node: &NodeArgs) -> Result<ExitCode, CliError> {
+pub(crate) async fn run(id: Option<String>, to: Option<&Path>, node: &NodeArgs) -> Result<ExitCode, CliError> {
     let mut client = client(node).await?;
     let receipts = held(&mut client, id.clone().unwrap_or_default()).await?;
     if let (Some(id), []) = (&id, receipts.as_slice()) {
         return Err(CliError::Refused(format!(
             "no receipt for {id} is held yet; `verbale status` says what it waits for"
         )));
+    }
+    if let (Some(id), Some(to)) = (&id, to) {
+        export(&mut client, id, to).await?;
     }
     let mut rows = table(&["notice", "verdict", "entry", "head size", "log of", "verified"]);
     for (held, verified) in &receipts {
@@ -43,12 +47,47 @@ pub(crate) async fn run(id: Option<String>, node: &NodeArgs) -> Result<ExitCode,
 /// The receipts that a node holds, each verified for its own envelope.
 pub(crate) async fn held(client: &mut Client, id: String) -> Result<Vec<(HeldReceipt, VerifiedReceipt)>, CliError> {
     let (_, own) = card::own(client).await?;
-    let receipts = client.receipts(ReceiptsRequest { id }).await?.into_inner().receipts;
-    receipts.into_iter().map(|held| Ok((verify(&held, &own.envelope_key)?, held))).map(swapped).collect()
+    let mut all = Vec::new();
+    let mut after_index = None;
+    loop {
+        let request = ReceiptsRequest { id: id.clone(), after_index, sealed: false };
+        let part = client.receipts(request).await?.into_inner().receipts;
+        let Some(last) = part.last() else { return Ok(all) };
+        after_index = Some(last.log_index);
+        for held in part {
+            let verified = verify(&held, &own.envelope_key)?;
+            all.push((held, verified));
+        }
+        if !id.is_empty() {
+            return Ok(all);
+        }
+    }
 }
 
-fn swapped<A, B>(pair: Result<(A, B), CliError>) -> Result<(B, A), CliError> {
-    pair.map(|(a, b)| (b, a))
+/// Writes what an outsider needs for checking one receipt with tools that nobody here wrote.
+async fn export(client: &mut Client, id: &str, dir: &Path) -> Result<(), CliError> {
+    let (_, own) = card::own(client).await?;
+    let request = ReceiptsRequest { id: id.to_owned(), after_index: None, sealed: true };
+    let receipts = client.receipts(request).await?.into_inner().receipts;
+    let Some(held) = receipts.first() else { return Ok(()) };
+    verify(held, &own.envelope_key)?;
+    let log = Vkey::parse(&held.log_vkey).map_err(|error| CliError::damaged(error.to_string()))?;
+    let (envelope_key, log_key) = (own.envelope_key.to_pem(), log.key.to_pem());
+    let files: [(&str, &[u8]); 7] = [
+        ("receipt.tlog-proof", held.proof.as_bytes()),
+        ("entry.bin", &held.entry),
+        ("envelope.bin", &held.envelope),
+        ("sealed.age", &held.sealed),
+        ("envelope-key.pem", envelope_key.as_bytes()),
+        ("log-key.pem", log_key.as_bytes()),
+        ("log-key.vkey", held.log_vkey.as_bytes()),
+    ];
+    let failed = |error| CliError::failed(format!("cannot write {}", dir.display()), error);
+    std::fs::create_dir_all(dir).map_err(failed)?;
+    for (name, bytes) in files {
+        std::fs::write(dir.join(name), bytes).map_err(failed)?;
+    }
+    Ok(())
 }
 
 fn verify(held: &HeldReceipt, key: &PublicKey) -> Result<VerifiedReceipt, CliError> {

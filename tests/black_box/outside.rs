@@ -1,0 +1,114 @@
+//! What outsiders can check with tools that nobody here wrote.
+
+use std::process::{Command, Stdio};
+
+use crate::node::pair;
+use crate::notices::from_office;
+
+const CHECK_RECEIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/outside/check_receipt.py");
+
+/// Set where tools must be there: a missing one is then a failure.
+const REQUIRE: &str = "VERBALE_REQUIRE_TOOLS";
+
+/// Whether all tools are there.
+fn have(tools: &[&str]) -> bool {
+    let missing = |tool: &&&str| {
+        let found = Command::new("sh").args(["-c", &format!("command -v {tool}")]).stdout(Stdio::null()).status();
+        !found.is_ok_and(|status| status.success())
+    };
+    let Some(tool) = tools.iter().find(missing) else { return true };
+    assert!(std::env::var_os(REQUIRE).is_none(), "{tool} is missing and {REQUIRE} is set");
+    println!("SKIPPED: {tool} is not on this machine");
+    false
+}
+
+#[test]
+fn a_receipt_is_checked_with_openssl_sha256sum_and_age() {
+    if !have(&["python3", "openssl", "sha256sum", "age"]) {
+        return;
+    }
+    let (japan, partner) = pair();
+    partner.submit(&from_office("JP-KG-SSW-2023", &partner.id).join("\n")).good();
+    partner.until_delivered();
+    let folder = partner.dir.join("exported");
+    let (id, export) = ("KG-JP-2026-000002", folder.to_str().unwrap());
+    partner.run(&["receipts", id, "--export", export]).good();
+    let identity = japan.dir.join("keys/age.txt");
+    let check = || Command::new("python3").arg(CHECK_RECEIPT).arg(&folder).arg(&identity).output().unwrap();
+    let checked = check();
+    let said = String::from_utf8_lossy(&checked.stdout).into_owned();
+    print!("{said}");
+    assert!(checked.status.success(), "{said}{}", String::from_utf8_lossy(&checked.stderr));
+    assert_eq!(said.lines().filter(|line| line.starts_with("ok ")).count(), 14);
+    // The script finds what is wrong.
+    for name in ["entry.bin", "envelope.bin", "sealed.age"] {
+        let path = folder.join(name);
+        let sound = std::fs::read(&path).unwrap();
+        let mut changed = sound.clone();
+        *changed.last_mut().unwrap() ^= 1;
+        std::fs::write(&path, changed).unwrap();
+        assert!(!check().status.success(), "a changed {name} was not found");
+        std::fs::write(&path, sound).unwrap();
+    }
+    assert!(check().status.success());
+}
+
+#[test]
+fn openssl_sees_tls_1_3_and_the_pinned_key_and_another_client_key_is_turned_away() {
+    if !have(&["openssl"]) {
+        return;
+    }
+    let (japan, partner) = pair();
+    let keys = |node: &crate::node::Node| {
+        let certificate = node.dir.join("client.pem");
+        let key = node.dir.join("keys/tls.pem");
+        let made = Command::new("openssl")
+            .args(["req", "-new", "-x509", "-subj", "/CN=x", "-days", "2", "-key"])
+            .arg(&key)
+            .arg("-out")
+            .arg(&certificate)
+            .output()
+            .unwrap();
+        assert!(made.status.success());
+        (key, certificate)
+    };
+    let connect = |(key, certificate): &(std::path::PathBuf, std::path::PathBuf), until_closed: bool| {
+        let said = Command::new("openssl")
+            .args(["s_client", "-connect", &japan.address, "-alpn", "h2", "-key"])
+            .arg(key)
+            .arg("-cert")
+            .arg(certificate)
+            // The server turns a key away only after the client's handshake: wait for that, else end at once.
+            .args(until_closed.then_some("-ign_eof"))
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        String::from_utf8_lossy(&[said.stdout, said.stderr].concat()).into_owned()
+    };
+    let accepted = connect(&keys(&partner), false);
+    assert!(accepted.contains("TLSv1.3"), "{accepted}");
+    let public =
+        Command::new("openssl").args(["pkey", "-pubout", "-in"]).arg(japan.dir.join("keys/tls.pem")).output().unwrap();
+    let pinned = String::from_utf8(public.stdout).unwrap();
+    let shown = certificate_key(&accepted);
+    assert_eq!(shown, pinned, "the key that the server shows is not the one on its card");
+    assert!(!accepted.contains("alert"), "{accepted}");
+    let stranger = crate::node::Node::init("XX-STRANGER");
+    let refused = connect(&keys(&stranger), true);
+    assert!(refused.contains("alert"), "{refused}");
+}
+
+/// The public key in the certificate that `s_client` printed.
+fn certificate_key(said: &str) -> String {
+    use std::io::Write as _;
+    let start = said.find("-----BEGIN CERTIFICATE-----").unwrap();
+    let end = said.find("-----END CERTIFICATE-----").unwrap() + "-----END CERTIFICATE-----\n".len();
+    let mut openssl = Command::new("openssl")
+        .args(["x509", "-noout", "-pubkey"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    openssl.stdin.take().unwrap().write_all(&said.as_bytes()[start..end]).unwrap();
+    String::from_utf8(openssl.wait_with_output().unwrap().stdout).unwrap()
+}
