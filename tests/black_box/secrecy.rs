@@ -75,14 +75,14 @@ fn no_string_of_any_notice_is_in_any_file_or_trace_and_a_planted_one_is_found() 
         nodes.push(partner);
     }
     assert_eq!(travelled, ALL.lines().count());
-    // Refusals too: the second use of a number, and a notice without form.
-    japan.submit(&from_office("JP-KG-SSW-2023", JAPAN).join("\n").replace("2026-", "2027-"));
+    refuse_something(&mut japan, &mut nodes[0]);
     japan.stop();
     nodes.iter_mut().for_each(Node::stop);
     nodes.push(japan);
 
     let mut strings = strings();
     strings.insert("Purpose of a reader, in words".to_owned());
+    strings.insert("Words that only a refused notice has".to_owned());
     println!("{} strings are looked for", strings.len());
     assert!(strings.len() > 150);
     for node in &nodes {
@@ -97,6 +97,30 @@ fn no_string_of_any_notice_is_in_any_file_or_trace_and_a_planted_one_is_found() 
     assert_eq!(search(folder, &strings).len(), 1);
     std::fs::write(nodes[0].dir.join("journal/planted"), serde_json::to_string(planted).unwrap()).unwrap();
     assert_eq!(search(folder, &strings).len(), 1);
+}
+
+/// Refusals, on both sides: a used number with other words, a notice without form, terms that differ.
+fn refuse_something(japan: &mut Node, partner: &mut Node) {
+    let line = from_office("JP-KG-SSW-2023", JAPAN).remove(0);
+    let mut notice: Value = serde_json::from_str(&line).unwrap();
+    notice["body"]["required_measures"] = serde_json::json!(["Words that only a refused notice has"]);
+    let said = japan.submit(&notice.to_string());
+    assert_eq!(said.json()[0]["code"], "ID_REUSE", "{}", said.out);
+    notice["notice_id"] = "JP-KG-2026-777777".into();
+    notice["body"]["ordered_on"] = "2026-02-30".into();
+    let said = japan.submit(&notice.to_string());
+    assert_eq!(said.json()[0]["code"], "IMPOSSIBLE_DATE", "{}", said.out);
+    partner.stop();
+    let path = partner.dir.join("memoranda/JP-KG-SSW-2023.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, text.replace("basis = \"consent\"", "basis = \"notice\"")).unwrap();
+    partner.start();
+    notice["body"]["ordered_on"] = "2026-02-20".into();
+    let said = japan.submit(&notice.to_string()).good();
+    let id = said.json()[0]["message_id"].as_str().unwrap().to_owned();
+    japan.until_delivered();
+    let shown = japan.run(&["--json", "show", &id]).good().json().remove(0);
+    assert_eq!(shown["notice"]["code"], "MEMORANDUM_MISMATCH");
 }
 
 /// Every string of 8 characters and more in `body` and `restricted`, without dates, times, enumeration values, field paths.

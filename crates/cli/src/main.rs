@@ -34,7 +34,7 @@ fn run(args: Args) -> Result<ExitCode, CliError> {
     // One worker: with two processes on two cores more workers only get in each other's way.
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
     let runtime = runtime.map_err(|error| CliError::failed("the operating system refused to start threads", error))?;
-    runtime.block_on(async {
+    let done = runtime.block_on(async {
         let node = args.node;
         match args.command {
             Command::Init(init) => commands::init::run(&init, &node),
@@ -49,5 +49,8 @@ fn run(args: Args) -> Result<ExitCode, CliError> {
             Command::Status => commands::status::run(&node).await,
             Command::Demo(demo) => demo::run(&demo, &node).await,
         }
-    })
+    });
+    // Whoever still reads standard input is not waited for.
+    runtime.shutdown_background();
+    done
 }

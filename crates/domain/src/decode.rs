@@ -7,8 +7,13 @@ use serde_json::{Map, Value};
 use crate::refusal::{Code, Refusal};
 use crate::schema::{ITEMS, Shape, Slot};
 
-/// Merges one encoding into an object, as protobuf merges messages.
-pub(crate) fn merge(mut bytes: &[u8], shape: &Shape, members: &mut Map<String, Value>) -> Result<(), Refusal> {
+/// Merges one encoding into an object, as protobuf merges messages. List elements are counted off `items_left`.
+pub(crate) fn merge(
+    mut bytes: &[u8],
+    shape: &Shape,
+    members: &mut Map<String, Value>,
+    items_left: &mut usize,
+) -> Result<(), Refusal> {
     while let Some((number, field)) = next_field(&mut bytes)? {
         let Some(member) = shape.numbered(number) else {
             return Err(Refusal::new(Code::UnknownField, "", format!("field {number} is not of this kind")));
@@ -18,12 +23,12 @@ pub(crate) fn merge(mut bytes: &[u8], shape: &Shape, members: &mut Map<String, V
             (Slot::Object(inner), Field::Bytes(bytes)) => {
                 let slot = members.entry(name).or_insert_with(|| Value::Object(Map::new()));
                 let Value::Object(object) = slot else { return Err(malformed()) };
-                merge(bytes, inner, object)?;
+                merge(bytes, inner, object, items_left)?;
             }
             (slot @ (Slot::Texts(_) | Slot::Objects(_)), Field::Bytes(bytes)) => {
                 let list = members.entry(name).or_insert_with(|| Value::Array(Vec::new()));
                 let Value::Array(items) = list else { return Err(malformed()) };
-                merge_list(bytes, slot, items)?;
+                merge_list(bytes, slot, items, items_left)?;
             }
             (slot, field) => {
                 members.insert(name.to_owned(), scalar(slot, field)?);
@@ -58,17 +63,23 @@ pub(crate) enum Field<'a> {
     Bytes(&'a [u8]),
 }
 
+fn too_many() -> Refusal {
+    Refusal::new(Code::TooLarge, "", "the lists of the content have more elements than a notice may have")
+}
+
 /// The bytes are no encoding of the schema.
 pub(crate) fn malformed() -> Refusal {
     Refusal::new(Code::BadValue, "", "the content is not an encoding of this kind")
 }
 
-fn merge_list(mut bytes: &[u8], slot: &Slot, items: &mut Vec<Value>) -> Result<(), Refusal> {
+fn merge_list(mut bytes: &[u8], slot: &Slot, items: &mut Vec<Value>, items_left: &mut usize) -> Result<(), Refusal> {
     while let Some((number, field)) = next_field(&mut bytes)? {
+        // Two bytes on the wire become an element in memory: their number is limited, not their bytes.
+        *items_left = items_left.checked_sub(1).ok_or_else(too_many)?;
         let item = match (slot, field) {
             (Slot::Objects(shape), Field::Bytes(bytes)) if number == ITEMS => {
                 let mut element = Map::new();
-                merge(bytes, shape, &mut element)?;
+                merge(bytes, shape, &mut element, items_left)?;
                 Value::Object(element)
             }
             (Slot::Texts(class), field) if number == ITEMS => scalar(&Slot::Text(*class), field)?,

@@ -121,21 +121,23 @@ impl Notice {
         }
         let schema = Schema::get();
         let (mut header, mut body, mut restricted) = (Map::new(), None, Map::new());
-        let mut flow = None;
+        let (mut flow, mut items_left) = (None, CHUNKS_MAX);
         for chunk in chunks {
             let mut bytes = chunk.bytes.as_slice();
             while let Some((number, field)) = next_field(&mut bytes)? {
                 let Field::Bytes(inner) = field else { return Err(malformed()) };
                 if number == HEADER {
-                    merge(inner, &schema.header, &mut header)?;
+                    merge(inner, &schema.header, &mut header, &mut items_left)?;
                     continue;
                 }
                 let of = schema.flow_numbered(number).ok_or_else(|| unknown_number(number))?;
                 let first: &Flow = flow.get_or_insert(of);
                 match &of.restricted {
                     _ if first.number != of.number => return Err(malformed()),
-                    _ if number == of.number => merge(inner, &of.body, body.get_or_insert_with(Map::new))?,
-                    Some((apart, shape)) if number == *apart => merge(inner, shape, &mut restricted)?,
+                    _ if number == of.number => {
+                        merge(inner, &of.body, body.get_or_insert_with(Map::new), &mut items_left)?
+                    }
+                    Some((apart, shape)) if number == *apart => merge(inner, shape, &mut restricted, &mut items_left)?,
                     _ => return Err(unknown_number(number)),
                 }
             }

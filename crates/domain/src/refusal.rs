@@ -86,6 +86,8 @@ codes! {
     WrongDirection = "WRONG_DIRECTION" in Policy,
     /// No card of the addressee is enrolled on the sending node, so that nothing can be sealed to it.
     NotEnrolled = "COUNTERPART_NOT_ENROLLED" in Policy,
+    /// Too many notices wait for the counterpart.
+    QueueFull = "QUEUE_FULL" in Policy,
     /// The sealed bytes could not be opened.
     Unopenable = "UNOPENABLE" in Policy,
     /// The content is not what the statement commits to.

@@ -4,6 +4,8 @@
 //! Nikitin et al., «Reducing Metadata Leakage from Encrypted Files and Communication with PURBs», PETS 2019, §4 (Padmé).
 
 use prost::Message as _;
+use prost::encoding::{WireType, decode_key, decode_varint};
+use verbale_domain::CHUNKS_MAX;
 use verbale_proto::v1::Content;
 use zeroize::Zeroizing;
 
@@ -25,6 +27,8 @@ pub(crate) fn pad(content: &Content) -> Option<Zeroizing<Vec<u8>>> {
 pub(crate) enum ContentError {
     #[error("the content's length or padding is not as it must be")]
     Padding,
+    #[error("the content has more than {CHUNKS_MAX} fields, or is no content")]
+    Fields,
     #[error("the content does not re-encode to its own bytes")]
     Encoding,
 }
@@ -37,8 +41,30 @@ pub(crate) fn unpad(bytes: &[u8]) -> Result<Content, ContentError> {
     if bytes.len() != padme(LENGTH_BYTES + length) || padding.iter().any(|byte| *byte != 0) {
         return Err(ContentError::Padding);
     }
+    // Before any of them costs memory.
+    if chunk_count(encoded).is_none_or(|count| count > CHUNKS_MAX) {
+        return Err(ContentError::Fields);
+    }
     let content = Content::decode(encoded).map_err(|_| ContentError::Encoding)?;
     if *Zeroizing::new(content.encode_to_vec()) == encoded { Ok(content) } else { Err(ContentError::Encoding) }
+}
+
+/// Field number of the chunks in `Content`.
+const CHUNKS: u32 = 6;
+
+/// The number of chunks, counted without decoding them.
+fn chunk_count(mut encoded: &[u8]) -> Option<usize> {
+    let mut count = 0;
+    while !encoded.is_empty() {
+        let (number, wire) = decode_key(&mut encoded).ok()?;
+        if wire != WireType::LengthDelimited {
+            return None;
+        }
+        let length = usize::try_from(decode_varint(&mut encoded).ok()?).ok()?;
+        encoded = encoded.get(length..)?;
+        count += usize::from(number == CHUNKS);
+    }
+    Some(count)
 }
 
 /// The next Padmé size: at most 12 % more, O(log log n) bits of the length remain visible.
@@ -78,9 +104,18 @@ mod tests {
     }
 
     #[test]
+    fn more_chunks_than_a_notice_may_have_are_refused_before_they_are_decoded() {
+        let encoded = [0x32, 0x00].repeat(CHUNKS_MAX + 1);
+        let mut bytes = u32::try_from(encoded.len()).unwrap().to_be_bytes().to_vec();
+        bytes.extend_from_slice(&encoded);
+        bytes.resize(padme(bytes.len()), 0);
+        assert_eq!(unpad(&bytes).err(), Some(ContentError::Fields));
+    }
+
+    #[test]
     fn a_content_with_an_unknown_field_does_not_re_encode_and_is_refused() {
         let mut encoded = content().encode_to_vec();
-        encoded.extend_from_slice(&[0x98, 0x06, 0x01]);
+        encoded.extend_from_slice(&[0x9a, 0x06, 0x01, 0x07]);
         let mut bytes = u32::try_from(encoded.len()).unwrap().to_be_bytes().to_vec();
         bytes.extend_from_slice(&encoded);
         bytes.resize(padme(bytes.len()), 0);

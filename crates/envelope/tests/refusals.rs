@@ -182,7 +182,7 @@ fn chunks_reordered_twice_missing_or_cut_otherwise_are_refused() {
 fn a_content_that_does_not_re_encode_or_is_of_another_flow_is_refused() {
     let case = case();
     let mut encoded = case.content().encode_to_vec();
-    encoded.extend_from_slice(&[0x98, 0x06, 0x01]);
+    encoded.extend_from_slice(&[0x9a, 0x06, 0x01, 0x07]);
     let root = case.root(&case.notice.chunks());
     assert!(mismatch("re-encode")(&case.opened(case.sealed_by_hand(&encoded), root).unwrap_err()));
     let other = Case { statement: Statement { flow: "F13".into(), ..case.statement.clone() }, ..case_of(&case) };

@@ -127,6 +127,16 @@ impl UnverifiedCard {
         Ok(Self(Unverified::parse(bytes, PAYLOAD_TYPE)?))
     }
 
+    /// The fingerprint that the card itself claims: for one's own card, and for one that was compared before.
+    ///
+    /// # Errors
+    /// [`CardError::Dsse`], [`CardError::Weak`].
+    pub fn claimed_fingerprint(&self) -> Result<Fingerprint, CardError> {
+        let read = v1::Card::decode(self.0.claimed()).map_err(|_| CardError::Dsse(DsseError::Form))?;
+        let key = PublicKey::from_bytes(&read.card_key);
+        Ok(key.map_err(|source| CardError::Weak { role: Role::Card.name(), source })?.fingerprint())
+    }
+
     /// Verifies that the card key with this fingerprint signed it, and that every key can be relied on.
     ///
     /// # Errors

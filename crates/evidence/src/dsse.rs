@@ -13,6 +13,12 @@ pub enum DsseError {
     /// Not an envelope, or one written in another way.
     #[error("the bytes are no DSSE envelope in its one encoding")]
     Form,
+    /// Over the limit.
+    #[error("the envelope is {got} bytes, limit {ENVELOPE_BYTES_MAX}")]
+    TooLarge {
+        /// Its length.
+        got: usize,
+    },
     /// Of another type.
     #[error("the envelope carries another type of payload")]
     PayloadType,
@@ -23,6 +29,12 @@ pub enum DsseError {
     #[error(transparent)]
     Signature(#[from] BadSignature),
 }
+
+/// An envelope is at most so large: a statement or a card of 4 KiB, its type, and one signature.
+pub(crate) const ENVELOPE_BYTES_MAX: usize = 5 << 10;
+
+/// A fingerprint in hexadecimal digits.
+const KEYID_CHARS: usize = 64;
 
 /// An envelope whose signature nobody looked at yet.
 pub(crate) struct Unverified {
@@ -41,6 +53,9 @@ pub(crate) fn sign(payload: Vec<u8>, payload_type: &str, key: &SecretKey) -> Vec
 
 impl Unverified {
     pub(crate) fn parse(bytes: &[u8], payload_type: &'static str) -> Result<Self, DsseError> {
+        if bytes.len() > ENVELOPE_BYTES_MAX {
+            return Err(DsseError::TooLarge { got: bytes.len() });
+        }
         let envelope = Envelope::decode(bytes).map_err(|_| DsseError::Form)?;
         if envelope.encode_to_vec() != bytes {
             return Err(DsseError::Form);
@@ -49,7 +64,9 @@ impl Unverified {
             return Err(DsseError::PayloadType);
         }
         match <[EnvelopeSignature; 1]>::try_from(envelope.signatures) {
-            // The keyid is a hint that nobody needs here: the caller knows whose signature it must be.
+            // Nobody signs the keyid: nothing but a fingerprint may hide in it.
+            Ok([signature]) if signature.keyid.len() > KEYID_CHARS => Err(DsseError::Form),
+            // It is a hint that nobody needs here: the caller knows whose signature it must be.
             Ok([signature]) => Ok(Self { payload: envelope.payload, payload_type, signature: signature.sig }),
             Err(other) => Err(DsseError::Signatures(other.len())),
         }
@@ -104,6 +121,11 @@ mod tests {
         let mut two = envelope.clone();
         two.signatures.push(envelope.signatures[0].clone());
         assert_eq!(parse(&two).err(), Some(DsseError::Signatures(2)));
+        let mut hiding = envelope.clone();
+        hiding.signatures[0].keyid = "0".repeat(65);
+        assert_eq!(parse(&hiding).err(), Some(DsseError::Form));
+        let large = Envelope { payload: vec![0; ENVELOPE_BYTES_MAX], ..envelope.clone() };
+        assert!(matches!(parse(&large).err(), Some(DsseError::TooLarge { .. })));
         let other = Envelope { payload_type: "application/y".into(), ..envelope };
         assert_eq!(parse(&other).err(), Some(DsseError::PayloadType));
         let mut extra = bytes.clone();

@@ -18,10 +18,8 @@ pub enum Verdict {
     Received,
     /// Refused.
     Refused {
-        /// Stable code of the rule.
+        /// Stable code of the rule: capital letters and `_`.
         code: String,
-        /// One sentence, without content.
-        reason: String,
     },
 }
 
@@ -30,7 +28,7 @@ impl Verdict {
     pub fn code(&self) -> &str {
         match self {
             Self::Received => "RECEIVED",
-            Self::Refused { code, .. } => code,
+            Self::Refused { code } => code,
         }
     }
 }
@@ -57,6 +55,9 @@ pub enum ReceiptError {
     /// The entry in it.
     #[error(transparent)]
     Entry(#[from] EntryError),
+    /// A refusal without a code, or with something else in its place.
+    #[error("the receipt refuses without a code")]
+    Code,
     /// The entry is about something else.
     #[error("the receipt is for another notice")]
     AnotherNotice,
@@ -75,9 +76,10 @@ pub fn verify_receipt(
     let checkpoint = proof.verify(&receipt.entry, log)?;
     let (about, verdict) = match decode_entry(&receipt.entry)?.1 {
         Event::NoticeReceived(received) => (received.envelope, Verdict::Received),
-        Event::NoticeRefused(refused) => {
-            (refused.envelope, Verdict::Refused { code: refused.code, reason: refused.reason })
+        Event::NoticeRefused(refused) if is_code(&refused.code) => {
+            (refused.envelope, Verdict::Refused { code: refused.code })
         }
+        Event::NoticeRefused(_) => return Err(ReceiptError::Code),
         _ => return Err(ReceiptError::AnotherNotice),
     };
     if about != envelope.bytes() {
@@ -90,6 +92,11 @@ pub fn verify_receipt(
         checkpoint,
         verdict,
     })
+}
+
+/// Whether a text is a refusal code: what a counterpart wrote stands in our log and on our screens.
+fn is_code(text: &str) -> bool {
+    (1..=40).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_uppercase() || b == b'_')
 }
 
 impl VerifiedReceipt {
@@ -132,7 +139,7 @@ mod tests {
     use crate::statement::{Statement, sample_statement};
     use verbale_keys::{NoteAlgorithm, SecretKey};
     use verbale_ledger::{Tree, leaf_hash};
-    use verbale_proto::v1::{NoticeHandedOver, NoticeReceived};
+    use verbale_proto::v1::{NoticeHandedOver, NoticeReceived, NoticeRefused};
 
     fn receipt_of(event: Event, key: &SecretKey) -> Receipt {
         let entry = encode_entry(1, event).unwrap();
@@ -163,6 +170,11 @@ mod tests {
         let mut changed = receipt.clone();
         *changed.entry.last_mut().unwrap() ^= 1;
         assert!(matches!(verify_receipt(&changed, &vkey(&key), &mine), Err(ReceiptError::Proof(_))));
+        for code in ["", "Not a code", "\u{1b}[2J"] {
+            let refused = NoticeRefused { envelope: mine.bytes().to_vec(), code: code.into() };
+            let receipt = receipt_of(Event::NoticeRefused(refused), &key);
+            assert_eq!(verify_receipt(&receipt, &vkey(&key), &mine).err(), Some(ReceiptError::Code), "{code:?}");
+        }
         let handed =
             Event::NoticeHandedOver(NoticeHandedOver { message_id: mine.bytes().to_vec(), actor: String::new() });
         assert_eq!(

@@ -8,9 +8,6 @@ use crate::change::Change;
 use crate::own::Peer;
 use crate::state::{ChannelId, Exchange, Happening, Held, Mailbox, NoticeState, Waiting, What};
 
-/// The code with which a counterpart refuses a notice that came too late: the number is free again.
-const EXPIRED: &str = "EXPIRED";
-
 impl Exchange {
     /// Applies a change as the next entry of the log.
     ///
@@ -127,8 +124,7 @@ impl Exchange {
         held.receipt = Some(index);
         held.state = match code {
             "" => NoticeState::Delivered,
-            EXPIRED => NoticeState::Refused(EXPIRED.to_owned()),
-            other => NoticeState::Refused(other.to_owned()),
+            code => NoticeState::Refused(code.to_owned()),
         };
         let (number, channel) = (held.number, held.channel.clone());
         let freed = (!code.is_empty()).then(|| held.notice_id.clone()).flatten();

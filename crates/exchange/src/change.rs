@@ -7,7 +7,6 @@ use verbale_evidence::{
     Card, CardError, EntryError, EnvelopeError, MessageId, UnverifiedCard, UnverifiedEnvelope, VerifiedEnvelope,
     decode_entry, encode_entry,
 };
-use verbale_keys::Fingerprint;
 use verbale_proto::v1::log_entry::Event;
 use verbale_proto::v1::{
     ConflictKept, Facts, Genesis, MemorandumAdopted, NoticeExpired, NoticeHandedOver, NoticeOpened, NoticeReceived,
@@ -85,8 +84,7 @@ pub(crate) fn received(envelope: &VerifiedEnvelope, facts_digest: &[u8]) -> Even
 }
 
 pub(crate) fn refused(envelope: &VerifiedEnvelope, refusal: &Refusal) -> Event {
-    let (code, reason) = (refusal.code.to_string(), refusal.sentence());
-    Event::NoticeRefused(NoticeRefused { envelope: envelope.bytes().to_vec(), code, reason })
+    Event::NoticeRefused(NoticeRefused { envelope: envelope.bytes().to_vec(), code: refusal.code.to_string() })
 }
 
 pub(crate) fn opened(message_id: MessageId, actor: &str, facts_digest: &[u8]) -> Event {
@@ -101,7 +99,7 @@ pub(crate) fn handed_over(message_id: MessageId, actor: &str) -> Event {
 pub(crate) fn receipt(message_id: MessageId, receipt: &verbale_evidence::VerifiedReceipt) -> Event {
     let code = match receipt.verdict() {
         verbale_evidence::Verdict::Received => String::new(),
-        verbale_evidence::Verdict::Refused { code, .. } => code.clone(),
+        verbale_evidence::Verdict::Refused { code } => code.clone(),
     };
     Event::ReceiptReceived(ReceiptReceived {
         message_id: message_id.as_bytes().to_vec(),
@@ -172,7 +170,9 @@ impl Exchange {
             Event::NoticeExpired(expired) => Change::Expired { message_id: message_id(&expired.message_id)? },
             Event::PeerEnrolled(enrolled) => {
                 let unverified = UnverifiedCard::parse(&enrolled.card)?;
-                let card = Box::new(unverified.verify(&claimed_fingerprint(&enrolled.card)?)?);
+                // It was compared when the card was enrolled.
+                let fingerprint = unverified.claimed_fingerprint()?;
+                let card = Box::new(unverified.verify(&fingerprint)?);
                 Change::Enrolled { card, address: enrolled.address }
             }
             Event::MemorandumAdopted(adopted) => {
@@ -191,15 +191,5 @@ impl Exchange {
             }
         }
         Err(ReplayError::Order("no enrolled counterpart signed its envelope"))
-    }
-}
-
-/// The fingerprint that the enrolled card itself names: it was compared when the card was enrolled.
-fn claimed_fingerprint(card: &[u8]) -> Result<Fingerprint, ReplayError> {
-    let zero = Fingerprint::from_digest([0; 32]);
-    match UnverifiedCard::parse(card)?.verify(&zero) {
-        Err(CardError::Fingerprint { got, .. }) => Ok(got),
-        Err(error) => Err(error.into()),
-        Ok(_) => Ok(zero),
     }
 }

@@ -18,19 +18,11 @@ pub enum EnrolError {
     /// It is not valid now.
     #[error("the card is not valid at this time; ask the counterpart for a new one, or set the clock of this machine")]
     NotValid,
-    /// Another card key than the one enrolled.
-    #[error("{0} is enrolled with another card key; a rotation must be signed by that key")]
-    AnotherCardKey(String),
-    /// An older card than the one enrolled.
-    #[error("a card with serial {have} is enrolled for {id}; this one has serial {got}")]
-    Older {
-        /// The contact point.
-        id: String,
-        /// Its enrolled serial.
-        have: u64,
-        /// The serial offered.
-        got: u64,
-    },
+    /// Another card than the one enrolled: earlier entries and receipts verify under that one's keys.
+    #[error(
+        "{0} is enrolled with another card, and a rotation of keys is not supported yet; only the address can change"
+    )]
+    AnotherCard(String),
 }
 
 impl Exchange {
@@ -72,10 +64,8 @@ impl Exchange {
         for (id, peer) in &self.peers {
             if *id != card.id {
                 card.require_distinct_from(&peer.card)?;
-            } else if peer.card.card_key != card.card_key {
-                return Err(EnrolError::AnotherCardKey(id.clone()));
-            } else if peer.card.serial > card.serial {
-                return Err(EnrolError::Older { id: id.clone(), have: peer.card.serial, got: card.serial });
+            } else if peer.card != *card {
+                return Err(EnrolError::AnotherCard(id.clone()));
             }
         }
         Ok(())

@@ -46,9 +46,6 @@ pub enum Rejection {
     /// A used number with another statement; it is kept as evidence.
     #[error("another statement was accepted under this number; this one is kept as evidence")]
     Conflict,
-    /// Over a limit.
-    #[error("the notice is over a limit of this node")]
-    TooLarge,
     /// This node cannot take anything now.
     #[error("this node has no room for new notices at the moment")]
     NoRoom,
@@ -64,7 +61,6 @@ impl Rejection {
             Self::NotNext => "NOT_NEXT",
             Self::BrokenChain => "BROKEN_CHAIN",
             Self::Conflict => "CONFLICT",
-            Self::TooLarge => "TOO_LARGE",
             Self::NoRoom => "NO_ROOM",
         }
     }

@@ -41,4 +41,4 @@ pub use link::{Link, LinkState, Opening};
 pub use outgoing::{Draft, Submission};
 pub use own::{Kept, Own, Peer};
 pub use state::{ChannelId, Exchange, Happening, Held, Mailbox, NoticeState, What};
-pub use step::{Effect, Input, Outbound, Output, Ticket, Told};
+pub use step::{Effect, Fault, Input, Outbound, Output, Ticket, Told};

@@ -46,6 +46,8 @@ pub struct Link {
     pub state: LinkState,
     /// Why it is not, whose part it is; empty when all is well.
     pub trouble: String,
+    /// Counts the links of a channel: a late report about an earlier one changes nothing.
+    pub generation: u64,
     failures: u32,
 }
 
@@ -60,11 +62,25 @@ pub struct Opening {
 
 impl Default for Link {
     fn default() -> Self {
-        Self { state: LinkState::Idle, trouble: String::new(), failures: 0 }
+        Self { state: LinkState::Idle, trouble: String::new(), generation: 0, failures: 0 }
+    }
+}
+
+impl Link {
+    /// Begins the next link of the channel.
+    fn connect(&mut self, channel: &ChannelId) -> Effect {
+        self.state = LinkState::Connecting;
+        self.generation += 1;
+        Effect::Connect { channel: channel.clone(), link: self.generation }
     }
 }
 
 impl Exchange {
+    /// The generation of a channel's present link.
+    pub fn link_generation(&self, channel: &ChannelId) -> u64 {
+        self.links.get(channel).map_or(0, |link| link.generation)
+    }
+
     /// Opens a link for a channel that has something to send.
     pub(crate) fn wake(&mut self, channel: &ChannelId, effects: &mut Vec<Effect>, now_ms: i64) {
         let waiting = self.outgoing.get(channel).is_some_and(|outgoing| !outgoing.outstanding.is_empty());
@@ -74,8 +90,7 @@ impl Exchange {
         let link = self.links.entry(channel.clone()).or_default();
         match link.state {
             LinkState::Idle => {
-                link.state = LinkState::Connecting;
-                effects.push(Effect::Connect(channel.clone()));
+                effects.push(link.connect(channel));
             }
             LinkState::Open { .. } => self.fill(channel, effects, now_ms),
             LinkState::Connecting | LinkState::Backoff { .. } => {}
@@ -85,13 +100,19 @@ impl Exchange {
     pub(crate) fn link_opened(
         &mut self,
         now_ms: i64,
-        channel: &ChannelId,
+        (channel, generation): (&ChannelId, u64),
         opening: Opening,
         jitter: i8,
         effects: &mut Vec<Effect>,
     ) {
         let agreed = self.outgoing.get(channel).map_or(Ok(()), |outgoing| check_opening(outgoing, opening));
-        let Some(link) = self.links.get_mut(channel).filter(|link| link.state == LinkState::Connecting) else { return };
+        let Some(link) = self
+            .links
+            .get_mut(channel)
+            .filter(|link| link.state == LinkState::Connecting && link.generation == generation)
+        else {
+            return;
+        };
         match agreed {
             Ok(()) => {
                 link.state = LinkState::Open { sent: 0 };
@@ -100,15 +121,21 @@ impl Exchange {
             }
             Err(trouble) => {
                 effects.push(Effect::Disconnect(channel.clone()));
-                self.link_failed(now_ms, channel, trouble, jitter);
+                self.link_failed(now_ms, (channel, generation), trouble, jitter);
             }
         }
     }
 
     /// Plans the next try.
-    pub(crate) fn link_failed(&mut self, now_ms: i64, channel: &ChannelId, trouble: &str, jitter: i8) {
+    pub(crate) fn link_failed(
+        &mut self,
+        now_ms: i64,
+        (channel, generation): (&ChannelId, u64),
+        trouble: &str,
+        jitter: i8,
+    ) {
         let waiting = self.outgoing.get(channel).is_some_and(|outgoing| !outgoing.outstanding.is_empty());
-        let link = self.links.entry(channel.clone()).or_default();
+        let Some(link) = self.links.get_mut(channel).filter(|link| link.generation == generation) else { return };
         if waiting && matches!(link.state, LinkState::Backoff { .. }) {
             // A second report of the same failure neither hides the first nor puts the next try off.
             return;
@@ -128,8 +155,7 @@ impl Exchange {
     pub(crate) fn retry_links(&mut self, now_ms: i64, effects: &mut Vec<Effect>) {
         for (channel, link) in &mut self.links {
             if matches!(link.state, LinkState::Backoff { retry_at_ms } if retry_at_ms <= now_ms) {
-                link.state = LinkState::Connecting;
-                effects.push(Effect::Connect(channel.clone()));
+                effects.push(link.connect(channel));
             }
         }
     }
@@ -137,7 +163,7 @@ impl Exchange {
     /// Gives up waiting for a retry.
     pub(crate) fn forget_failures(&mut self, channel: &ChannelId) {
         if let Some(link) = self.links.get_mut(channel).filter(|link| matches!(link.state, LinkState::Backoff { .. })) {
-            *link = Link::default();
+            (link.state, link.failures) = (LinkState::Idle, 0);
         }
     }
 
@@ -185,10 +211,14 @@ impl Exchange {
 /// Whether the counterpart's view of the channel is a beginning of ours.
 fn check_opening(outgoing: &Outgoing, opening: Opening) -> Result<(), &'static str> {
     let last = opening.next_number.checked_sub(1).ok_or("the counterpart expects number zero: its node is at fault")?;
-    if last == 0 {
-        return Ok(());
+    let receipted = (1..outgoing.next_number()).rev().find(|number| !outgoing.outstanding.contains_key(number));
+    if receipted.is_some_and(|receipted| receipted > last) {
+        return Err(
+            "the counterpart lost notices that it gave receipts for: was its folder restored from an old copy?",
+        );
     }
     match (outgoing.statement(last), opening.last) {
+        (None, None) if last == 0 => Ok(()),
         (None, _) => {
             Err("the counterpart holds later numbers than this log: was this folder restored from an old copy?")
         }

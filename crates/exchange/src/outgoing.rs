@@ -12,6 +12,12 @@ use crate::own::Kept;
 use crate::state::{ChannelId, Exchange, Held, Mailbox, NoticeState};
 use crate::step::{Effect, Output, Ticket, Told};
 
+/// Expiries of one step: one batch of the journal. The next tick takes the next.
+const EXPIRED_AT_ONCE: usize = 256;
+
+/// Notices of one channel without receipt: about 1 KiB of memory each, and a month of the busiest registry.
+const OUTSTANDING_MAX: usize = 100_000;
+
 /// A notice that a person or a system wants to send; its form was checked.
 pub struct Submission {
     /// Pseudonym of the person or system.
@@ -73,6 +79,11 @@ impl Exchange {
         }
         let (terms_digest, memorandum) = (route.memorandum.terms_digest(), route.memorandum.id.clone());
         let channel = ChannelId { peer: draft.recipient.clone(), memorandum: memorandum.clone() };
+        if self.outgoing.get(&channel).is_some_and(|outgoing| outgoing.outstanding.len() >= OUTSTANDING_MAX) {
+            let reason =
+                format!("{OUTSTANDING_MAX} notices wait for the counterpart; see `verbale status`, then submit again");
+            return Err(Refusal::new(Code::QueueFull, "", reason));
+        }
         let (number, previous) = self
             .outgoing
             .get(&channel)
@@ -139,7 +150,7 @@ impl Exchange {
         let event = change::receipt(message_id, receipt);
         let verdict = match receipt.verdict() {
             verbale_evidence::Verdict::Received => String::new(),
-            verbale_evidence::Verdict::Refused { code, .. } => code.clone(),
+            verbale_evidence::Verdict::Refused { code } => code.clone(),
         };
         let beside = Record { receipt: Some(receipt.bytes().to_vec()), ..Record::default() };
         self.record(now_ms, event, Change::Receipt { message_id, verdict }, beside, output);
@@ -156,6 +167,7 @@ impl Exchange {
             .filter(|waiting| now_ms > waiting.envelope.statement().not_after_ms)
             .map(|waiting| waiting.message_id)
             .filter(|id| self.notices.get(id).is_some_and(|held| held.state == NoticeState::Queued))
+            .take(EXPIRED_AT_ONCE)
             .collect();
         for message_id in out_of_time {
             self.record(now_ms, change::expired(message_id), Change::Expired { message_id }, Record::default(), output);

@@ -1,6 +1,6 @@
 //! The state of a node, as its log makes it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use verbale_evidence::{MessageId, StatementDigest, VerifiedEnvelope};
@@ -195,8 +195,13 @@ impl Exchange {
         if let Ok(message_id) = id.parse::<MessageId>() {
             return self.notices.get(&message_id).into_iter().collect();
         }
-        let found = self.numbers.iter().filter(|((_, _, notice_id), _)| notice_id == id);
-        let mut held: Vec<&Held> = found.filter_map(|(_, message_id)| self.notices.get(message_id)).collect();
+        let channels = self.outgoing.keys().chain(self.incoming.keys());
+        let memoranda: BTreeSet<&String> = channels.map(|channel| &channel.memorandum).collect();
+        let keys = memoranda.into_iter().flat_map(|memorandum| {
+            [Mailbox::Inbox, Mailbox::Outbox].map(|mailbox| (mailbox, memorandum.clone(), id.to_owned()))
+        });
+        let found = keys.filter_map(|key| self.notices.get(self.numbers.get(&key)?));
+        let mut held: Vec<&Held> = found.collect();
         if held.is_empty() {
             // Refused by the counterpart: its number is free again, and it is still looked for by it.
             held = self.notices().filter(|held| held.notice_id.as_deref() == Some(id)).collect();

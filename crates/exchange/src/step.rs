@@ -34,6 +34,8 @@ pub enum Input {
     LinkOpened {
         /// The channel.
         channel: ChannelId,
+        /// The link, as [`Effect::Connect`] named it.
+        link: u64,
         /// What the counterpart said.
         opening: Opening,
         /// Random, from -20 to 20.
@@ -43,6 +45,8 @@ pub enum Input {
     LinkFailed {
         /// The channel.
         channel: ChannelId,
+        /// The link, as [`Effect::Connect`] named it.
+        link: u64,
         /// Why, and whose part it is.
         trouble: String,
         /// Random, from -20 to 20.
@@ -128,7 +132,12 @@ pub enum Effect {
         told: Told,
     },
     /// A link is to be made; its outcome comes back as an input.
-    Connect(ChannelId),
+    Connect {
+        /// The channel.
+        channel: ChannelId,
+        /// Which of its links: reports about it name it.
+        link: u64,
+    },
     /// Notices go out over an open link.
     Transmit {
         /// The channel.
@@ -152,6 +161,17 @@ pub struct Outbound {
     pub statement_only: bool,
 }
 
+/// A fault of this program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// An entry over its limit.
+    #[error("an entry could not be made: {0}")]
+    Entry(EntryError),
+    /// A step that decided what the state does not allow.
+    #[error("a step contradicts the state: {0}")]
+    Apply(&'static str),
+}
+
 /// What a step gives.
 #[derive(Default)]
 pub struct Output {
@@ -159,8 +179,8 @@ pub struct Output {
     pub records: Vec<Record>,
     /// To be released after that.
     pub effects: Vec<Effect>,
-    /// An entry that could not be made: our fault, and the node must stop.
-    pub fault: Option<EntryError>,
+    /// A fault of this program: nothing of this step may be committed, and the node must stop.
+    pub fault: Option<Fault>,
 }
 
 impl Exchange {
@@ -180,10 +200,12 @@ impl Exchange {
                 out.effects.push(Effect::Tell { ticket, told });
             }
             Input::Arrived(ticket, channel, arrival) => self.arrive(now_ms, ticket, &channel, arrival, out),
-            Input::LinkOpened { channel, opening, jitter } => {
-                self.link_opened(now_ms, &channel, opening, jitter, &mut out.effects);
+            Input::LinkOpened { channel, link, opening, jitter } => {
+                self.link_opened(now_ms, (&channel, link), opening, jitter, &mut out.effects);
             }
-            Input::LinkFailed { channel, trouble, jitter } => self.link_failed(now_ms, &channel, &trouble, jitter),
+            Input::LinkFailed { channel, link, trouble, jitter } => {
+                self.link_failed(now_ms, (&channel, link), &trouble, jitter);
+            }
             Input::ReceiptArrived(channel, receipt) => self.receipt_arrived(now_ms, &channel, &receipt, out),
             Input::Enrol { ticket, card, bytes, actor, address } => {
                 self.enrol(now_ms, ticket, (card, &bytes), (&actor, address), out);
@@ -248,12 +270,12 @@ impl Exchange {
     /// Applies a change and records its entry; time never runs backwards in a log.
     pub(crate) fn record(&mut self, now_ms: i64, event: Event, change: Change, beside: Record, output: &mut Output) {
         let time_ms = now_ms.max(self.last_time_ms);
-        match encode_entry(time_ms, event) {
-            Ok(entry) => {
-                let applied = self.apply(time_ms, change);
-                debug_assert_eq!(applied, Ok(()), "a step applies only what it checked");
-                output.records.push(Record { entry, ..beside });
-            }
+        let recorded = encode_entry(time_ms, event).map_err(Fault::Entry).and_then(|entry| {
+            self.apply(time_ms, change).map_err(Fault::Apply)?;
+            Ok(entry)
+        });
+        match recorded {
+            Ok(entry) => output.records.push(Record { entry, ..beside }),
             Err(fault) => output.fault = Some(fault),
         }
     }

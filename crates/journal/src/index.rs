@@ -19,7 +19,7 @@ const SCHEMA: &[u8] = b"1";
 const SCHEMA_KEY: &[u8] = b"schema";
 const APPLIED_KEY: &[u8] = b"applied";
 
-/// Batches that wait for the index; when so many wait, the writer waits too.
+/// Batches that wait for the index; what comes when so many wait stays in memory.
 const QUEUE_BATCHES: usize = 64;
 
 /// The default of sled is 1 GiB.
@@ -111,8 +111,9 @@ impl Index {
     pub(crate) fn add(&self, places: Vec<(u64, Place)>, size: u64, root: Hash) {
         lock(&self.recent).extend(places.iter().copied());
         if let Some(queue) = self.applied.as_ref().and_then(|applied| applied.queue.as_ref()) {
-            // When the thread has ended, after an error of sled, its places stay in memory.
-            let _ = queue.send(Applied { places, size, root });
+            // When the thread is behind, or has ended after an error of sled, these places stay in memory; the next start
+            // finds the gap and builds the index anew. The writer never waits for it.
+            let _ = queue.try_send(Applied { places, size, root });
         }
     }
 

@@ -151,6 +151,47 @@ fn each_write_fails_once_in_each_way_and_the_journal_recovers() {
 }
 
 #[test]
+fn a_second_fault_during_the_recovery_from_the_first_changes_nothing() {
+    let points = {
+        let disk = MemoryDisk::default();
+        life(&disk, &mut Told::default()).unwrap();
+        disk.operations().len()
+    };
+    let mut rows = 0;
+    for point in (3..points).step_by(3) {
+        for second in 0..8 {
+            for persists in [Persists::Nothing, Persists::Half] {
+                let disk = MemoryDisk::failing_at(point, persists);
+                let mut told = Told::default();
+                assert!(life(&disk, &mut told).is_err());
+                disk.crash();
+                disk.fail_after(second, persists);
+                drop(open(&disk));
+                // Entries without keys are committed after it, then the power goes again.
+                disk.crash();
+                if let Ok((mut journal, seen)) = open(&disk) {
+                    let next = u8::try_from(seen.len()).unwrap();
+                    // The next three numbers, of which one has keys.
+                    let mut after = Told { entries: next, ..Told::default() };
+                    commit(&mut journal, &mut after, 3).unwrap();
+                    drop(journal);
+                    let under_way = 0;
+                    audit(
+                        &disk,
+                        &Told { entries: next + 3, under_way, heads: after.heads },
+                        &format!("write {point}, then {second}"),
+                    );
+                } else {
+                    audit(&disk, &told, &format!("write {point}, then {second}"));
+                }
+                rows += 1;
+            }
+        }
+    }
+    assert!(rows > 100);
+}
+
+#[test]
 fn after_a_failed_write_nothing_more_is_committed() {
     let disk = MemoryDisk::default();
     Journal::create(&disk, &settings(), &record(0)).unwrap();

@@ -13,6 +13,9 @@ use verbale_keys::{SecretKey, Signature, Vkey};
 /// A note has at most so many signature lines: a log, and a few witnesses.
 const SIGNATURES_MAX: usize = 16;
 
+/// A note is at most so long: a checkpoint of under 1 KiB and 16 signatures of under 400 bytes.
+const NOTE_BYTES_MAX: usize = 8 << 10;
+
 /// A note, its signatures not yet verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Note<'a> {
@@ -40,6 +43,9 @@ pub enum NoteError {
     /// More signature lines than any log needs.
     #[error("the note has more than {SIGNATURES_MAX} signatures")]
     TooMany,
+    /// Over the limit.
+    #[error("the note is longer than {NOTE_BYTES_MAX} bytes")]
+    TooLarge,
     /// A control character in the text.
     #[error("the note holds a control character")]
     Control,
@@ -57,6 +63,9 @@ impl<'a> Note<'a> {
     /// # Errors
     /// [`NoteError`], when it is malformed.
     pub fn parse(note: &'a str) -> Result<Self, NoteError> {
+        if note.len() > NOTE_BYTES_MAX {
+            return Err(NoteError::TooLarge);
+        }
         if note.chars().any(|c| c.is_control() && c != '\n') {
             return Err(NoteError::Control);
         }

@@ -7,14 +7,13 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 use verbale_evidence::VerifiedEnvelope;
-use verbale_exchange::{ChannelId, Effect, Exchange, Input, Outbound, Ticket, Told};
+use verbale_exchange::{ChannelId, Effect, Exchange, Fault, Input, Outbound, Ticket, Told};
 use verbale_journal::{
     BATCH_BYTES_MAX, BATCH_RECORDS_MAX, Committed, Journal, JournalError, Keys, Logged, Record, Store,
 };
 
 use crate::clock::now_ms;
 use crate::delivery;
-use crate::random;
 use crate::shared::Shared;
 
 /// Requests that wait for the core: four batches. Whoever brings more waits.
@@ -41,11 +40,29 @@ pub(crate) enum Answer {
     NoRoom(String),
 }
 
+/// Whether a question is new work that needs room on the disk. What is small and few may use the reserve.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Needs {
+    Room,
+    Nothing,
+}
+
+/// Why the core ended.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CoreError {
+    /// The journal.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// A fault of this program; nothing of that step was committed.
+    #[error("{0}; this is a fault of verbale: nothing was lost, report it")]
+    Fault(#[from] Fault),
+}
+
 type Ask = Box<dyn FnOnce(Ticket) -> Input + Send>;
 type Read = Box<dyn FnOnce(&Exchange, &Journal) + Send>;
 
 enum Request {
-    Ask { input: Ask, answer: oneshot::Sender<Answer> },
+    Ask { needs: Needs, input: Ask, answer: oneshot::Sender<Answer> },
     Note(Box<Input>),
     Read(Read),
     Stop,
@@ -59,10 +76,11 @@ impl Core {
     /// Asks; the answer comes when it is durable.
     pub(crate) async fn ask(
         &self,
+        needs: Needs,
         input: impl FnOnce(Ticket) -> Input + Send + 'static,
     ) -> Result<oneshot::Receiver<Answer>, Stopped> {
         let (answer, waiting) = oneshot::channel();
-        self.0.send(Request::Ask { input: Box::new(input), answer }).await.map_err(|_| Stopped)?;
+        self.0.send(Request::Ask { needs, input: Box::new(input), answer }).await.map_err(|_| Stopped)?;
         Ok(waiting)
     }
 
@@ -101,7 +119,7 @@ pub(crate) fn start(
     exchange: Exchange,
     journal: Journal,
     shared: Arc<Shared>,
-) -> std::io::Result<(Core, std::thread::JoinHandle<Result<(), JournalError>>)> {
+) -> std::io::Result<(Core, std::thread::JoinHandle<Result<(), CoreError>>)> {
     let (queue, requests) = mpsc::channel(QUEUE_MAX);
     let core = Core(queue);
     let running = Running {
@@ -140,15 +158,15 @@ struct Round {
 }
 
 impl Running {
-    fn run(mut self, mut requests: mpsc::Receiver<Request>) -> Result<(), JournalError> {
+    fn run(mut self, mut requests: mpsc::Receiver<Request>) -> Result<(), CoreError> {
         let mut first = Some(Request::Note(Box::new(Input::Start)));
         while let Some(request) = first.take().or_else(|| requests.blocking_recv()) {
             let mut round = Round::default();
             let room = self.journal.require_room(BATCH_BYTES_MAX as u64);
-            self.take(request, &mut round, &room);
+            self.take(request, &mut round, &room)?;
             while !round.stop && round.records.len() < BATCH_RECORDS_MAX && round.bytes < BATCH_BYTES_MAX {
                 let Ok(request) = requests.try_recv() else { break };
-                self.take(request, &mut round, &room);
+                self.take(request, &mut round, &room)?;
             }
             // A crash before this: nobody was told. After it: whoever asks again gets the same answer.
             let committed = self.journal.commit(round.records, round.effects)?;
@@ -160,17 +178,26 @@ impl Running {
                 break;
             }
         }
-        self.journal.close()
+        Ok(self.journal.close()?)
     }
 
-    fn take(&mut self, request: Request, round: &mut Round, room: &Result<(), JournalError>) {
+    fn take(&mut self, request: Request, round: &mut Round, room: &Result<(), JournalError>) -> Result<(), Fault> {
         let input = match (request, room) {
-            (Request::Stop, _) => return round.stop = true,
-            (Request::Read(read), _) => return round.reads.push(read),
-            (Request::Ask { answer, .. }, Err(full)) => return drop(answer.send(Answer::NoRoom(full.to_string()))),
+            (Request::Stop, _) => {
+                round.stop = true;
+                return Ok(());
+            }
+            (Request::Read(read), _) => {
+                round.reads.push(read);
+                return Ok(());
+            }
+            (Request::Ask { needs: Needs::Room, answer, .. }, Err(full)) => {
+                drop(answer.send(Answer::NoRoom(full.to_string())));
+                return Ok(());
+            }
             // Receipts and expiries of what was accepted are small and few: the reserve is there for them.
             (Request::Note(input), _) => *input,
-            (Request::Ask { input, answer }, Ok(())) => {
+            (Request::Ask { input, answer, .. }, _) => {
                 self.next_ticket += 1;
                 self.waiting.insert(self.next_ticket, answer);
                 input(self.next_ticket)
@@ -178,7 +205,7 @@ impl Running {
         };
         let output = self.exchange.step(now_ms(), input);
         if let Some(fault) = output.fault {
-            tracing::error!(error = %fault, "an entry could not be made: a fault of this program");
+            return Err(fault);
         }
         for record in output.records {
             let record = Record {
@@ -192,6 +219,7 @@ impl Running {
             round.records.push(record);
         }
         round.effects.extend(output.effects);
+        Ok(())
     }
 
     fn release(&mut self, committed: Committed<Vec<Effect>>) -> Result<(), JournalError> {
@@ -201,7 +229,7 @@ impl Running {
         for effect in committed.into_inner() {
             match effect {
                 Effect::Tell { ticket, told } => self.tell(ticket, told)?,
-                Effect::Connect(channel) => self.connect(channel),
+                Effect::Connect { channel, link } => self.connect(channel, link),
                 Effect::Transmit { channel, notices } => self.transmit(&channel, notices)?,
                 Effect::Disconnect(channel) => drop(self.links.remove(&channel)),
             }
@@ -222,10 +250,10 @@ impl Running {
         Ok(())
     }
 
-    fn connect(&mut self, channel: ChannelId) {
+    fn connect(&mut self, channel: ChannelId, link: u64) {
         let (queue, waiting) = mpsc::channel(LINK_QUEUE_MAX);
         self.links.insert(channel.clone(), queue);
-        self.runtime.spawn(delivery::run(Arc::clone(&self.shared), self.core.clone(), channel, waiting));
+        self.runtime.spawn(delivery::run(Arc::clone(&self.shared), self.core.clone(), (channel, link), waiting));
     }
 
     fn transmit(&mut self, channel: &ChannelId, notices: Vec<Outbound>) -> Result<(), JournalError> {
@@ -234,11 +262,8 @@ impl Running {
             let Outbound { number, index, envelope, statement_only } = notice;
             let sealed = if statement_only { None } else { self.journal.sealed(index)? };
             if link.try_send(ToSend { number, envelope, sealed }).is_err() {
-                // The link broke a moment ago. Its task reports it, and everything is sent again.
+                // The link broke a moment ago. Its task reports that, and everything is sent again.
                 self.links.remove(channel);
-                let trouble = "the link ended while notices were handed to it".to_owned();
-                let input = Input::LinkFailed { channel: channel.clone(), trouble, jitter: random::jitter() };
-                self.exchange.step(now_ms(), input);
                 break;
             }
         }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 use tokio_stream::wrappers::ReceiverStream;
 use verbale_evidence::is_identifier;
 use verbale_exchange::{ChannelId, Input, Rejection, Told};
@@ -16,13 +16,11 @@ use verbale_proto::v1::{
 };
 use verbale_rpc::peer_server::Peer;
 use verbale_rpc::tonic::{self, Request, Response, Status, Streaming};
-use verbale_rpc::{BATCH_BYTES_MAX, BATCH_NOTICES_MAX, Failure, FailureKind, PIECE_BYTES_MAX};
+use verbale_rpc::{BATCH_BYTES_MAX, BATCH_NOTICES_MAX, Failure, FailureKind, PIECE_BYTES_MAX, PROTOCOL_VERSION};
 
-use crate::core::{Answer, Core};
+use crate::core::{Answer, Core, Needs};
 use crate::prepare;
 use crate::shared::Shared;
-
-const PROTOCOL_VERSION: u32 = 1;
 
 /// Batches of one stream that are decided or answered while the next is opened.
 const BATCHES_UNDER_WAY: usize = 2;
@@ -30,7 +28,7 @@ const BATCHES_UNDER_WAY: usize = 2;
 /// Answers of one message: entries of about 1 KiB each, under 512 KiB together.
 const ANSWER_BYTES_MAX: usize = 512 << 10;
 
-/// A stream must be opened, and a notice in pieces completed, so soon.
+/// A stream must be opened, and the next piece of a notice come, so soon.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The service for counterparts.
@@ -50,7 +48,7 @@ struct Inbound {
 
 /// A notice on its way to its answer.
 enum Pending {
-    Asked(u64, oneshot::Receiver<Answer>),
+    Asked(u64, oneshot::Receiver<Answer>, Option<OwnedSemaphorePermit>),
     Rejected(u64, Rejection),
 }
 
@@ -80,6 +78,15 @@ impl Peer for PeerService {
         });
         Ok(Response::new(ReceiverStream::new(stream)))
     }
+}
+
+/// A batch whose last notice was gathered from its pieces.
+struct Complete {
+    notices: Vec<SealedNotice>,
+    /// What the gathered bytes take, until they are answered.
+    memory: Option<OwnedSemaphorePermit>,
+    /// Whether pieces follow that this node does not take.
+    ungathered: bool,
 }
 
 /// The counterpart behind a connection, known from its TLS key.
@@ -121,7 +128,8 @@ async fn serve(
 
 async fn opened(core: &Core, channel: &ChannelId) -> Result<ChannelOpened, Status> {
     let asked = channel.clone();
-    let answer = core.ask(move |ticket| Input::PeerOpened(ticket, asked)).await.map_err(|_| stopping())?;
+    let answer =
+        core.ask(Needs::Nothing, move |ticket| Input::PeerOpened(ticket, asked)).await.map_err(|_| stopping())?;
     match answer.await {
         Ok(Answer::Told { told: Told::ChannelOpened { next_number, .. }, logged }) => {
             let last_envelope = logged.map(|logged| envelope_in(&logged)).unwrap_or_default();
@@ -147,11 +155,12 @@ impl Inbound {
             let Some(deliver_request::Part::Batch(batch)) = request.part else {
                 return Err(protocol("a batch must come here"));
             };
-            let notices = self.complete(batch).await?;
-            let pending = self.decide(notices).await?;
+            let Complete { notices, memory, ungathered } = self.complete(batch).await?;
+            let pending = self.decide(notices, memory).await?;
             let rejected = pending.iter().any(|pending| matches!(pending, Pending::Rejected(..)));
-            if batches.send(pending).await.is_err() || rejected {
-                // After a rejection nothing that follows can be the next number: the sender opens the channel anew.
+            if batches.send(pending).await.is_err() || rejected || ungathered {
+                // After a rejection nothing that follows can be the next number, and pieces that nobody gathers are not
+                // read: the sender opens the channel anew.
                 return Ok(());
             }
         }
@@ -159,7 +168,7 @@ impl Inbound {
     }
 
     /// Checks a batch's limits and gathers the pieces of its last notice.
-    async fn complete(&mut self, batch: NoticeBatch) -> Result<Vec<SealedNotice>, Status> {
+    async fn complete(&mut self, batch: NoticeBatch) -> Result<Complete, Status> {
         let mut notices = batch.notices;
         let bytes: usize = notices.iter().map(|notice| notice.sealed.len() + notice.envelope.len()).sum();
         if notices.is_empty() || notices.len() > BATCH_NOTICES_MAX || bytes > BATCH_BYTES_MAX + PIECE_BYTES_MAX {
@@ -170,23 +179,30 @@ impl Inbound {
         if notices.iter().take(last).any(in_pieces) {
             return Err(protocol("only the last notice of a batch may come in pieces"));
         }
+        let (mut memory, mut ungathered) = (None, false);
         if let Some(notice) = notices.last_mut().filter(|notice| in_pieces(notice)) {
             // Its length is believed only when its signature was verified: nobody else may cost us memory.
-            match prepare::verified(&self.shared, &self.channel.peer, &notice.envelope) {
-                Ok(envelope) => {
-                    let bytes = envelope.statement().sealed_bytes;
-                    let gathered = tokio::time::timeout(PATIENCE, gather(&mut self.requests, bytes)).await;
-                    notice.sealed =
-                        gathered.map_err(|_| protocol("a notice in pieces was not completed in time"))??;
+            let verified = prepare::verified(&self.shared, &self.channel.peer, &notice.envelope);
+            let bytes = verified.ok().map(|envelope| envelope.statement().sealed_bytes);
+            let within = bytes.filter(|bytes| *bytes <= self.shared.config.limits.sealed_bytes_max);
+            match within {
+                Some(bytes) => {
+                    memory = Some(self.shared.memory.take(bytes).await);
+                    notice.sealed = gather(&mut self.requests, bytes).await?;
                 }
-                Err(rejection) => tracing::debug!(code = rejection.code(), "a notice in pieces is not gathered"),
+                None => ungathered = true,
             }
         }
-        Ok(notices)
+        Ok(Complete { notices, memory, ungathered })
     }
 
     /// Verifies and opens in a worker, then asks the core, in order.
-    async fn decide(&self, notices: Vec<SealedNotice>) -> Result<Vec<Pending>, Status> {
+    async fn decide(
+        &self,
+        notices: Vec<SealedNotice>,
+        mut memory: Option<OwnedSemaphorePermit>,
+    ) -> Result<Vec<Pending>, Status> {
+        let last = notices.len().saturating_sub(1);
         let (shared, peer) = (Arc::clone(&self.shared), self.channel.peer.clone());
         let opening = tokio::task::spawn_blocking(move || {
             let open = |notice: SealedNotice| {
@@ -199,12 +215,15 @@ impl Inbound {
             notices.into_iter().map(open).collect::<Vec<_>>()
         });
         let mut pending = Vec::new();
-        for arrival in opening.await.map_err(|_| stopping())? {
+        for (at, arrival) in opening.await.map_err(|_| stopping())?.into_iter().enumerate() {
             match arrival {
                 Ok(arrival) => {
                     let (number, channel) = (arrival.envelope().statement().number, self.channel.clone());
-                    let asked = self.core.ask(move |ticket| Input::Arrived(ticket, channel, arrival)).await;
-                    pending.push(Pending::Asked(number, asked.map_err(|_| stopping())?));
+                    let asked =
+                        self.core.ask(Needs::Room, move |ticket| Input::Arrived(ticket, channel, arrival)).await;
+                    // Only the last notice of a batch is large.
+                    let memory = if at == last { memory.take() } else { None };
+                    pending.push(Pending::Asked(number, asked.map_err(|_| stopping())?, memory));
                 }
                 Err((number, rejection)) => {
                     pending.push(Pending::Rejected(number, rejection));
@@ -220,7 +239,9 @@ impl Inbound {
 async fn gather(requests: &mut Streaming<DeliverRequest>, bytes: u64) -> Result<Vec<u8>, Status> {
     let mut sealed = Vec::new();
     while (sealed.len() as u64) < bytes {
-        match requests.message().await?.and_then(|request| request.part) {
+        let next = tokio::time::timeout(PATIENCE, requests.message()).await;
+        let next = next.map_err(|_| protocol("the next piece of a notice did not come within 30 s"))??;
+        match next.and_then(|request| request.part) {
             Some(deliver_request::Part::Piece(piece))
                 if (1..=PIECE_BYTES_MAX).contains(&piece.bytes.len())
                     && (sealed.len() + piece.bytes.len()) as u64 <= bytes =>
@@ -246,7 +267,7 @@ async fn answer_all(
         for pending in batch {
             let (number, told) = match pending {
                 Pending::Rejected(number, rejection) => (number, Err(rejection)),
-                Pending::Asked(number, answer) => match answer.await {
+                Pending::Asked(number, answer, _memory) => match answer.await {
                     Ok(Answer::Told { told: Told::Logged(_), logged: Some(logged) }) => (number, Ok(logged)),
                     Ok(Answer::Told { told: Told::Rejected(rejection), .. }) => (number, Err(rejection)),
                     Ok(Answer::NoRoom(_)) => (number, Err(Rejection::NoRoom)),

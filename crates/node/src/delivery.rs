@@ -2,8 +2,8 @@
 //! the next begins.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
@@ -20,7 +20,8 @@ use verbale_rpc::peer_client::PeerClient;
 use verbale_rpc::tonic::Streaming;
 use verbale_rpc::tonic::transport::Channel;
 use verbale_rpc::{
-    BATCH_BYTES_MAX, BATCH_NOTICES_MAX, DELIVER_MESSAGE_BYTES_MAX, Failure, PIECE_BYTES_MAX, channel_over,
+    BATCH_BYTES_MAX, BATCH_NOTICES_MAX, DELIVER_MESSAGE_BYTES_MAX, Failure, PIECE_BYTES_MAX, PROTOCOL_VERSION,
+    channel_over,
 };
 
 use crate::core::{Core, ToSend};
@@ -37,25 +38,53 @@ const ANSWER_TIME: Duration = Duration::from_mins(1);
 /// Messages that wait for the stream.
 const MESSAGES_UNDER_WAY: usize = 4;
 
-const PROTOCOL_VERSION: u32 = 1;
+/// How often it is looked whether an answer is overdue.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
-/// What was sent and not yet answered, by number.
-type Unanswered = Arc<Mutex<BTreeMap<u64, Arc<VerifiedEnvelope>>>>;
+/// What was sent and not yet answered, and when the link last moved.
+type Unanswered = Arc<Mutex<Progress>>;
+
+struct Progress {
+    envelopes: BTreeMap<u64, Arc<VerifiedEnvelope>>,
+    moved: Instant,
+}
+
+impl Default for Progress {
+    fn default() -> Self {
+        Self { envelopes: BTreeMap::new(), moved: Instant::now() }
+    }
+}
+
+impl Progress {
+    /// Whether something was sent and nothing moved for too long.
+    fn is_overdue(&self) -> bool {
+        !self.envelopes.is_empty() && self.moved.elapsed() > ANSWER_TIME
+    }
+}
+
+fn progress(unanswered: &Unanswered) -> MutexGuard<'_, Progress> {
+    unanswered.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Serves one link until it ends, and tells the core why it ended.
-pub(crate) async fn run(shared: Arc<Shared>, core: Core, channel: ChannelId, queue: mpsc::Receiver<ToSend>) {
-    let trouble = match serve(&shared, &core, &channel, queue).await {
+pub(crate) async fn run(
+    shared: Arc<Shared>,
+    core: Core,
+    (channel, link): (ChannelId, u64),
+    queue: mpsc::Receiver<ToSend>,
+) {
+    let trouble = match serve(&shared, &core, (&channel, link), queue).await {
         Ok(()) => "the counterpart ended the link".to_owned(),
         Err(trouble) => trouble,
     };
     tracing::info!(peer.id = channel.peer, memorandum.id = channel.memorandum, trouble, "a link ended");
-    let _ = core.note(Input::LinkFailed { channel, trouble, jitter: random::jitter() }).await;
+    let _ = core.note(Input::LinkFailed { channel, link, trouble, jitter: random::jitter() }).await;
 }
 
 async fn serve(
     shared: &Arc<Shared>,
     core: &Core,
-    channel: &ChannelId,
+    (channel, link): (&ChannelId, u64),
     queue: mpsc::Receiver<ToSend>,
 ) -> Result<(), String> {
     let peers = shared.peers.now();
@@ -71,7 +100,7 @@ async fn serve(
     let called = calling.map_err(|_| "the counterpart did not open the channel within 10 s".to_owned())?;
     let mut responses = called.map_err(|status| said(&channel.peer, &status))?.into_inner();
     let opening = opening(shared, &channel.peer, &mut responses).await?;
-    core.note(Input::LinkOpened { channel: channel.clone(), opening, jitter: random::jitter() })
+    core.note(Input::LinkOpened { channel: channel.clone(), link, opening, jitter: random::jitter() })
         .await
         .map_err(|stopped| stopped.to_string())?;
     let unanswered = Unanswered::default();
@@ -139,10 +168,7 @@ async fn send_all(mut queue: mpsc::Receiver<ToSend>, requests: mpsc::Sender<Deli
                 kept = Some(notice);
                 break;
             }
-            unanswered
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .insert(notice.number, Arc::clone(&notice.envelope));
+            progress(&unanswered).envelopes.insert(notice.number, Arc::clone(&notice.envelope));
             let envelope = notice.envelope.bytes().to_vec();
             bytes += envelope.len();
             match notice.sealed {
@@ -162,11 +188,13 @@ async fn send_all(mut queue: mpsc::Receiver<ToSend>, requests: mpsc::Sender<Deli
         if send(&requests, deliver_request::Part::Batch(batch)).await.is_err() {
             return;
         }
+        progress(&unanswered).moved = Instant::now();
         for piece in large.as_deref().unwrap_or_default().chunks(PIECE_BYTES_MAX) {
             let piece = SealedPiece { bytes: piece.to_vec() };
             if send(&requests, deliver_request::Part::Piece(piece)).await.is_err() {
                 return;
             }
+            progress(&unanswered).moved = Instant::now();
         }
     }
 }
@@ -179,11 +207,14 @@ async fn receive_all(
     unanswered: &Unanswered,
 ) -> Result<(), String> {
     loop {
-        let response = match tokio::time::timeout(ANSWER_TIME, responses.message()).await {
+        let response = match tokio::time::timeout(LOOK_AGAIN, responses.message()).await {
             Ok(response) => response.map_err(|status| said(&channel.peer, &status))?,
-            Err(_) if unanswered.lock().unwrap_or_else(PoisonError::into_inner).is_empty() => continue,
-            Err(_) => return Err("the counterpart took a notice and gave no answer for 60 s".to_owned()),
+            Err(_) if progress(unanswered).is_overdue() => {
+                return Err("the counterpart took a notice and gave no answer for 60 s".to_owned());
+            }
+            Err(_) => continue,
         };
+        progress(unanswered).moved = Instant::now();
         match response.map(|response| response.part) {
             None => return Ok(()),
             Some(Some(deliver_response::Part::Answers(answers))) => {
@@ -216,7 +247,7 @@ fn verify(peer: &Peer, unanswered: &Unanswered, batch: AnswerBatch) -> (Vec<Veri
             }
             None => return (receipts, Err("the counterpart sent an empty answer: its node is at fault".to_owned())),
         };
-        let sent = unanswered.lock().unwrap_or_else(PoisonError::into_inner).remove(&number);
+        let sent = progress(unanswered).envelopes.remove(&number);
         let Some(envelope) = sent else {
             return (
                 receipts,

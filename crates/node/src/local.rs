@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio_stream::wrappers::ReceiverStream;
 use verbale_domain::Refusal;
@@ -21,10 +21,10 @@ use verbale_rpc::node_server::Node;
 use verbale_rpc::tonic::{self, Request, Response, Status, Streaming};
 use verbale_rpc::{Failure, FailureKind};
 
-use crate::config::RoleName::{Auditor, Operator, System};
-use crate::core::{Answer, Core, Stopped};
+use crate::config::RoleName::{Approver, Auditor, Operator, System};
+use crate::core::{Answer, Core, Needs, Stopped};
 use crate::local_reads::{failed, find, receipts, reveal, sealed};
-use crate::person::require;
+use crate::person::{Sight, require};
 use crate::shared::Shared;
 use crate::{prepare, random, view};
 
@@ -40,6 +40,9 @@ const LOG_BYTES: usize = 1 << 20;
 /// A purpose is at most so long.
 const PURPOSE_BYTES_MAX: usize = 4096;
 
+/// Every role: a person without any may not even look.
+const ANY: [crate::config::RoleName; 4] = [System, Operator, Approver, Auditor];
+
 /// The local service.
 pub(crate) struct NodeService {
     pub(crate) shared: Arc<Shared>,
@@ -48,11 +51,11 @@ pub(crate) struct NodeService {
 }
 
 /// A submission on its way: the number it names, and what became of its form and seal.
-type Prepared = JoinHandle<(String, Result<Submission, Refusal>)>;
+type Prepared = (JoinHandle<(String, Result<Submission, Refusal>)>, OwnedSemaphorePermit);
 
 /// A submission that was decided, or waits for it.
 enum Deciding {
-    Asked(String, oneshot::Receiver<Answer>),
+    Asked(String, oneshot::Receiver<Answer>, OwnedSemaphorePermit),
     Refused(String, Refusal),
 }
 
@@ -84,16 +87,17 @@ impl Node for NodeService {
     }
 
     async fn list(&self, request: Request<ListRequest>) -> Result<Response<ListResponse>, Status> {
-        require(&request, &[])?;
+        let sight = require(&request, &ANY)?.sight();
         let request = request.into_inner();
-        let listed = self.core.read(move |exchange, _| view::list(exchange, &request)).await;
+        let listed = self.core.read(move |exchange, _| view::list(exchange, &request, sight)).await;
         listed.map(Response::new).map_err(stopping)
     }
 
     async fn show(&self, request: Request<ShowRequest>) -> Result<Response<ShowResponse>, Status> {
-        require(&request, &[])?;
+        let sight = require(&request, &ANY)?.sight();
         let id = request.into_inner().id;
-        let shown = self.core.read(move |exchange, _| find(exchange, &id).map(|held| view::show(&held))).await;
+        let shown = self.core.read(move |exchange, _| find(exchange, &id, sight).map(|held| view::show(&held, sight)));
+        let shown = shown.await;
         Ok(Response::new(shown.map_err(stopping)??))
     }
 
@@ -124,25 +128,21 @@ impl Node for NodeService {
     async fn acknowledge(&self, request: Request<AcknowledgeRequest>) -> Result<Response<AcknowledgeResponse>, Status> {
         let person = require(&request, &[System, Operator])?;
         let id = request.into_inner().id;
-        let held = self.core.read(move |exchange, _| find(exchange, &id)).await.map_err(stopping)??;
+        let held = self.core.read(move |exchange, _| find(exchange, &id, Sight::Numbers)).await.map_err(stopping)??;
         let (message_id, actor) = (held.message_id, person.name.clone());
         let index = self.done(move |ticket| Input::HandOver { ticket, message_id, actor }).await?;
         Ok(Response::new(AcknowledgeResponse { log_index: index.0 }))
     }
 
     async fn receipts(&self, request: Request<ReceiptsRequest>) -> Result<Response<ReceiptsResponse>, Status> {
-        require(&request, &[])?;
+        let sight = require(&request, &ANY)?.sight();
         let request = request.into_inner();
-        let held = self
-            .core
-            .read(move |exchange, journal| receipts(exchange, journal, &request))
-            .await
-            .map_err(stopping)??;
-        Ok(Response::new(ReceiptsResponse { receipts: held }))
+        let held = self.core.read(move |exchange, journal| receipts(exchange, journal, &request, sight));
+        Ok(Response::new(ReceiptsResponse { receipts: held.await.map_err(stopping)?? }))
     }
 
     async fn status(&self, request: Request<StatusRequest>) -> Result<Response<StatusResponse>, Status> {
-        require(&request, &[])?;
+        require(&request, &ANY)?;
         let shared = Arc::clone(&self.shared);
         let status = self.core.read(move |exchange, journal| StatusResponse {
             id: shared.card.id.clone(),
@@ -161,7 +161,7 @@ impl Node for NodeService {
     }
 
     async fn show_card(&self, request: Request<ShowCardRequest>) -> Result<Response<ShowCardResponse>, Status> {
-        require(&request, &[])?;
+        require(&request, &ANY)?;
         Ok(Response::new(ShowCardResponse { card: self.shared.card_bytes.clone() }))
     }
 
@@ -199,7 +199,7 @@ impl Node for NodeService {
 impl NodeService {
     /// Asks the core for something that ends in one entry.
     async fn done(&self, input: impl FnOnce(u64) -> Input + Send + 'static) -> Result<LogIndex, Status> {
-        let answer = self.core.ask(input).await.map_err(stopping)?;
+        let answer = self.core.ask(Needs::Nothing, input).await.map_err(stopping)?;
         let refused = |code: &str, text: String| Failure::new(FailureKind::Refused, code, text).status();
         match answer.await {
             Ok(Answer::Told { told: Told::Done(index), .. }) => Ok(index),
@@ -223,6 +223,8 @@ async fn seal_all(
     sealing: mpsc::Sender<Prepared>,
 ) -> Result<(), Status> {
     while let Some(request) = requests.message().await? {
+        // JSON, fields and sealed bytes of one notice, until it is answered.
+        let memory = shared.memory.take(3 * request.notice_json.len() as u64).await;
         let (shared, actor) = (Arc::clone(&shared), actor.clone());
         let prepared = tokio::task::spawn_blocking(move || {
             let json = request.notice_json;
@@ -231,7 +233,7 @@ async fn seal_all(
                 Err(refusal) => (prepare::number_of(&json), Err(refusal)),
             }
         });
-        if sealing.send(prepared).await.is_err() {
+        if sealing.send((prepared, memory)).await.is_err() {
             return Ok(());
         }
     }
@@ -240,14 +242,16 @@ async fn seal_all(
 
 /// Asks the core in the order of submission.
 async fn decide_all(core: Core, mut prepared: mpsc::Receiver<Prepared>, deciding: mpsc::Sender<Deciding>) {
-    while let Some(prepared) = prepared.recv().await {
+    while let Some((prepared, memory)) = prepared.recv().await {
         let Ok((number, prepared)) = prepared.await else { return };
         let next = match prepared {
             Err(refusal) => Deciding::Refused(number, refusal),
-            Ok(submission) => match core.ask(move |ticket| Input::Submit(ticket, Box::new(submission))).await {
-                Ok(answer) => Deciding::Asked(number, answer),
-                Err(Stopped) => return,
-            },
+            Ok(submission) => {
+                match core.ask(Needs::Room, move |ticket| Input::Submit(ticket, Box::new(submission))).await {
+                    Ok(answer) => Deciding::Asked(number, answer, memory),
+                    Err(Stopped) => return,
+                }
+            }
         };
         if deciding.send(next).await.is_err() {
             return;
@@ -260,7 +264,7 @@ async fn answer_all(mut decided: mpsc::Receiver<Deciding>, responses: mpsc::Send
     while let Some(deciding) = decided.recv().await {
         let (notice_id, told) = match deciding {
             Deciding::Refused(number, refusal) => (number, Ok(Told::Refused(refusal))),
-            Deciding::Asked(number, answer) => match answer.await {
+            Deciding::Asked(number, answer, _memory) => match answer.await {
                 Ok(Answer::Told { told, .. }) => (number, Ok(told)),
                 Ok(Answer::NoRoom(text)) => (number, Err(Failure::new(FailureKind::NoRoom, "NO_ROOM", text).status())),
                 Err(_) => (number, Err(stopping(Stopped))),

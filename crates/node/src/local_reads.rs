@@ -2,7 +2,7 @@
 
 use verbale_domain::Notice;
 use verbale_envelope::{NoticeKeys, reopen};
-use verbale_evidence::{UnverifiedEnvelope, VerifiedEnvelope, decode_entry};
+use verbale_evidence::{MessageId, UnverifiedEnvelope, VerifiedEnvelope, decode_entry};
 use verbale_exchange::{Exchange, Held, Mailbox};
 use verbale_journal::{Journal, JournalError, Store};
 use verbale_ledger::LogIndex;
@@ -10,6 +10,7 @@ use verbale_proto::v1::log_entry::Event;
 use verbale_proto::v1::{HeldReceipt, Receipt, ReceiptsRequest};
 use verbale_rpc::{Failure, FailureKind};
 
+use crate::person::Sight;
 use crate::shared::Shared;
 
 /// Receipts of one answer: about 2 KiB each, and the core reads them while everybody waits.
@@ -24,8 +25,10 @@ pub(crate) struct SealedHeld {
 }
 
 /// The one notice that an id names.
-pub(crate) fn find(exchange: &Exchange, id: &str) -> Result<Held, Failure> {
-    let text = match exchange.find(id).as_slice() {
+pub(crate) fn find(exchange: &Exchange, id: &str, sight: Sight) -> Result<Held, Failure> {
+    let by_number = id.parse::<MessageId>().is_err();
+    let found = if by_number && sight == Sight::LogOnly { Vec::new() } else { exchange.find(id) };
+    let text = match found.as_slice() {
         [held] => return Ok((*held).clone()),
         [] => "is neither a message id nor a registry number that this node holds",
         _ => "is the number of more than one notice; give the message id, which `verbale list` shows",
@@ -53,7 +56,7 @@ pub(crate) fn envelope(exchange: &Exchange, journal: &Journal, held: &Held) -> R
 
 /// What is needed for opening a notice.
 pub(crate) fn sealed(exchange: &Exchange, journal: &Journal, id: &str) -> Result<SealedHeld, Failure> {
-    let held = find(exchange, id)?;
+    let held = find(exchange, id, Sight::Numbers)?;
     let envelope = envelope(exchange, journal, &held)?;
     let sealed = journal.sealed(held.index).map_err(|error| failed(&error))?;
     let wrapped = journal.keys(held.message_id.as_bytes()).map_err(|error| failed(&error))?;
@@ -78,11 +81,12 @@ pub(crate) fn receipts(
     exchange: &Exchange,
     journal: &Journal,
     request: &ReceiptsRequest,
+    sight: Sight,
 ) -> Result<Vec<HeldReceipt>, Failure> {
     if !request.id.is_empty() {
-        let held = find(exchange, &request.id)?;
+        let held = find(exchange, &request.id, sight)?;
         let Some(index) = held.receipt else { return Ok(Vec::new()) };
-        let mut held_receipt = receipt(exchange, journal, &held, index)?;
+        let mut held_receipt = receipt(exchange, journal, (&held, index), sight)?;
         if request.sealed {
             held_receipt.sealed = journal.sealed(held.index).map_err(|error| failed(&error))?.unwrap_or_default();
         }
@@ -90,16 +94,21 @@ pub(crate) fn receipts(
     }
     let after = |held: &&Held| request.after_index.is_none_or(|after| held.index.0 > after);
     let with_receipt = exchange.notices().filter(after).filter_map(|held| Some((held, held.receipt?)));
-    with_receipt.take(RECEIPTS_MAX).map(|(held, index)| receipt(exchange, journal, held, index)).collect()
+    with_receipt.take(RECEIPTS_MAX).map(|(held, index)| receipt(exchange, journal, (held, index), sight)).collect()
 }
 
-fn receipt(exchange: &Exchange, journal: &Journal, held: &Held, index: LogIndex) -> Result<HeldReceipt, Failure> {
+fn receipt(
+    exchange: &Exchange,
+    journal: &Journal,
+    (held, index): (&Held, LogIndex),
+    sight: Sight,
+) -> Result<HeldReceipt, Failure> {
     use prost::Message as _;
     let envelope = envelope(exchange, journal, held)?.bytes().to_vec();
     let bytes = journal.receipt(index).map_err(|error| failed(&error))?.unwrap_or_default();
     let receipt = Receipt::decode(bytes.as_slice()).map_err(|_| damaged("its receipt cannot be read"))?;
     let peer = exchange.peers().get(&held.channel.peer).ok_or_else(|| damaged("its counterpart is not enrolled"))?;
-    let summary = crate::view::summary(held);
+    let summary = crate::view::summary(held, sight);
     Ok(HeldReceipt {
         message_id: summary.message_id,
         notice_id: summary.notice_id,

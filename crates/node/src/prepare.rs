@@ -1,7 +1,7 @@
 //! The work before a step: form, seal, verify, open. It runs in workers, beside the core.
 
 use verbale_domain::{Code, Notice, Place, Refusal, check_rules};
-use verbale_envelope::{Recipient, SealedNotice, open, seal};
+use verbale_envelope::{Recipient, SealedNotice, Unopened, open, seal};
 use verbale_evidence::{MessageId, UnverifiedEnvelope, VerifiedEnvelope, is_identifier};
 use verbale_exchange::{Arrival, Draft, Kept, Rejection, Submission};
 
@@ -54,11 +54,7 @@ fn draft(shared: &Shared, notice: &Notice, digest: [u8; 32]) -> Result<Draft, Re
 pub(crate) fn verified(shared: &Shared, peer: &str, envelope: &[u8]) -> Result<VerifiedEnvelope, Rejection> {
     let key = shared.peers.now().envelope_key(peer).ok_or(Rejection::NotAuthentic)?;
     let unverified = UnverifiedEnvelope::parse(envelope).map_err(|_| Rejection::NotAuthentic)?;
-    let verified = unverified.verify(&key).map_err(|_| Rejection::NotAuthentic)?;
-    if verified.statement().sealed_bytes > shared.config.limits.sealed_bytes_max {
-        return Err(Rejection::TooLarge);
-    }
-    Ok(verified)
+    unverified.verify(&key).map_err(|_| Rejection::NotAuthentic)
 }
 
 /// Opens a notice of a counterpart as far as it can be opened. `sealed` is `None` for a statement alone.
@@ -68,6 +64,12 @@ pub(crate) fn arrival(
     sealed: Option<Vec<u8>>,
 ) -> Result<Arrival, Rejection> {
     let Some(sealed) = sealed else { return Ok(Arrival::StatementOnly(Box::new(envelope))) };
+    let (bytes, limit) = (envelope.statement().sealed_bytes, shared.config.limits.sealed_bytes_max);
+    if bytes > limit {
+        let reason = format!("the sealed notice is {bytes} bytes, the limit of this node is {limit}");
+        let refusal = Refusal::new(Code::TooLarge, "", reason);
+        return Ok(Arrival::Unopened(Box::new(Unopened { envelope, refusal })));
+    }
     let bound = SealedNotice::bind(envelope, sealed).map_err(|_| Rejection::NotTheSignedBytes)?;
     Ok(match open(bound, &shared.identity) {
         Err(unopened) => Arrival::Unopened(unopened),

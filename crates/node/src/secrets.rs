@@ -6,6 +6,8 @@ use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256};
 use verbale_envelope::{ArchiveKey, Identity};
 use verbale_keys::{FileError, Role, SecretKey, read_secret_text, write_secret_text};
 
+use zeroize::Zeroizing;
+
 use crate::random;
 
 const TLS_FILE: &str = "tls.pem";
@@ -53,10 +55,10 @@ impl NewSecrets {
         }
         let tls_path = dir.join(TLS_FILE);
         let tls = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(|error| content(&tls_path, &error))?;
-        write_secret_text(&tls_path, &tls.serialize_pem())?;
+        write_secret_text(&tls_path, &Zeroizing::new(tls.serialize_pem()))?;
         let age = Identity::generate();
         write_secret_text(&dir.join(AGE_FILE), &age.to_text())?;
-        write_secret_text(&dir.join(ARCHIVE_FILE), &ArchiveKey::text_of(&random::bytes()))?;
+        write_secret_text(&dir.join(ARCHIVE_FILE), &ArchiveKey::text_of(&Zeroizing::new(random::bytes())))?;
         let age_recipient = age.recipient().map_err(|error| content(&dir.join(AGE_FILE), &error))?.to_string();
         Ok(Self { roles, tls_spki: spki(&tls), age_recipient })
     }

@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use tokio_stream::wrappers::ReceiverStream;
 use verbale_envelope::BadRecipient;
 use verbale_evidence::{MessageId, decode_entry};
-use verbale_exchange::{Exchange, Input, Own};
+use verbale_exchange::{Exchange, Fault, Input, Own};
 use verbale_journal::{Journal, JournalError, ReplayError, Replayed};
 use verbale_proto::v1::Facts;
 use verbale_proto::v1::log_entry::Event;
@@ -25,13 +25,13 @@ use verbale_rpc::{DELIVER_MESSAGE_BYTES_MAX, LOCAL_MESSAGE_BYTES_MAX, tonic_heal
 
 use crate::accept::{Limits, Names, accept_tls, accept_unix};
 use crate::client::key_fingerprint;
-use crate::core::{self, Core};
+use crate::core::{self, Core, CoreError};
 use crate::deliver::{PeerName, PeerService};
 use crate::folder::{Folder, LoadError, disk, journal_settings};
 use crate::local::NodeService;
 use crate::person::{Caller, Persons};
 use crate::secrets::{SecretError, Secrets};
-use crate::shared::{Counters, PeerDirectory, Shared};
+use crate::shared::{Counters, Memory, PeerDirectory, Shared};
 use crate::tls::{self, TlsError};
 
 /// Retries and expiries are looked at so often.
@@ -44,7 +44,7 @@ const END_TIME: Duration = Duration::from_secs(10);
 const KEEPALIVE: (Duration, Duration) = (Duration::from_secs(20), Duration::from_secs(10));
 
 /// Streams of one connection: one for each memorandum, and room.
-const STREAMS_MAX: u32 = 64;
+const STREAMS_MAX: u32 = 16;
 
 /// Headers of a request: gRPC's own are under 1 KiB.
 const HEADERS_BYTES_MAX: u32 = 8 << 10;
@@ -78,6 +78,9 @@ pub enum ServeError {
         /// Why not.
         source: io::Error,
     },
+    /// The core.
+    #[error(transparent)]
+    Fault(#[from] Fault),
     /// The operating system.
     #[error("the operating system refused to {action}")]
     System {
@@ -137,7 +140,9 @@ pub async fn serve(folder: &Folder, ready: impl FnOnce(SocketAddr)) -> Result<()
     };
     let _ = std::fs::remove_file(folder.socket());
     match ended {
-        Ok(Ok(result)) => Ok(result?),
+        Ok(Ok(Ok(()))) => Ok(()),
+        Ok(Ok(Err(CoreError::Journal(error)))) => Err(error.into()),
+        Ok(Ok(Err(CoreError::Fault(fault)))) => Err(fault.into()),
         _ => Err(ServeError::Core),
     }
 }
@@ -183,6 +188,7 @@ fn open(folder: &Folder) -> Result<(Arc<Shared>, Exchange, Journal), ServeError>
         tls: secrets.tls,
         peers: PeerDirectory::default(),
         rejected: Counters::default(),
+        memory: Memory::default(),
     };
     shared.peers.replace(exchange.peers().clone());
     Ok((Arc::new(shared), exchange, journal))

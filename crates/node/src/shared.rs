@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use rcgen::KeyPair;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use verbale_domain::Memoranda;
 use verbale_envelope::{ArchiveKey, Identity};
 use verbale_evidence::Card;
@@ -25,6 +26,32 @@ pub(crate) struct Shared {
     pub(crate) persons: Persons,
     pub(crate) peers: PeerDirectory,
     pub(crate) rejected: Counters,
+    pub(crate) memory: Memory,
+}
+
+/// Bytes of notices that are in memory at once, of all streams together: eight of the largest.
+const MEMORY_BYTES: u64 = 128 << 20;
+
+/// What one permit stands for.
+const PERMIT_BYTES: u64 = 1024;
+
+/// The bytes that notices may take; whoever brings more waits.
+pub(crate) struct Memory(Arc<Semaphore>);
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(usize::try_from(MEMORY_BYTES / PERMIT_BYTES).unwrap_or(usize::MAX))))
+    }
+}
+
+impl Memory {
+    /// Waits for so many bytes; they are given back with the permit.
+    pub(crate) async fn take(&self, bytes: u64) -> OwnedSemaphorePermit {
+        let permits = bytes.min(MEMORY_BYTES).div_ceil(PERMIT_BYTES);
+        let permits = u32::try_from(permits).unwrap_or(u32::MAX);
+        #[expect(clippy::expect_used, reason = "nobody closes it")]
+        Arc::clone(&self.0).acquire_many_owned(permits).await.expect("it is never closed")
+    }
 }
 
 /// The enrolled counterparts, as of the last commit.

@@ -7,11 +7,17 @@ use verbale_proto::v1::{
     ShowResponse,
 };
 
+use crate::person::Sight;
+
 /// A list has at most so many notices; for more, ask again after the last.
 const LIST_MAX: u32 = 1_000;
 
 /// One notice.
-pub(crate) fn summary(held: &Held) -> NoticeSummary {
+pub(crate) fn summary(held: &Held, sight: Sight) -> NoticeSummary {
+    let number = |number: &Option<String>| match sight {
+        Sight::Numbers => number.clone().unwrap_or_default(),
+        Sight::LogOnly => String::new(),
+    };
     let (state, code) = match &held.state {
         NoticeState::Queued => ("QUEUED", ""),
         NoticeState::Delivered => ("DELIVERED", ""),
@@ -24,7 +30,7 @@ pub(crate) fn summary(held: &Held) -> NoticeSummary {
     };
     NoticeSummary {
         message_id: held.message_id.to_string(),
-        notice_id: held.notice_id.clone().unwrap_or_default(),
+        notice_id: number(&held.notice_id),
         flow: held.flow.clone(),
         kind: Notice::kind_of(&held.flow).unwrap_or_default().to_owned(),
         memorandum: held.channel.memorandum.clone(),
@@ -38,12 +44,12 @@ pub(crate) fn summary(held: &Held) -> NoticeSummary {
         number: held.number,
         log_index: held.index.0,
         time_ms: held.time_ms,
-        correlates_to: held.correlates_to.clone().unwrap_or_default(),
+        correlates_to: number(&held.correlates_to),
     }
 }
 
 /// A part of a mailbox, in the order of the log.
-pub(crate) fn list(exchange: &Exchange, request: &ListRequest) -> ListResponse {
+pub(crate) fn list(exchange: &Exchange, request: &ListRequest, sight: Sight) -> ListResponse {
     let wanted = |held: &&Held| match request.r#box() {
         WireBox::Any => true,
         WireBox::Inbox => held.mailbox == Mailbox::Inbox,
@@ -51,14 +57,15 @@ pub(crate) fn list(exchange: &Exchange, request: &ListRequest) -> ListResponse {
     };
     let limit = if request.limit == 0 { LIST_MAX } else { request.limit.min(LIST_MAX) };
     let after = |held: &&Held| request.after_index.is_none_or(|after| held.index.0 > after);
-    let notices = exchange.notices().filter(wanted).filter(after).take(limit as usize).map(summary).collect();
+    let notices =
+        exchange.notices().filter(wanted).filter(after).take(limit as usize).map(|held| summary(held, sight)).collect();
     ListResponse { notices, total: exchange.notices().filter(wanted).count() as u64 }
 }
 
 /// State and history of one notice.
-pub(crate) fn show(held: &Held) -> ShowResponse {
+pub(crate) fn show(held: &Held, sight: Sight) -> ShowResponse {
     ShowResponse {
-        notice: Some(summary(held)),
+        notice: Some(summary(held, sight)),
         history: held.history.iter().map(history_item).collect(),
         statement_digest: held.statement.0.to_vec(),
         sealed_bytes: held.sealed_bytes,

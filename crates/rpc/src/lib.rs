@@ -25,6 +25,9 @@ mod stubs {
 
 pub use stubs::{node_client, node_server, peer_client, peer_server};
 
+/// The version of `Deliver`; another one is refused.
+pub const PROTOCOL_VERSION: u32 = 1;
+
 /// A message of `Deliver` is at most so large: a batch of 1 MiB, its framing, and room.
 pub const DELIVER_MESSAGE_BYTES_MAX: usize = (1 << 20) + (256 << 10);
 

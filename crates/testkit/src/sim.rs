@@ -50,11 +50,11 @@ pub struct Stats {
 /// What travels.
 #[derive(Clone)]
 enum Packet {
-    Open,
-    Opened(Opening),
-    Notice { envelope: Vec<u8>, sealed: Option<Vec<u8>> },
+    Open { link: u64 },
+    Opened { link: u64, opening: Opening },
+    Notice { link: u64, envelope: Vec<u8>, sealed: Option<Vec<u8>> },
     Receipt { number: u64, receipt: Receipt },
-    Rejected,
+    Rejected { link: u64 },
 }
 
 struct Travelling {
@@ -71,9 +71,9 @@ struct World {
     last_delivered: [u64; 2],
     random: Random,
     now_ms: i64,
-    next_notice: u64,
-    /// What was promised to submitters, by node and registry number.
-    promised: HashMap<(usize, String), MessageId>,
+    next_notice: [u64; 2],
+    /// What was promised to submitters, by node and registry number: the message, and whether it has the changed text.
+    promised: HashMap<(usize, String), (MessageId, bool)>,
     stats: Stats,
     planted: Planted,
     faults: bool,
@@ -97,7 +97,7 @@ pub fn simulate(seed: u64, steps: u64, planted: Planted) -> Result<Stats, Violat
         last_delivered: [0; 2],
         random,
         now_ms: START_MS,
-        next_notice: 0,
+        next_notice: [0; 2],
         promised: HashMap::new(),
         stats: Stats::default(),
         planted,
@@ -128,13 +128,14 @@ impl World {
         if !self.nodes[node].up {
             return Ok(());
         }
-        let again = self.next_notice > 4 && self.random.percent(30);
-        let number = if again { self.random.below(self.next_notice) } else { self.next_notice };
+        let next = self.next_notice[node];
+        let again = next > 4 && self.random.percent(30);
+        let number = if again { self.random.below(next) } else { next };
         let changed = again && self.random.percent(50);
         if again {
             self.stats.resubmitted += 1;
         } else {
-            self.next_notice += 1;
+            self.next_notice[node] += 1;
         }
         let notice_id = format!("N-{node}-{number:06}");
         let text = if changed { "another text" } else { "a text" };
@@ -180,7 +181,7 @@ impl World {
                         self.tell(node, waits, told)?;
                     }
                 }
-                Effect::Connect(_) => self.send(1 - node, Packet::Open),
+                Effect::Connect { link, .. } => self.send(1 - node, Packet::Open { link }),
                 Effect::Disconnect(_) => {}
                 Effect::Transmit { notices, .. } => {
                     for notice in notices {
@@ -200,28 +201,27 @@ impl World {
         let sealed = if notice.statement_only { None } else { record.sealed.clone() };
         let envelope = notice.envelope.bytes().to_vec();
         self.nodes[node].sent.insert(notice.number, Arc::clone(&notice.envelope));
-        self.send(1 - node, Packet::Notice { envelope, sealed });
+        let link = self.nodes[node].exchange.link_generation(&self.channel(node));
+        self.send(1 - node, Packet::Notice { link, envelope, sealed });
     }
 
     fn tell(&mut self, node: usize, waits: Waits, told: Told) -> Result<(), Violation> {
         match (waits, told) {
             (Waits::Submission { notice_id, changed }, Told::Accepted { message_id, already_known, .. }) => {
                 self.nodes[node].watched.told_accepted(&message_id)?;
-                let state = self.nodes[node].exchange.notice(&message_id).map(|held| held.state.clone());
-                let before = self.promised.insert((node, notice_id), message_id);
-                if already_known {
-                    require!(
-                        !changed || before.is_none() || before == Some(message_id),
-                        "another message id for one notice"
-                    );
-                    require!(state.is_some(), "an answer about a message that is not held");
+                if let Some((promised, text)) = self.promise(node, &notice_id) {
+                    require!(already_known && promised == message_id, "one number became two messages");
+                    require!(text == changed, "another notice was taken for the one sent before");
                 }
+                self.promised.insert((node, notice_id), (message_id, changed));
             }
-            (Waits::Submission { .. }, Told::Refused(refusal)) => {
+            (Waits::Submission { notice_id, changed }, Told::Refused(refusal)) => {
                 require!(refusal.code == verbale_domain::Code::IdReuse, "refused with {}", refusal.code);
+                let same = self.promise(node, &notice_id).is_some_and(|(_, text)| text == changed);
+                require!(!same, "the same notice was refused as another");
                 self.stats.id_reuse += 1;
             }
-            (Waits::Notice { number }, Told::Logged(index)) => {
+            (Waits::Notice { number, .. }, Told::Logged(index)) => {
                 let unsynced = self.planted == Planted::AnswerBeforeSync;
                 let Some((receipt, size, root)) = self.nodes[node].receipt(index, unsynced) else {
                     return Err(Violation(format!("an answer about entry {index:?}, which is not durable")));
@@ -229,22 +229,29 @@ impl World {
                 self.nodes[node].watched.head_shown(size, root);
                 self.send(1 - node, Packet::Receipt { number, receipt });
             }
-            (Waits::Notice { .. }, Told::Rejected(_)) => {
+            (Waits::Notice { link, .. }, Told::Rejected(_)) => {
                 self.stats.rejected += 1;
-                self.send(1 - node, Packet::Rejected);
+                self.send(1 - node, Packet::Rejected { link });
             }
-            (Waits::Opening, Told::ChannelOpened { next_number, last }) => {
+            (Waits::Opening { link }, Told::ChannelOpened { next_number, last }) => {
                 let last = last.map(|index| {
                     let entry = &self.nodes[node].durable[usize::try_from(index.0).unwrap()].entry;
                     let card = self.nodes[node].peer_card();
                     statement_in(entry, &card.envelope_key)
                 });
-                self.send(1 - node, Packet::Opened(Opening { next_number, last }));
+                self.send(1 - node, Packet::Opened { link, opening: Opening { next_number, last } });
             }
-            (Waits::Opening, Told::Done(_)) => {}
+            (Waits::Opening { .. }, Told::Done(_)) => {}
             (_, told) => return Err(Violation(format!("an answer that nobody asked for: {told:?}"))),
         }
         Ok(())
+    }
+
+    /// What was promised under a number, unless the counterpart has refused it: then the number is free.
+    fn promise(&self, node: usize, notice_id: &str) -> Option<(MessageId, bool)> {
+        let (message_id, changed) = *self.promised.get(&(node, notice_id.to_owned()))?;
+        let held = self.nodes[node].exchange.notice(&message_id)?;
+        (!matches!(held.state, NoticeState::Refused(_))).then_some((message_id, changed))
     }
 
     fn send(&mut self, to: usize, packet: Packet) {
@@ -295,16 +302,18 @@ impl World {
         let jitter = self.jitter();
         let this = &mut self.nodes[node];
         match packet {
-            Packet::Open => {
-                let ticket = this.ticket(Waits::Opening);
+            Packet::Open { link } => {
+                let ticket = this.ticket(Waits::Opening { link });
                 this.step(self.now_ms, Input::PeerOpened(ticket, channel));
             }
-            Packet::Opened(opening) => this.step(self.now_ms, Input::LinkOpened { channel, opening, jitter }),
-            Packet::Notice { envelope, sealed } => match this.arrival(&envelope, sealed, &mut self.random) {
-                Err(_) => self.send(1 - node, Packet::Rejected),
+            Packet::Opened { link, opening } => {
+                this.step(self.now_ms, Input::LinkOpened { channel, link, opening, jitter });
+            }
+            Packet::Notice { link, envelope, sealed } => match this.arrival(&envelope, sealed, &mut self.random) {
+                Err(_) => self.send(1 - node, Packet::Rejected { link }),
                 Ok(arrival) => {
                     let number = arrival.envelope().statement().number;
-                    let ticket = this.ticket(Waits::Notice { number });
+                    let ticket = this.ticket(Waits::Notice { link, number });
                     this.step(self.now_ms, Input::Arrived(ticket, channel, arrival));
                     self.stats.received += 1;
                 }
@@ -317,9 +326,9 @@ impl World {
                 self.stats.receipts += 1;
                 self.nodes[node].step(self.now_ms, Input::ReceiptArrived(channel, Box::new(verified)));
             }
-            Packet::Rejected => {
+            Packet::Rejected { link } => {
                 let trouble = "the counterpart rejected a notice".to_owned();
-                this.step(self.now_ms, Input::LinkFailed { channel, trouble, jitter });
+                this.step(self.now_ms, Input::LinkFailed { channel, link, trouble, jitter });
             }
         }
         Ok(())
@@ -338,7 +347,8 @@ impl World {
         if self.nodes[node].up {
             self.stats.broken_links += 1;
             let (channel, jitter, trouble) = (self.channel(node), self.jitter(), "the connection broke".to_owned());
-            self.nodes[node].step(self.now_ms, Input::LinkFailed { channel, trouble, jitter });
+            let link = self.nodes[node].exchange.link_generation(&channel);
+            self.nodes[node].step(self.now_ms, Input::LinkFailed { channel, link, trouble, jitter });
         }
     }
 
@@ -409,7 +419,7 @@ impl World {
     fn settled(&mut self) -> Result<(), Violation> {
         let counts = [self.nodes[0].watched.counts(), self.nodes[1].watched.counts()];
         require!(counts[0].0 == counts[1].1 && counts[1].0 == counts[0].1, "sent and accepted differ: {counts:?}");
-        for ((node, _), message_id) in &self.promised {
+        for ((node, _), (message_id, _)) in &self.promised {
             let held = self.nodes[*node].exchange.notice(message_id);
             let Some(held) = held else { return Err(Violation("a promised message is gone".into())) };
             match &held.state {

@@ -36,8 +36,8 @@ pub(crate) struct SimNode {
 
 pub(crate) enum Waits {
     Submission { notice_id: String, changed: bool },
-    Notice { number: u64 },
-    Opening,
+    Notice { link: u64, number: u64 },
+    Opening { link: u64 },
 }
 
 impl SimNode {
@@ -63,7 +63,7 @@ impl SimNode {
         node.pending.push(first);
         let (card, bytes) = (Box::new(node.peer.card.clone()), node.peer.card_bytes.clone());
         node.step(0, Input::Start);
-        let ticket = node.ticket(Waits::Opening);
+        let ticket = node.ticket(Waits::Opening { link: 0 });
         node.step(0, Input::Enrol { ticket, card, bytes, actor: "person".into(), address: "host:1".into() });
         // `init` and enrolment lie before the world begins.
         node.sync();

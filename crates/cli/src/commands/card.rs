@@ -4,7 +4,6 @@ use std::process::ExitCode;
 
 use serde_json::json;
 use verbale_evidence::{UnverifiedCard, card_text, parse_card_text};
-use verbale_keys::Fingerprint;
 use verbale_proto::v1::{EnrolCardRequest, ShowCardRequest};
 
 use super::{Client, client};
@@ -52,14 +51,11 @@ pub(crate) async fn run(command: CardCommand, node: &NodeArgs) -> Result<ExitCod
 /// The node's own card.
 pub(crate) async fn own(client: &mut Client) -> Result<(Vec<u8>, verbale_evidence::Card), CliError> {
     let bytes = client.show_card(ShowCardRequest {}).await?.into_inner().card;
-    let unusable = |error: verbale_evidence::CardError| CliError::damaged(format!("the node's own card: {error}"));
     // Its fingerprint is read from it: this is the node that was asked, whatever it says.
-    let any = Fingerprint::from_digest([0; 32]);
-    let fingerprint = match UnverifiedCard::parse(&bytes).and_then(|card| card.verify(&any)) {
-        Err(verbale_evidence::CardError::Fingerprint { got, .. }) => got,
-        Err(error) => return Err(unusable(error)),
-        Ok(card) => card.card_key.fingerprint(),
-    };
-    let card = UnverifiedCard::parse(&bytes).and_then(|card| card.verify(&fingerprint)).map_err(unusable)?;
+    let verified = UnverifiedCard::parse(&bytes).and_then(|card| {
+        let fingerprint = card.claimed_fingerprint()?;
+        card.verify(&fingerprint)
+    });
+    let card = verified.map_err(|error| CliError::damaged(format!("the node's own card: {error}")))?;
     Ok((bytes, card))
 }

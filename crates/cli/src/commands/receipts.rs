@@ -31,7 +31,7 @@ pub(crate) async fn run(id: Option<String>, to: Option<&Path>, node: &NodeArgs) 
         }
         rows.add_row([
             held.notice_id.clone(),
-            held.verdict.clone(),
+            verified.verdict().code().to_owned(),
             verified.index().0.to_string(),
             verified.checkpoint().size.0.to_string(),
             held.counterpart.clone(),
@@ -102,7 +102,7 @@ fn verify(held: &HeldReceipt, key: &PublicKey) -> Result<VerifiedReceipt, CliErr
 
 fn receipt_json(held: &HeldReceipt, verified: &VerifiedReceipt) -> Value {
     json!({
-        "message_id": held.message_id, "notice_id": held.notice_id, "counterpart": held.counterpart, "verdict": held.verdict,
+        "message_id": held.message_id, "notice_id": held.notice_id, "counterpart": held.counterpart, "verdict": verified.verdict().code(),
         "log_vkey": held.log_vkey, "index": verified.index().0, "head_size": verified.checkpoint().size.0, "proof": held.proof,
         "verified": true,
     })
