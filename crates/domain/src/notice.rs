@@ -135,7 +135,7 @@ impl Notice {
                 match &of.restricted {
                     _ if first.number != of.number => return Err(malformed()),
                     _ if number == of.number => {
-                        merge(inner, &of.body, body.get_or_insert_with(Map::new), &mut items_left)?
+                        merge(inner, &of.body, body.get_or_insert_with(Map::new), &mut items_left)?;
                     }
                     Some((apart, shape)) if number == *apart => merge(inner, shape, &mut restricted, &mut items_left)?,
                     _ => return Err(unknown_number(number)),

@@ -37,7 +37,7 @@ mod facts;
 mod header;
 mod opened;
 #[cfg(test)]
-#[expect(clippy::print_stdout, clippy::disallowed_methods, reason = "a test that reads vectors")]
+#[expect(clippy::disallowed_methods, reason = "a test that reads vectors")]
 mod testkit;
 
 pub use age_file::{BadIdentity, BadRecipient, Identity, Recipient, SealError};

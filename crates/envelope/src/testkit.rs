@@ -51,9 +51,11 @@ fn the_age_testkit_is_refused_wherever_it_must_be_and_opens_where_our_profile_re
                 opened += 1;
             }
             Err(OpenError::Header(HeaderError::Recipients(_) | HeaderError::OtherType | HeaderError::Version)) => {
-                excluded.push(name)
+                excluded.push(name);
             }
-            Err(_) if vector.outside_profile => excluded.push(name),
+            Err(_) if vector.outside_profile => {
+                excluded.push(name);
+            }
             Err(error) => panic!("{name}: {error}"),
         }
     }

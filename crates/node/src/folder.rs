@@ -207,7 +207,8 @@ pub fn init(folder: &Folder, id: &str, listen: SocketAddr) -> Result<Initialised
     let settings = Settings::new(dir, &card.log_origin, log);
     let first = genesis(now_ms(), &card, &card_bytes).map_err(|_| InitError::Genesis)?;
     Journal::create(&Disk, &settings, &Record::entry(first.entry))?;
-    for made in [&folder.keys(), &folder.memoranda(), dir] {
+    let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    for made in [&folder.keys(), &folder.memoranda(), dir, parent] {
         fs::File::open(made).and_then(|made| made.sync_all()).map_err(io_error("sync", made))?;
     }
     Ok(Initialised { fingerprint: card.card_key.fingerprint(), listen })
