@@ -112,3 +112,32 @@ fn certificate_key(said: &str) -> String {
     openssl.stdin.take().unwrap().write_all(&said.as_bytes()[start..end]).unwrap();
     String::from_utf8(openssl.wait_with_output().unwrap().stdout).unwrap()
 }
+
+#[test]
+fn a_stock_grpc_client_generated_from_the_schema_submits_and_fetches_the_receipt() {
+    const CLIENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/outside/grpc_client.py");
+    const PROTO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../proto");
+    // A Python with grpcio, where `.ci/run` made one.
+    let python = std::env::var("VERBALE_GRPC_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let import = Command::new(&python).args(["-c", "import grpc, grpc_tools"]).stderr(Stdio::null()).status();
+    if !import.is_ok_and(|status| status.success()) {
+        assert!(std::env::var_os(REQUIRE).is_none(), "grpcio is missing and {REQUIRE} is set");
+        println!("SKIPPED: python3 with grpcio is not on this machine");
+        return;
+    }
+    let (japan, partner) = pair();
+    let notice = partner.dir.join("notice.json");
+    std::fs::write(&notice, crate::notices::general(false, "KG-GRPC-1", "text")).unwrap();
+    let said = Command::new(&python)
+        .args([CLIENT, PROTO])
+        .arg(partner.dir.join("verbale.sock"))
+        .arg(&notice)
+        .output()
+        .unwrap();
+    let out = String::from_utf8_lossy(&said.stdout).into_owned();
+    assert!(said.status.success(), "{out}{}", String::from_utf8_lossy(&said.stderr));
+    for part in ["submitted KG-GRPC-1", "listed 1", "receipt RECEIVED", "refused NOT_FOUND NO_SUCH_NOTICE"] {
+        assert!(out.contains(part), "{out}");
+    }
+    crate::audit::sound(&japan, &partner);
+}
