@@ -24,6 +24,14 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// The refusal code; empty when received, as log entries have it.
+    pub fn refusal_code(&self) -> &str {
+        match self {
+            Self::Received => "",
+            Self::Refused { code } => code,
+        }
+    }
+
     /// `RECEIVED`, or the refusal code.
     pub fn code(&self) -> &str {
         match self {

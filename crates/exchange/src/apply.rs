@@ -1,6 +1,6 @@
 //! The one place where state changes.
 
-use verbale_evidence::{MessageId, Statement};
+use verbale_evidence::{MessageId, Statement, VerifiedEnvelope};
 use verbale_ledger::LogIndex;
 use verbale_proto::v1::Facts;
 
@@ -26,8 +26,7 @@ impl Exchange {
                     return Err("its number or its predecessor is not the next of the channel");
                 }
                 outgoing.statements.push(envelope.digest());
-                let mut held = held(Mailbox::Outbox, channel.clone(), statement, index, time_ms, facts);
-                held.statement = envelope.digest();
+                let mut held = held(Mailbox::Outbox, channel.clone(), &envelope, (index, time_ms), facts);
                 held.history.push(Happening { index, time_ms, what: What::Sent(actor) });
                 let waiting = Waiting { message_id: held.message_id, envelope };
                 outgoing.outstanding.insert(held.number, waiting);
@@ -35,15 +34,13 @@ impl Exchange {
             }
             Change::Received { envelope, facts } => {
                 let channel = self.accept(envelope.statement(), envelope.digest(), index)?;
-                let mut held = held(Mailbox::Inbox, channel, envelope.statement(), index, time_ms, facts);
-                held.statement = envelope.digest();
+                let mut held = held(Mailbox::Inbox, channel, &envelope, (index, time_ms), facts);
                 held.history.push(Happening { index, time_ms, what: What::Received });
                 self.hold(held)?;
             }
             Change::Refused { envelope, code } => {
                 let channel = self.accept(envelope.statement(), envelope.digest(), index)?;
-                let mut held = held(Mailbox::Inbox, channel, envelope.statement(), index, time_ms, None);
-                held.statement = envelope.digest();
+                let mut held = held(Mailbox::Inbox, channel, &envelope, (index, time_ms), None);
                 held.state = NoticeState::RefusedByUs(code.clone());
                 held.history.push(Happening { index, time_ms, what: What::Refused(code) });
                 // A refused statement may name a message id that is taken: the number is consumed, the notice stays.
@@ -142,11 +139,11 @@ impl Exchange {
 fn held(
     mailbox: Mailbox,
     channel: ChannelId,
-    statement: &Statement,
-    index: LogIndex,
-    time_ms: i64,
+    envelope: &VerifiedEnvelope,
+    (index, time_ms): (LogIndex, i64),
     facts: Option<Facts>,
 ) -> Held {
+    let statement = envelope.statement();
     let (notice_id, correlates_to, digest) = match facts {
         Some(facts) => (Some(facts.notice_id), Some(facts.correlates_to), Some(facts.notice_digest)),
         None => (None, None, None),
@@ -157,7 +154,7 @@ fn held(
         channel,
         flow: statement.flow.clone(),
         number: statement.number,
-        statement: verbale_evidence::StatementDigest::NONE,
+        statement: envelope.digest(),
         sealed_bytes: statement.sealed_bytes,
         not_after_ms: statement.not_after_ms,
         notice_id,

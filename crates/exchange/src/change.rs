@@ -97,15 +97,11 @@ pub(crate) fn handed_over(message_id: MessageId, actor: &str) -> Event {
 }
 
 pub(crate) fn receipt(message_id: MessageId, receipt: &verbale_evidence::VerifiedReceipt) -> Event {
-    let code = match receipt.verdict() {
-        verbale_evidence::Verdict::Received => String::new(),
-        verbale_evidence::Verdict::Refused { code } => code.clone(),
-    };
     Event::ReceiptReceived(ReceiptReceived {
         message_id: message_id.as_bytes().to_vec(),
         peer_index: receipt.index().0,
         receipt_digest: receipt.digest().to_vec(),
-        code,
+        code: receipt.verdict().refusal_code().to_owned(),
     })
 }
 

@@ -148,10 +148,7 @@ impl Exchange {
         // A receipt that is held already comes again after a resend.
         let Some(message_id) = waiting.map(|waiting| waiting.message_id) else { return };
         let event = change::receipt(message_id, receipt);
-        let verdict = match receipt.verdict() {
-            verbale_evidence::Verdict::Received => String::new(),
-            verbale_evidence::Verdict::Refused { code } => code.clone(),
-        };
+        let verdict = receipt.verdict().refusal_code().to_owned();
         let beside = Record { receipt: Some(receipt.bytes().to_vec()), ..Record::default() };
         self.record(now_ms, event, Change::Receipt { message_id, verdict }, beside, output);
         self.link_works(channel);

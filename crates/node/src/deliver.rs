@@ -187,7 +187,7 @@ impl Inbound {
             let within = bytes.filter(|bytes| *bytes <= self.shared.config.limits.sealed_bytes_max);
             match within {
                 Some(bytes) => {
-                    memory = Some(self.shared.memory.take(bytes).await);
+                    memory = Some(self.shared.peer_memory.take(bytes).await);
                     notice.sealed = gather(&mut self.requests, bytes).await?;
                 }
                 None => ungathered = true,
@@ -243,12 +243,12 @@ async fn gather(requests: &mut Streaming<DeliverRequest>, bytes: u64) -> Result<
         let next = next.map_err(|_| protocol("the next piece of a notice did not come within 30 s"))??;
         match next.and_then(|request| request.part) {
             Some(deliver_request::Part::Piece(piece))
-                if (1..=PIECE_BYTES_MAX).contains(&piece.bytes.len())
-                    && (sealed.len() + piece.bytes.len()) as u64 <= bytes =>
+                // Whole pieces only: a counterpart that sends byte by byte would hold memory for days.
+                if piece.bytes.len() as u64 == (PIECE_BYTES_MAX as u64).min(bytes - sealed.len() as u64) =>
             {
                 sealed.extend_from_slice(&piece.bytes);
             }
-            _ => return Err(protocol("a piece of 1 byte to 256 KiB, within the notice's length, must come here")),
+            _ => return Err(protocol("the next 256 KiB of the notice, or its rest, must come here")),
         }
     }
     Ok(sealed)

@@ -224,7 +224,7 @@ async fn seal_all(
 ) -> Result<(), Status> {
     while let Some(request) = requests.message().await? {
         // JSON, fields and sealed bytes of one notice, until it is answered.
-        let memory = shared.memory.take(3 * request.notice_json.len() as u64).await;
+        let memory = shared.local_memory.take(3 * request.notice_json.len() as u64).await;
         let (shared, actor) = (Arc::clone(&shared), actor.clone());
         let prepared = tokio::task::spawn_blocking(move || {
             let json = request.notice_json;

@@ -188,7 +188,8 @@ fn open(folder: &Folder) -> Result<(Arc<Shared>, Exchange, Journal), ServeError>
         tls: secrets.tls,
         peers: PeerDirectory::default(),
         rejected: Counters::default(),
-        memory: Memory::default(),
+        peer_memory: Memory::default(),
+        local_memory: Memory::default(),
     };
     shared.peers.replace(exchange.peers().clone());
     Ok((Arc::new(shared), exchange, journal))

@@ -26,10 +26,13 @@ pub(crate) struct Shared {
     pub(crate) persons: Persons,
     pub(crate) peers: PeerDirectory,
     pub(crate) rejected: Counters,
-    pub(crate) memory: Memory,
+    /// For notices of counterparts in pieces. Apart from the next, so that a slow counterpart keeps nobody here waiting.
+    pub(crate) peer_memory: Memory,
+    /// For submissions.
+    pub(crate) local_memory: Memory,
 }
 
-/// Bytes of notices that are in memory at once, of all streams together: eight of the largest.
+/// Bytes of notices that are in memory at once, of all streams of one side together: eight of the largest.
 const MEMORY_BYTES: u64 = 128 << 20;
 
 /// What one permit stands for.
