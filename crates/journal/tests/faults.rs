@@ -192,6 +192,33 @@ fn a_second_fault_during_the_recovery_from_the_first_changes_nothing() {
 }
 
 #[test]
+fn keys_of_a_batch_that_was_never_committed_do_not_come_back_after_a_second_power_cut() {
+    let disk = MemoryDisk::default();
+    Journal::create(&disk, &settings(), &record(0)).unwrap();
+    let (mut journal, _) = open(&disk).unwrap();
+    let keyed = |number: u8| Record {
+        keys: Some(Keys { message_id: [number; 16], wrapped: [number; 88] }),
+        ..Record::entry(vec![number])
+    };
+    // Three slots and their sync succeed, the segment's write does not.
+    disk.fail_after(4, Persists::Nothing);
+    assert!(journal.commit(vec![keyed(1), keyed(2), keyed(3)], ()).is_err());
+    drop(journal);
+    disk.crash();
+    let (mut journal, seen) = open(&disk).unwrap();
+    assert_eq!(seen.len(), 1);
+    // Entries without keys make the log longer than the indexes in the freed slots.
+    journal.commit((1..6).map(|number| Record::entry(vec![number])).collect(), ()).unwrap();
+    drop(journal);
+    disk.crash();
+    let (journal, seen) = open(&disk).unwrap();
+    assert_eq!(seen.len(), 6);
+    for number in 1..4 {
+        assert_eq!(journal.keys(&[number; 16]).unwrap(), None, "keys of a notice that never was");
+    }
+}
+
+#[test]
 fn after_a_failed_write_nothing_more_is_committed() {
     let disk = MemoryDisk::default();
     Journal::create(&disk, &settings(), &record(0)).unwrap();
