@@ -76,6 +76,8 @@ pub(crate) enum Command {
     Status,
     /// Watch two nodes exchange realistic notices on this machine
     Demo(DemoArgs),
+    /// Measure how fast two nodes exchange notices on this machine, beside the floor of the same run
+    Bench(BenchArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -133,4 +135,22 @@ pub(crate) struct DemoArgs {
     /// Keep the folders of both nodes here, in a new folder
     #[arg(long, value_name = "DIR")]
     pub(crate) keep: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct BenchArgs {
+    /// Notices that are exchanged
+    #[arg(long, default_value_t = 20_000, value_name = "N", value_parser = clap::value_parser!(u64).range(100..))]
+    pub(crate) notices: u64,
+    /// Size of each notice in JSON
+    #[arg(long, default_value_t = 1536, value_name = "BYTES")]
+    pub(crate) size: usize,
+    /// Notices a second; without it, as fast as they go
+    #[arg(long, value_name = "R", value_parser = positive)]
+    pub(crate) rate: Option<f64>,
+}
+
+fn positive(text: &str) -> Result<f64, String> {
+    let rate: Option<f64> = text.parse().ok();
+    rate.filter(|rate| *rate > 0.0 && rate.is_finite()).ok_or_else(|| "must be a number above zero".to_owned())
 }

@@ -1,8 +1,5 @@
 //! `verbale demo`: two real nodes on this machine, enrolled with each other, exchange realistic notices.
 
-mod folder;
-mod process;
-
 use std::collections::HashMap;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -10,37 +7,27 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
-use verbale_evidence::{Card, VerifiedReceipt};
+use verbale_evidence::VerifiedReceipt;
 use verbale_proto::v1::{ShowRequest, SubmitRequest, submit_response};
 
 use crate::args::{DemoArgs, NodeArgs};
 use crate::commands::notices::state;
-use crate::commands::{Client, card, receipts};
+use crate::commands::{Client, receipts};
 use crate::failure::CliError;
 use crate::output::hex;
+use crate::stage::{JAPAN, KYRGYZSTAN as PARTNER, Side, StageFolder};
 use crate::verify;
-use folder::DemoFolder;
-use process::RunningNode;
 
 /// Invented notices, in the form in which the ministries' registries hand them over.
 const BUNDLED: &str = include_str!("../../../tests/data/notices.jsonl");
 
 const MEMORANDUM: &str = "JP-KG-SSW-2023";
-const JAPAN: (&str, &str) = ("JP-MOJ-ISA-RMD", "Residency Management Division, Immigration Services Agency of Japan");
-const PARTNER: (&str, &str) = ("KG-MLSSM-CECA", "Center for Employment of Citizens abroad, Kyrgyz Republic");
 
 /// A notice must be delivered so soon on one machine.
 const DELIVERY_TIME: Duration = Duration::from_secs(30);
 
 /// Pause between two looks at a notice's state.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
-
-/// One side of the exchange.
-struct Side {
-    node: RunningNode,
-    client: Client,
-    card: Card,
-}
 
 /// One notice of the file.
 struct Line {
@@ -54,18 +41,18 @@ struct Line {
 
 pub(crate) async fn run(args: &DemoArgs, node: &NodeArgs) -> Result<ExitCode, CliError> {
     let lines = read_notices(args)?;
-    let folder = DemoFolder::make(args.keep.as_deref())?;
+    let folder = StageFolder::make("demo", args.keep.as_deref())?;
     let say = |text: &str| {
         if !node.json {
             println!("{text}");
         }
     };
     say(&format!("Two contact points, one `verbale serve` process each, in {}:", folder.path().display()));
-    let mut japan = start(&folder, JAPAN, say).await?;
-    let mut partner = start(&folder, PARTNER, say).await?;
+    let mut japan = Side::start(&folder, JAPAN, say).await?;
+    let mut partner = Side::start(&folder, PARTNER, say).await?;
     say("\nEach enrols the other's card. In life two people compare these fingerprints by telephone:");
-    enrol(&mut japan, &partner, &folder, say).await?;
-    enrol(&mut partner, &japan, &folder, say).await?;
+    japan.enrol(&partner, &folder, say).await?;
+    partner.enrol(&japan, &folder, say).await?;
     say(&format!("\n{} notices under {MEMORANDUM}; kinds, numbers and times, never content:\n", lines.len()));
     say(
         "     after  from                 to              number  flow  kind                          registry number     answers",
@@ -117,30 +104,6 @@ fn read_notices(args: &DemoArgs) -> Result<Vec<Line>, CliError> {
         return Err(CliError::Usage(format!("there is no notice under {MEMORANDUM} among them")));
     }
     Ok(lines)
-}
-
-async fn start(folder: &DemoFolder, (id, name): (&str, &str), say: impl Fn(&str)) -> Result<Side, CliError> {
-    let node = RunningNode::start(&folder.path().join(id), id)?;
-    let mut client = verbale_node::connect(node.folder()).await?;
-    let (_, card) = card::own(&mut client).await?;
-    say(&format!("  {id}  at {}  {name}", node.address()));
-    Ok(Side { node, client, card })
-}
-
-/// `side` enrols `other`, with the card and the fingerprint that the other node itself shows.
-async fn enrol(side: &mut Side, other: &Side, folder: &DemoFolder, say: impl Fn(&str)) -> Result<(), CliError> {
-    let text = std::fs::read_to_string(folder.path().join(&other.card.id).join("card.txt"))
-        .map_err(|error| CliError::failed("the card of a node of the demo cannot be read", error))?;
-    let card = verbale_evidence::parse_card_text(&text).map_err(|error| CliError::Refused(error.to_string()))?;
-    let fingerprint = other.card.card_key.fingerprint();
-    let request = verbale_proto::v1::EnrolCardRequest {
-        card,
-        fingerprint: fingerprint.to_string(),
-        address: other.node.address().to_string(),
-    };
-    side.client.enrol_card(request).await?;
-    say(&format!("  {} enrolled {}: {}", side.card.id, other.card.id, fingerprint.grouped()));
-    Ok(())
 }
 
 /// Submits each notice from its proper side, an answer after what it answers has arrived; returns who sent what.

@@ -6,10 +6,12 @@
 #![expect(clippy::disallowed_methods, reason = "the command line reads the files it is given and waits for people")]
 
 mod args;
+mod bench;
 mod commands;
 mod demo;
 mod failure;
 mod output;
+mod stage;
 mod verify;
 
 use std::process::ExitCode;
@@ -48,6 +50,7 @@ fn run(args: Args) -> Result<ExitCode, CliError> {
             Command::Receipts { id, export } => commands::receipts::run(id, export.as_deref(), &node).await,
             Command::Status => commands::status::run(&node).await,
             Command::Demo(demo) => demo::run(&demo, &node).await,
+            Command::Bench(bench) => bench::run(&bench, &node).await,
         }
     });
     // Whoever still reads standard input is not waited for.

@@ -40,7 +40,7 @@ mod opened;
 #[expect(clippy::disallowed_methods, reason = "a test that reads vectors")]
 mod testkit;
 
-pub use age_file::{BadIdentity, BadRecipient, Identity, Recipient, SealError};
+pub use age_file::{BadIdentity, BadRecipient, Exercise, Identity, Recipient, SealError};
 pub use archive::{ArchiveKey, ArchiveKeyError, FileKey, Keyed, NoticeKeys, WRAPPED_BYTES, WrappedKeys};
 pub use facts::{FactsError, FactsKey, SealedFacts};
 pub use opened::{NotTheSignedBytes, OpenedNotice, Sealed, SealedNotice, Unopened, open, reopen, seal};

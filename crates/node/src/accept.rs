@@ -13,6 +13,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use verbale_rpc::tonic::transport::server::Connected;
 
+use crate::meter::{Meter, Metered};
 use crate::shared::Shared;
 use crate::tls::spki_of;
 
@@ -49,8 +50,9 @@ pub(crate) fn accept_tls<W: Send + 'static>(
     config: Arc<ServerConfig>,
     limits: Limits,
     names: Names<W>,
+    meter: Arc<Meter>,
     shared: Arc<Shared>,
-) -> Incoming<TlsStream<TcpStream>, W> {
+) -> Incoming<TlsStream<Metered<TcpStream>>, W> {
     let (incoming, connections) = mpsc::channel(limits.handshakes.max(1));
     let (open, shaking) = (Arc::new(Semaphore::new(limits.connections)), Arc::new(Semaphore::new(limits.handshakes)));
     let acceptor = TlsAcceptor::from(config);
@@ -73,10 +75,11 @@ pub(crate) fn accept_tls<W: Send + 'static>(
                 shared.rejected.count("CONNECTION_LIMIT");
                 continue;
             };
-            let (acceptor, names, incoming, shared) =
-                (acceptor.clone(), Arc::clone(&names), incoming.clone(), Arc::clone(&shared));
+            let (acceptor, names, incoming, meter, shared) =
+                (acceptor.clone(), Arc::clone(&names), incoming.clone(), Arc::clone(&meter), Arc::clone(&shared));
             tokio::spawn(async move {
                 let _ = stream.set_nodelay(true);
+                let stream = meter.count(stream);
                 let shaken = tokio::time::timeout(HANDSHAKE_TIME, acceptor.accept(stream)).await;
                 drop(shake);
                 let Ok(Ok(stream)) = shaken else {

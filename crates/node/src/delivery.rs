@@ -119,7 +119,7 @@ async fn connect(shared: &Shared, peer: &Peer) -> Result<Channel, String> {
     let pin = peer.card.tls_spki.clone();
     let config =
         tls::client(&shared.tls, &shared.card.id, Arc::new(move |spki| *spki == *pin)).map_err(|e| e.to_string())?;
-    let connecting = TlsConnector::from(config).connect(tls::server_name(), stream).await;
+    let connecting = TlsConnector::from(config).connect(tls::server_name(), shared.wire.count(stream)).await;
     let stream = connecting.map_err(|error| {
         format!("{address} did not show the key of {}'s card, or did not accept ours ({error}); have both sides enrolled each other's present card?", peer.card.id)
     })?;

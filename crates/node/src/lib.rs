@@ -31,6 +31,7 @@ mod delivery;
 mod folder;
 mod local;
 mod local_reads;
+mod meter;
 mod person;
 mod prepare;
 mod random;

@@ -156,6 +156,8 @@ impl Node for NodeService {
             memoranda: view::memoranda(exchange),
             rejected: shared.rejected.now().into_iter().map(|(code, count)| (code.to_owned(), count)).collect(),
             index_size: journal.index_size(),
+            peer_bytes_sent: shared.wire.sent(),
+            peer_bytes_received: shared.wire.received(),
         });
         status.await.map(Response::new).map_err(stopping)
     }

@@ -188,6 +188,7 @@ fn open(folder: &Folder) -> Result<(Arc<Shared>, Exchange, Journal), ServeError>
         tls: secrets.tls,
         peers: PeerDirectory::default(),
         rejected: Counters::default(),
+        wire: Arc::default(),
         peer_memory: Memory::default(),
         local_memory: Memory::default(),
     };
@@ -253,8 +254,14 @@ impl Listeners {
         let directory = Arc::clone(shared);
         let names: Names<PeerName> =
             Arc::new(move |spki| Some(PeerName(directory.peers.now().with_spki(spki)?.to_owned())));
-        let incoming =
-            accept_tls(self.peer, config, tls_limits(limits.peer_connections_max), names, Arc::clone(shared));
+        let incoming = accept_tls(
+            self.peer,
+            config,
+            tls_limits(limits.peer_connections_max),
+            names,
+            Arc::clone(&shared.wire),
+            Arc::clone(shared),
+        );
         let service = PeerService { shared: Arc::clone(shared), core: core.clone(), stop: stopped.clone() };
         let service = PeerServer::new(service).max_decoding_message_size(DELIVER_MESSAGE_BYTES_MAX);
         let router = server().add_service(health::<PeerServer<PeerService>>()).add_service(service);
@@ -266,8 +273,14 @@ impl Listeners {
             let known = person.clone();
             let config = tls::server(&shared.tls, &shared.card.id, Arc::new(move |spki| known(spki).is_some()))?;
             let names: Names<Caller> = Arc::new(move |spki| person(spki).map(Caller::Person));
-            let incoming =
-                accept_tls(listener, config, tls_limits(limits.local_connections_max), names, Arc::clone(shared));
+            let incoming = accept_tls(
+                listener,
+                config,
+                tls_limits(limits.local_connections_max),
+                names,
+                Arc::default(),
+                Arc::clone(shared),
+            );
             servers.spawn(run(local_router(shared, core, stopped), incoming, stopped.clone()));
         }
 

@@ -12,6 +12,7 @@ use verbale_exchange::{Peer, Rejection};
 use verbale_keys::PublicKey;
 
 use crate::config::Config;
+use crate::meter::Meter;
 use crate::person::Persons;
 
 /// What all tasks share.
@@ -26,6 +27,8 @@ pub(crate) struct Shared {
     pub(crate) persons: Persons,
     pub(crate) peers: PeerDirectory,
     pub(crate) rejected: Counters,
+    /// What went over the wire to and from counterparts.
+    pub(crate) wire: Arc<Meter>,
     /// For notices of counterparts in pieces. Apart from the next, so that a slow counterpart keeps nobody here waiting.
     pub(crate) peer_memory: Memory,
     /// For submissions.

@@ -89,5 +89,6 @@ fn as_json(status: &StatusResponse) -> Value {
         "id": status.id, "version": status.version, "log_size": status.log_size, "index_size": status.index_size,
         "checkpoint": status.checkpoint, "log_vkey": status.log_vkey, "peer_address": status.peer_address,
         "channels": channels, "peers": peers, "memoranda": memoranda, "rejected": status.rejected,
+        "peer_bytes_sent": status.peer_bytes_sent, "peer_bytes_received": status.peer_bytes_received,
     })
 }

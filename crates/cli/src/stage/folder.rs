@@ -1,21 +1,22 @@
-//! Where the demo's nodes live: a folder that goes away with the demo, or one that is kept.
+//! Where staged nodes live: a folder that goes away with them, or one that is kept.
 
 use std::path::{Path, PathBuf};
 
 use crate::failure::CliError;
 
-pub(crate) struct DemoFolder {
+pub(crate) struct StageFolder {
     path: PathBuf,
     kept: bool,
 }
 
-impl DemoFolder {
-    pub(crate) fn make(keep: Option<&Path>) -> Result<Self, CliError> {
+impl StageFolder {
+    pub(crate) fn make(purpose: &str, keep: Option<&Path>) -> Result<Self, CliError> {
         let folder = match keep {
             Some(path) => Self { path: path.to_owned(), kept: true },
             // Short, since a socket's path has at most 107 bytes.
             None => {
-                Self { path: std::env::temp_dir().join(format!("verbale-demo-{}", std::process::id())), kept: false }
+                let name = format!("verbale-{purpose}-{}", std::process::id());
+                Self { path: std::env::temp_dir().join(name), kept: false }
             }
         };
         if std::fs::read_dir(&folder.path).is_ok_and(|mut entries| entries.next().is_some()) {
@@ -45,7 +46,7 @@ impl DemoFolder {
     }
 }
 
-impl Drop for DemoFolder {
+impl Drop for StageFolder {
     fn drop(&mut self) {
         if !self.kept {
             let _ = std::fs::remove_dir_all(&self.path);

@@ -1,4 +1,4 @@
-//! A node of the demo: made with `init`, run by this same program as `verbale serve`.
+//! A staged node: made with `init`, run by this same program as `verbale serve`.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
@@ -46,6 +46,10 @@ impl RunningNode {
 
     pub(crate) fn folder(&self) -> &Folder {
         &self.folder
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.id()
     }
 
     pub(crate) fn address(&self) -> SocketAddr {

@@ -1,0 +1,161 @@
+//! `verbale bench`: how fast two real nodes exchange notices, beside the floor that no design of this kind can pass.
+//!
+//! Everything is on: checks on both sides, durable on both sides, verified receipts, the index. Floor and exchange are
+//! measured in one run, since machines differ and are shared: the ratio of the two is what can be compared.
+
+mod floor;
+mod load;
+mod measure;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::args::{BenchArgs, NodeArgs};
+use crate::commands::receipts;
+use crate::failure::CliError;
+use crate::stage::{JAPAN, KYRGYZSTAN, Side, StageFolder};
+use crate::verify;
+use load::{Load, Outcome};
+use measure::{Usage, percentile};
+
+/// Notices before the clock starts: links open, files filled ahead, code in the caches.
+const WARM_UP: u64 = 512;
+
+/// What a run showed.
+struct Report {
+    notices: u64,
+    json_bytes: usize,
+    rate: Option<f64>,
+    per_second: f64,
+    floor_per_second: f64,
+    p50: Duration,
+    p99: Duration,
+    cpu_us: [f64; 2],
+    peak_rss: [u64; 2],
+    disk_bytes: [f64; 2],
+    wire_bytes: f64,
+}
+
+pub(crate) async fn run(args: &BenchArgs, node: &NodeArgs) -> Result<ExitCode, CliError> {
+    let say = |text: &str| {
+        if !node.json {
+            println!("{text}");
+        }
+    };
+    let folder = StageFolder::make("bench", None)?;
+    say(&format!("Two nodes, one `verbale serve` process each, in {}:", folder.path().display()));
+    let mut sender = Side::start(&folder, KYRGYZSTAN, say).await?;
+    let mut receiver = Side::start(&folder, JAPAN, say).await?;
+    sender.enrol(&receiver, &folder, |_| ()).await?;
+    receiver.enrol(&sender, &folder, |_| ()).await?;
+    let mut load = Load::new(args.size)?;
+    load.run(&sender.client, WARM_UP, None).await?;
+
+    say(&format!("\nThe floor: {}", floor::WHAT));
+    let before = floor::per_second(folder.path(), args.size)?;
+    say(&format!("  {before:.0} notices a second"));
+    match args.rate {
+        None => say(&format!("\n{} notices of {} bytes, as fast as they go:", args.notices, load.json_bytes())),
+        Some(rate) => {
+            say(&format!("\n{} notices of {} bytes, {rate} a second:", args.notices, load.json_bytes()));
+        }
+    }
+    let start = [Usage::of(&mut sender).await?, Usage::of(&mut receiver).await?];
+    let outcome = load.run(&sender.client, args.notices, args.rate).await?;
+    let end = [Usage::of(&mut sender).await?, Usage::of(&mut receiver).await?];
+    let after = floor::per_second(folder.path(), args.size)?;
+    let report = Report::new(&load, args, outcome, (start, end), f64::midpoint(before, after));
+    if node.json {
+        println!("{}", report.json());
+    } else {
+        report.print();
+    }
+    audit(&mut sender, &mut receiver).await?;
+    say("\nAfterwards both logs were read whole and verified, and so was every receipt: they agree.");
+    sender.node.stop()?;
+    receiver.node.stop()?;
+    folder.finish()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What was measured must have been right: both logs and every receipt are verified.
+async fn audit(sender: &mut Side, receiver: &mut Side) -> Result<(), CliError> {
+    let held = receipts::held(&mut sender.client, String::new()).await?;
+    let held: Vec<_> = held.into_iter().map(|(_, receipt)| receipt).collect();
+    let sent = verify::log(&mut sender.client, &sender.card, &receiver.card).await?;
+    let received = verify::log(&mut receiver.client, &receiver.card, &sender.card).await?;
+    verify::agree(&sent, &received, &held)
+}
+
+impl Report {
+    fn new(
+        load: &Load,
+        args: &BenchArgs,
+        mut outcome: Outcome,
+        (start, end): ([Usage; 2], [Usage; 2]),
+        floor_per_second: f64,
+    ) -> Self {
+        #[expect(clippy::cast_precision_loss, reason = "figures for people")]
+        let per_notice = |before: u64, after: u64| after.saturating_sub(before) as f64 / args.notices as f64;
+        let [sender, receiver] = [0, 1].map(|side: usize| (start.get(side), end.get(side)));
+        let both = |figure: fn(&Usage) -> u64| {
+            [sender, receiver].map(|(start, end)| per_notice(start.map_or(0, figure), end.map_or(0, figure)))
+        };
+        let [wire_bytes, _] = both(|usage| usage.wire_bytes);
+        Self {
+            notices: args.notices,
+            json_bytes: load.json_bytes(),
+            rate: args.rate,
+            per_second: outcome.per_second(),
+            floor_per_second,
+            p50: percentile(&mut outcome.latencies, 50),
+            p99: percentile(&mut outcome.latencies, 99),
+            cpu_us: both(|usage| usage.cpu_us),
+            peak_rss: end.map(|usage| usage.peak_rss_bytes),
+            disk_bytes: both(|usage| usage.disk_bytes),
+            wire_bytes,
+        }
+    }
+
+    fn ratio(&self) -> f64 {
+        self.per_second / self.floor_per_second
+    }
+
+    fn print(&self) {
+        let [cpu_sender, cpu_receiver] = self.cpu_us;
+        let [disk_sender, disk_receiver] = self.disk_bytes;
+        let [rss_sender, rss_receiver] = self.peak_rss.map(|bytes| bytes >> 20);
+        println!("  {:<44} {:>10.0}", "notices a second", self.per_second);
+        println!("  {:<44} {:>10.0}", "floor, mean of before and after", self.floor_per_second);
+        println!("  {:<44} {:>10.2}", "ratio to the floor", self.ratio());
+        println!("  {:<44} {:>10.1}", "submission to durable receipt, p50, ms", ms(self.p50));
+        println!("  {:<44} {:>10.1}", "submission to durable receipt, p99, ms", ms(self.p99));
+        println!("  {:<44} {:>10}", "", "  sender  receiver");
+        println!("  {:<44} {cpu_sender:>10.0}  {cpu_receiver:>8.0}", "CPU of the node a notice, µs");
+        println!("  {:<44} {rss_sender:>10}  {rss_receiver:>8}", "peak memory of the node, MiB");
+        println!("  {:<44} {disk_sender:>10.0}  {disk_receiver:>8.0}", "bytes on disk a notice");
+        println!("  {:<44} {:>10.0}", "bytes on the wire a notice, both ways", self.wire_bytes);
+    }
+
+    fn json(&self) -> serde_json::Value {
+        let [cpu_sender, cpu_receiver] = self.cpu_us;
+        let [disk_sender, disk_receiver] = self.disk_bytes;
+        let [rss_sender, rss_receiver] = self.peak_rss;
+        json!({
+            "notices": self.notices, "notice_json_bytes": self.json_bytes, "rate": self.rate,
+            "notices_per_second": self.per_second, "floor_per_second": self.floor_per_second,
+            "ratio_to_floor": self.ratio(), "p50_ms": ms(self.p50), "p99_ms": ms(self.p99),
+            "cpu_us_per_notice_sender": cpu_sender, "cpu_us_per_notice_receiver": cpu_receiver,
+            "peak_rss_bytes": rss_sender.max(rss_receiver),
+            "peak_rss_bytes_sender": rss_sender, "peak_rss_bytes_receiver": rss_receiver,
+            "disk_bytes_per_notice_sender": disk_sender, "disk_bytes_per_notice_receiver": disk_receiver,
+            "wire_bytes_per_notice": self.wire_bytes,
+        })
+    }
+}
+
+fn ms(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1000.0
+}

@@ -1,0 +1,114 @@
+//! The floor: what every design of this kind must do for a notice, and nothing else, on all cores.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use verbale_envelope::Exercise;
+use verbale_keys::{PublicKey, SecretKey};
+use verbale_ledger::leaf_hash;
+
+use crate::failure::CliError;
+
+/// What it is, in words.
+pub(crate) const WHAT: &str = "for each notice one signature, one seal, one strict verification, one opening, four hashes;\n  \
+     for each 256 of them one write and one sync; on both cores, without network, encoding, journal or index";
+
+/// Notices of one batch: the largest that the journal commits at once.
+const BATCH: usize = 256;
+
+/// A measurement takes about so long: hundreds of batches, and short beside the exchange.
+const TIME: Duration = Duration::from_secs(2);
+
+/// A statement in its signed form, and a log entry with it.
+const STATEMENT_BYTES: usize = 560;
+const ENTRY_BYTES: usize = 720;
+
+/// Threads: one for each core of the machine that the project measures on.
+const THREADS: usize = 2;
+
+/// Notices a second, all threads together.
+pub(crate) fn per_second(dir: &Path, content_bytes: usize) -> Result<f64, CliError> {
+    let started = Instant::now();
+    let counts: Vec<std::io::Result<u64>> = std::thread::scope(|scope| {
+        let running: Vec<_> = (0..THREADS)
+            .map(|thread| {
+                let path = dir.join(format!("floor-{thread}"));
+                scope.spawn(move || batches(&path, content_bytes, started + TIME))
+            })
+            .collect();
+        running.into_iter().map(|thread| thread.join().unwrap_or(Ok(0))).collect()
+    });
+    let elapsed = started.elapsed();
+    let failed = |error| CliError::failed("the floor could not be measured", error);
+    let count = counts.into_iter().sum::<std::io::Result<u64>>().map_err(failed)?;
+    #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+    Ok(count as f64 / elapsed.as_secs_f64())
+}
+
+/// Does batches until the time is up and returns the number of notices.
+fn batches(path: &Path, content_bytes: usize, until: Instant) -> std::io::Result<u64> {
+    let key = SecretKey::from_seed([7; 32]);
+    let public = key.public();
+    let exercise = Exercise::generate().ok_or_else(fault)?;
+    let file = File::create(path)?;
+    // Zero-filled ahead, as the journal's segments are: a sync is then cheapest.
+    let mut batch = vec![0; BATCH * (content_bytes + ENTRY_BYTES)];
+    file.write_all_at(&batch, 0)?;
+    file.sync_all()?;
+    let mut done = 0;
+    while Instant::now() < until {
+        batch.clear();
+        for _ in 0..BATCH {
+            let sealed = notice(&key, &public, &exercise, content_bytes, done)?;
+            batch.extend_from_slice(&sealed);
+            batch.resize(batch.len() + ENTRY_BYTES, 1);
+            done += 1;
+        }
+        file.write_all_at(&batch, 0)?;
+        file.sync_data()?;
+    }
+    drop(file);
+    std::fs::remove_file(path)?;
+    Ok(done)
+}
+
+/// One notice: sign, seal, verify, open, and a hash of sealed bytes and entry on each side.
+fn notice(
+    key: &SecretKey,
+    public: &PublicKey,
+    exercise: &Exercise,
+    content_bytes: usize,
+    number: u64,
+) -> std::io::Result<Vec<u8>> {
+    let mut statement = vec![0; STATEMENT_BYTES];
+    statement.splice(..8, number.to_be_bytes());
+    let sealed = exercise.seal(&vec![2; content_bytes]).ok_or_else(fault)?;
+    let signature = key.sign(&statement);
+    public.verify(&statement, &signature).map_err(|_| fault())?;
+    if exercise.open(&sealed) != Some(content_bytes) {
+        return Err(fault());
+    }
+    for _side in 0..2 {
+        std::hint::black_box(leaf_hash(&sealed));
+        std::hint::black_box(leaf_hash(&vec![3; ENTRY_BYTES]));
+    }
+    Ok(sealed)
+}
+
+fn fault() -> std::io::Error {
+    std::io::Error::other("a notice of the floor could not be made")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_notice_of_the_floor_is_sealed_and_opened() {
+        let key = SecretKey::from_seed([7; 32]);
+        let sealed = notice(&key, &key.public(), &Exercise::generate().unwrap(), 1024, 1).unwrap();
+        assert!(sealed.len() > 1024);
+    }
+}
