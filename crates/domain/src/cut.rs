@@ -9,23 +9,23 @@ use prost::encoding::{WireType, encode_key, encode_varint};
 use serde_json::{Map, Value};
 use verbale_proto::v1::Chunk;
 
+use crate::CHUNKS_MAX;
 use crate::schema::{ITEMS, Shape, Slot};
 
-/// Cuts an object that stands under `number` in `Notice`.
-pub(crate) fn cut(number: u32, members: &Map<String, Value>, shape: &Shape) -> Vec<Chunk> {
-    let mut cutter = Cutter { path: vec![number], parents: vec![number], chunks: Vec::new() };
-    cutter.object(members, shape);
-    cutter.chunks
+/// Cuts an object that stands under `number` in `Notice`. What would be more than one chunk over the limit is left out: it
+/// is refused, and need not cost memory before.
+pub(crate) fn cut(number: u32, members: &Map<String, Value>, shape: &Shape, chunks: &mut Vec<Chunk>) {
+    Cutter { path: vec![number], parents: vec![number], chunks }.object(members, shape);
 }
 
-struct Cutter {
+struct Cutter<'a> {
     path: Vec<u32>,
     /// Field numbers to wrap a leaf in, outermost first.
     parents: Vec<u32>,
-    chunks: Vec<Chunk>,
+    chunks: &'a mut Vec<Chunk>,
 }
 
-impl Cutter {
+impl Cutter<'_> {
     fn object(&mut self, members: &Map<String, Value>, shape: &Shape) {
         if members.is_empty() {
             self.emit(&[]);
@@ -56,6 +56,9 @@ impl Cutter {
             self.emit(&[]);
         }
         for (index, item) in (0..).zip(items) {
+            if self.chunks.len() > CHUNKS_MAX {
+                return;
+            }
             self.path.push(index);
             let bytes = match (slot, item) {
                 (Slot::Objects(shape), Value::Object(members)) => wrap(ITEMS, &encode(members, shape)),

@@ -16,7 +16,7 @@
 //!   "issued_at":"2026-02-03T10:15:00+06:00","classification":"CONFIDENTIAL","receiver_obligation":"NONE",
 //!   "languages":["en"],"body":{"title":"A title","text":""}}"#;
 //! let notice = Notice::from_json(json)?;
-//! assert_eq!(Notice::from_chunks(&notice.chunks())?.to_json(), notice.to_json());
+//! assert_eq!(Notice::from_chunks(notice.chunks())?.to_json(), notice.to_json());
 //! let broken = String::from_utf8_lossy(json).replace("10:15:00+06:00", "10:15:00");
 //! assert_eq!(Notice::from_json(broken.as_bytes()).err().map(|r| r.code), Some(Code::NoTimezone));
 //! # Ok::<(), verbale_domain::Refusal>(())

@@ -14,6 +14,13 @@ use crate::{CHUNKS_MAX, form, json};
 /// It has no `Debug`, so that its content does not reach a log line by accident.
 #[derive(Clone)]
 pub struct Notice {
+    parts: Parts,
+    /// The parts, cut; made once, since both sides commit to them and compare them.
+    chunks: Vec<Chunk>,
+}
+
+#[derive(Clone)]
+struct Parts {
     header: Map<String, Value>,
     body: Map<String, Value>,
     /// Content of the member `restricted`, beside its marks, which stand in the header. Empty when there is none.
@@ -82,31 +89,26 @@ impl Notice {
             header.insert(MARKS.to_owned(), marks.into());
         }
         let restricted = check_restricted(content, flow)?;
-        Self { header, body: form::check(body, &flow.body, "body")?, restricted, flow }.whole()
+        Parts { header, body: form::check(body, &flow.body, "body")?, restricted, flow }.whole()
     }
 
     /// The JSON values that went in, null members dropped, as one line.
     pub fn to_json(&self) -> String {
-        let mut members = self.header.clone();
+        let mut members = self.parts.header.clone();
         let marks = members.swap_remove(MARKS);
-        members.insert("body".to_owned(), Value::Object(self.body.clone()));
+        members.insert("body".to_owned(), Value::Object(self.parts.body.clone()));
         if let Some(marks) = marks {
             let marks = marks.as_array().into_iter().flatten().filter_map(Value::as_str);
             let mut apart: Map<String, Value> = marks.map(|mark| (mark.to_owned(), Value::Bool(true))).collect();
-            apart.extend(self.restricted.clone());
+            apart.extend(self.parts.restricted.clone());
             members.insert("restricted".to_owned(), Value::Object(apart));
         }
         Value::Object(members).to_string()
     }
 
-    /// Cuts the notice: one chunk per leaf and per element of a list, in the order of the schema.
-    pub fn chunks(&self) -> Vec<Chunk> {
-        let mut chunks = cut(HEADER, &self.header, &Schema::get().header);
-        chunks.extend(cut(self.flow.number, &self.body, &self.flow.body));
-        if let (false, Some((number, shape))) = (self.restricted.is_empty(), &self.flow.restricted) {
-            chunks.extend(cut(*number, &self.restricted, shape));
-        }
-        chunks
+    /// The notice in pieces: one chunk per leaf and per element of a list, in the order of the schema.
+    pub fn chunks(&self) -> &[Chunk] {
+        &self.chunks
     }
 
     /// Reads chunks back: decodes their concatenation, checks the form, and requires that the notice cuts into the very
@@ -145,8 +147,8 @@ impl Notice {
         let header = form::check(Value::Object(header), &schema.header, "")?;
         let (flow, body) = (flow_of(&header)?, body.ok_or_else(malformed)?);
         let body = form::check(Value::Object(body), &flow.body, "body")?;
-        let notice = Self { header, body, restricted: check_restricted(restricted, flow)?, flow }.whole()?;
-        if notice.chunks() == chunks {
+        let notice = Parts { header, body, restricted: check_restricted(restricted, flow)?, flow }.whole()?;
+        if notice.chunks == chunks {
             Ok(notice)
         } else {
             Err(Refusal::new(Code::BadValue, "", "the content is not cut as its own fields demand"))
@@ -155,13 +157,13 @@ impl Notice {
 
     /// The members that rules and facts need.
     pub fn header(&self) -> Header {
-        let text = |name: &str| self.header.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let text = |name: &str| self.parts.header.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         let list = |name: &str| {
-            let items = self.header.get(name).and_then(Value::as_array).into_iter().flatten();
+            let items = self.parts.header.get(name).and_then(Value::as_array).into_iter().flatten();
             items.filter_map(Value::as_str).map(str::to_owned).collect()
         };
         let party = |name: &str| {
-            let member = |inner: &str| self.header.get(name).and_then(|p| p.get(inner)).and_then(Value::as_str);
+            let member = |inner: &str| self.parts.header.get(name).and_then(|p| p.get(inner)).and_then(Value::as_str);
             Party {
                 party: member("party").unwrap_or_default().to_owned(),
                 office: member("office").unwrap_or_default().to_owned(),
@@ -175,7 +177,7 @@ impl Notice {
             from: party("from"),
             to: party("to"),
             issued_at: text("issued_at"),
-            correlates_to: self.header.get("correlates_to").and_then(Value::as_str).map(str::to_owned),
+            correlates_to: self.parts.header.get("correlates_to").and_then(Value::as_str).map(str::to_owned),
             publishable_fields: list("publishable_fields"),
             restricted_marks: list(MARKS),
         }
@@ -185,9 +187,11 @@ impl Notice {
     pub fn kind_of(flow: &str) -> Option<&'static str> {
         Schema::get().flows.get(flow).map(|flow| flow.kind.as_str())
     }
+}
 
+impl Parts {
     /// What holds between the parts.
-    fn whole(self) -> Result<Self, Refusal> {
+    fn whole(self) -> Result<Notice, Refusal> {
         form::check_lists(&self.body)?;
         let marks: Vec<&str> = match self.header.get(MARKS).and_then(Value::as_array) {
             Some(marks) => marks.iter().filter_map(Value::as_str).collect(),
@@ -203,7 +207,25 @@ impl Notice {
             let reason = "marks a path that the body of this kind does not have, or that has content of its own";
             return Err(Refusal::new(Code::UnknownField, "restricted", reason));
         }
-        Ok(self)
+        let chunks = self.cut();
+        if chunks.len() > CHUNKS_MAX {
+            let reason =
+                format!("the notice has more fields, the limit is {CHUNKS_MAX}; send a part of the list, or a delta");
+            return Err(Refusal::new(Code::TooLarge, "", reason));
+        }
+        Ok(Notice { chunks, parts: self })
+    }
+
+    /// One chunk per leaf and per element of a list; no more than one over the limit.
+
+    fn cut(&self) -> Vec<Chunk> {
+        let mut chunks = Vec::new();
+        cut(HEADER, &self.header, &Schema::get().header, &mut chunks);
+        cut(self.flow.number, &self.body, &self.flow.body, &mut chunks);
+        if let (false, Some((number, shape))) = (self.restricted.is_empty(), &self.flow.restricted) {
+            cut(*number, &self.restricted, shape, &mut chunks);
+        }
+        chunks
     }
 }
 

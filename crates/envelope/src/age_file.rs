@@ -9,7 +9,6 @@ use age::secrecy::ExposeSecret as _;
 use age::x25519;
 use age_core::format::{FileKey as AgeFileKey, Stanza};
 use sha2::{Digest as _, Sha256};
-use verbale_domain::CHUNKS_MAX;
 use verbale_keys::Fingerprint;
 use zeroize::Zeroizing;
 
@@ -104,12 +103,6 @@ pub enum SealError {
         /// Its length.
         got: usize,
     },
-    /// The notice has more fields than a receiver takes.
-    #[error("the notice has {got} fields, the limit is {CHUNKS_MAX}; send a part of the list, or a delta")]
-    Fields {
-        /// Their number.
-        got: usize,
-    },
     /// age failed, on memory: our fault.
     #[error("age could not seal the content")]
     Age,
@@ -178,7 +171,8 @@ pub(crate) fn open_with_file_key(sealed: &[u8], file_key: &FileKey) -> Result<Ze
 
 fn decrypt(sealed: &[u8], identity: &dyn age::Identity) -> Result<Zeroizing<Vec<u8>>, OpenError> {
     header::check(sealed)?;
-    let decryptor = age::Decryptor::new(sealed).map_err(|_| OpenError::Damaged)?;
+    // `new` reads byte by byte and parses anew for each; this one line by line.
+    let decryptor = age::Decryptor::new_buffered(sealed).map_err(|_| OpenError::Damaged)?;
     let mut reader = decryptor.decrypt(std::iter::once(identity)).map_err(|error| match error {
         age::DecryptError::NoMatchingKeys => OpenError::NotForUs,
         _ => OpenError::Damaged,

@@ -1,7 +1,7 @@
 //! A notice from its fields to its sealed bytes and back, every commitment checked on the way.
 
 use sha2::{Digest as _, Sha256};
-use verbale_domain::{CHUNKS_MAX, Code, Notice, Refusal};
+use verbale_domain::{Code, Notice, Refusal};
 use verbale_evidence::{MessageId, Statement, VerifiedEnvelope, content_root};
 use verbale_proto::v1::Content;
 
@@ -34,18 +34,14 @@ pub fn seal(
     message_id: MessageId,
     seed: [u8; 32],
 ) -> Result<Sealed, SealError> {
-    let chunks = notice.chunks();
-    if chunks.len() > CHUNKS_MAX {
-        return Err(SealError::Fields { got: chunks.len() });
-    }
-    let root = content_root(sender, message_id, &seed, &chunks);
+    let root = content_root(sender, message_id, &seed, notice.chunks());
     let content = Content {
         sender: sender.to_owned(),
         recipient: recipient.0.to_owned(),
         message_id: message_id.as_bytes().to_vec(),
         notice_id: notice.header().notice_id,
         seed: seed.to_vec(),
-        chunks,
+        chunks: notice.chunks().to_vec(),
     };
     let padded = pad(&content).ok_or(SealError::TooLarge { got: u32::MAX as usize })?;
     let (bytes, file_key) = age_file::seal(&padded, recipient.1)?;

@@ -38,7 +38,7 @@ impl Case {
             message_id: self.statement.message_id.as_bytes().to_vec(),
             notice_id: "KG-JP-2026-000007".into(),
             seed: SEED.to_vec(),
-            chunks: self.notice.chunks(),
+            chunks: self.notice.chunks().to_vec(),
         }
     }
 
@@ -183,7 +183,7 @@ fn a_content_that_does_not_re_encode_or_is_of_another_flow_is_refused() {
     let case = case();
     let mut encoded = case.content().encode_to_vec();
     encoded.extend_from_slice(&[0x9a, 0x06, 0x01, 0x07]);
-    let root = case.root(&case.notice.chunks());
+    let root = case.root(case.notice.chunks());
     assert!(mismatch("re-encode")(&case.opened(case.sealed_by_hand(&encoded), root).unwrap_err()));
     let other = Case { statement: Statement { flow: "F13".into(), ..case.statement.clone() }, ..case_of(&case) };
     let sealed = other.sealed();

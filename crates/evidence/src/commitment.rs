@@ -19,9 +19,9 @@ const SALT_BYTES: usize = 16;
 
 /// The commitment to every chunk of a content, in order.
 pub fn content_root(sender: &str, message_id: MessageId, seed: &[u8; 32], chunks: &[Chunk]) -> Hash {
-    let mut tree = Tree::default();
+    let (mut tree, salts) = (Tree::default(), keyed(seed));
     for (index, chunk) in (0..).zip(chunks) {
-        tree.append(leaf_hash(&leaf(seed, index, chunk)));
+        tree.append(leaf_hash(&leaf(&salts, index, chunk)));
     }
     let mut bytes = DOMAIN.to_vec();
     length_prefixed(&mut bytes, sender.as_bytes());
@@ -31,8 +31,8 @@ pub fn content_root(sender: &str, message_id: MessageId, seed: &[u8; 32], chunks
     Sha256::digest(bytes).into()
 }
 
-fn leaf(seed: &[u8; 32], index: u32, chunk: &Chunk) -> Vec<u8> {
-    let salt = salt(seed, index);
+fn leaf(salts: &Hmac<Sha256>, index: u32, chunk: &Chunk) -> Vec<u8> {
+    let salt = salt(salts, index);
     let path: Vec<u8> = chunk.path.iter().flat_map(|step| step.to_be_bytes()).collect();
     let mut bytes = Vec::with_capacity(12 + SALT_BYTES + path.len() + chunk.bytes.len());
     length_prefixed(&mut bytes, &salt);
@@ -41,9 +41,14 @@ fn leaf(seed: &[u8; 32], index: u32, chunk: &Chunk) -> Vec<u8> {
     bytes
 }
 
-fn salt(seed: &[u8; 32], index: u32) -> [u8; SALT_BYTES] {
+/// HMAC under the seed, once for all salts.
+fn keyed(seed: &[u8; 32]) -> Hmac<Sha256> {
     #[expect(clippy::expect_used, reason = "HMAC takes a key of any length")]
-    let mut mac = Hmac::<Sha256>::new_from_slice(seed).expect("any length");
+    Hmac::<Sha256>::new_from_slice(seed).expect("any length")
+}
+
+fn salt(keyed: &Hmac<Sha256>, index: u32) -> [u8; SALT_BYTES] {
+    let mut mac = keyed.clone();
     mac.update(&index.to_be_bytes());
     let mut salt = [0; SALT_BYTES];
     salt.iter_mut().zip(mac.finalize().into_bytes()).for_each(|(to, from)| *to = from);

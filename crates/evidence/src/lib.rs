@@ -40,7 +40,7 @@ pub use commitment::content_root;
 pub use dsse::DsseError;
 pub use entry::{ENTRY_BYTES_MAX, EntryError, decode_entry, encode_entry};
 pub use envelope::{EnvelopeError, UnverifiedEnvelope, VerifiedEnvelope, sign_statement};
-pub use receipt::{ReceiptError, Verdict, VerifiedReceipt, verify_receipt};
+pub use receipt::{ReceiptError, ReceiptVerifier, Verdict, VerifiedReceipt, verify_receipt};
 pub use statement::{
     Answers, MessageId, STATEMENT_BYTES_MAX, Statement, StatementDigest, StatementError, is_identifier,
 };

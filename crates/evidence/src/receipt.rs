@@ -80,26 +80,56 @@ pub fn verify_receipt(
     log: &Vkey,
     envelope: &VerifiedEnvelope,
 ) -> Result<VerifiedReceipt, ReceiptError> {
-    let proof = TlogProof::parse(&receipt.proof)?;
-    let checkpoint = proof.verify(&receipt.entry, log)?;
-    let (about, verdict) = match decode_entry(&receipt.entry)?.1 {
-        Event::NoticeReceived(received) => (received.envelope, Verdict::Received),
-        Event::NoticeRefused(refused) if is_code(&refused.code) => {
-            (refused.envelope, Verdict::Refused { code: refused.code })
-        }
-        Event::NoticeRefused(_) => return Err(ReceiptError::Code),
-        _ => return Err(ReceiptError::AnotherNotice),
-    };
-    if about != envelope.bytes() {
-        return Err(ReceiptError::AnotherNotice);
+    ReceiptVerifier::new(log).verify(receipt, envelope)
+}
+
+/// Verifies receipts of one log. Those of a batch share a checkpoint, whose signature is then verified once.
+pub struct ReceiptVerifier<'a> {
+    log: &'a Vkey,
+    /// The note that was verified last, and the checkpoint in it.
+    verified: Option<(String, Checkpoint)>,
+}
+
+impl<'a> ReceiptVerifier<'a> {
+    /// For the log of this key.
+    pub fn new(log: &'a Vkey) -> Self {
+        Self { log, verified: None }
     }
-    Ok(VerifiedReceipt {
-        bytes: receipt.encode_to_vec(),
-        about: envelope.digest(),
-        index: proof.index,
-        checkpoint,
-        verdict,
-    })
+
+    /// Verifies a receipt for exactly this envelope.
+    ///
+    /// # Errors
+    /// [`ReceiptError`].
+    pub fn verify(&mut self, receipt: &Receipt, envelope: &VerifiedEnvelope) -> Result<VerifiedReceipt, ReceiptError> {
+        let proof = TlogProof::parse(&receipt.proof)?;
+        let checkpoint = match &self.verified {
+            Some((note, checkpoint)) if *note == proof.checkpoint => checkpoint.clone(),
+            _ => {
+                let checkpoint = Checkpoint::verify(&proof.checkpoint, self.log).map_err(TlogProofError::Checkpoint)?;
+                self.verified = Some((proof.checkpoint.clone(), checkpoint.clone()));
+                checkpoint
+            }
+        };
+        proof.verify_under(&receipt.entry, &checkpoint)?;
+        let (about, verdict) = match decode_entry(&receipt.entry)?.1 {
+            Event::NoticeReceived(received) => (received.envelope, Verdict::Received),
+            Event::NoticeRefused(refused) if is_code(&refused.code) => {
+                (refused.envelope, Verdict::Refused { code: refused.code })
+            }
+            Event::NoticeRefused(_) => return Err(ReceiptError::Code),
+            _ => return Err(ReceiptError::AnotherNotice),
+        };
+        if about != envelope.bytes() {
+            return Err(ReceiptError::AnotherNotice);
+        }
+        Ok(VerifiedReceipt {
+            bytes: receipt.encode_to_vec(),
+            about: envelope.digest(),
+            index: proof.index,
+            checkpoint,
+            verdict,
+        })
+    }
 }
 
 /// Whether a text is a refusal code: what a counterpart wrote stands in our log and on our screens.

@@ -90,8 +90,9 @@ impl Keyring {
             return Ok(());
         }
         self.fill((self.next + keys.len() as u64) * SLOT_BYTES as u64)?;
-        for (index, keys) in keys {
-            self.write(self.next, &slot(*index, keys))?;
+        let slots: Vec<u8> = keys.iter().flat_map(|(index, keys)| slot(*index, keys)).collect();
+        self.write(self.next, &slots)?;
+        for (_, keys) in keys {
             self.slots.insert(keys.message_id, self.next);
             self.next += 1;
         }
@@ -126,8 +127,9 @@ impl Keyring {
         Ok(())
     }
 
-    fn write(&self, number: u64, slot: &[u8; SLOT_BYTES]) -> Result<(), JournalError> {
-        self.file.write_at(number * SLOT_BYTES as u64, slot).map_err(JournalError::io("write", &self.path))
+    /// Writes whole slots, the first under this number.
+    fn write(&self, number: u64, slots: &[u8]) -> Result<(), JournalError> {
+        self.file.write_at(number * SLOT_BYTES as u64, slots).map_err(JournalError::io("write", &self.path))
     }
 
     pub(crate) fn sync(&self) -> Result<(), JournalError> {

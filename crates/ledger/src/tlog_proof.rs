@@ -80,7 +80,15 @@ impl TlogProof {
     /// [`TlogProofError`].
     pub fn verify(&self, entry: &[u8], vkey: &Vkey) -> Result<Checkpoint, TlogProofError> {
         let checkpoint = Checkpoint::verify(&self.checkpoint, vkey)?;
-        verify_inclusion(leaf_hash(entry), self.index, checkpoint.size, &self.hashes, checkpoint.root)?;
+        self.verify_under(entry, &checkpoint)?;
         Ok(checkpoint)
+    }
+
+    /// Verifies that the entry stands under a checkpoint that the caller verified already, from the same note.
+    ///
+    /// # Errors
+    /// [`TlogProofError::Proof`].
+    pub fn verify_under(&self, entry: &[u8], checkpoint: &Checkpoint) -> Result<(), TlogProofError> {
+        Ok(verify_inclusion(leaf_hash(entry), self.index, checkpoint.size, &self.hashes, checkpoint.root)?)
     }
 }

@@ -16,8 +16,9 @@ use crate::clock::now_ms;
 use crate::delivery;
 use crate::shared::Shared;
 
-/// Requests that wait for the core: four batches. Whoever brings more waits.
-const QUEUE_MAX: usize = 4 * BATCH_RECORDS_MAX;
+/// Requests that wait for the core, most of them single; what large ones hold is bounded by their streams' budgets. Whoever
+/// brings more waits.
+const QUEUE_MAX: usize = 256;
 
 /// Notices that wait for one link: more than its window ever holds.
 const LINK_QUEUE_MAX: usize = 1024;
@@ -61,12 +62,22 @@ pub(crate) enum CoreError {
 type Ask = Box<dyn FnOnce(Ticket) -> Input + Send>;
 type Read = Box<dyn FnOnce(&Exchange, &Journal) + Send>;
 
+/// What belongs together comes in one request: each wakes the core's thread once.
 enum Request {
-    Ask { needs: Needs, input: Ask, answer: oneshot::Sender<Answer> },
-    Note(Box<Input>),
+    Ask { needs: Needs, asks: Vec<(Ask, oneshot::Sender<Answer>)> },
+    Note(Vec<Input>),
     Read(Read),
     Stop,
 }
+
+/// A question and who waits for its answer.
+pub(crate) fn question(input: impl FnOnce(Ticket) -> Input + Send + 'static) -> (Question, oneshot::Receiver<Answer>) {
+    let (answer, waiting) = oneshot::channel();
+    (Question(Box::new(input), answer), waiting)
+}
+
+/// A question to the core.
+pub(crate) struct Question(Ask, oneshot::Sender<Answer>);
 
 /// How everybody else reaches the core.
 #[derive(Clone)]
@@ -79,14 +90,25 @@ impl Core {
         needs: Needs,
         input: impl FnOnce(Ticket) -> Input + Send + 'static,
     ) -> Result<oneshot::Receiver<Answer>, Stopped> {
-        let (answer, waiting) = oneshot::channel();
-        self.0.send(Request::Ask { needs, input: Box::new(input), answer }).await.map_err(|_| Stopped)?;
+        let (question, waiting) = question(input);
+        self.ask_all(needs, vec![question]).await?;
         Ok(waiting)
+    }
+
+    /// Asks several questions, which are decided in this order. At most a batch of the journal.
+    pub(crate) async fn ask_all(&self, needs: Needs, questions: Vec<Question>) -> Result<(), Stopped> {
+        let asks = questions.into_iter().map(|Question(ask, answer)| (ask, answer)).collect();
+        self.0.send(Request::Ask { needs, asks }).await.map_err(|_| Stopped)
     }
 
     /// Lets the core know.
     pub(crate) async fn note(&self, input: Input) -> Result<(), Stopped> {
-        self.0.send(Request::Note(Box::new(input))).await.map_err(|_| Stopped)
+        self.note_all(vec![input]).await
+    }
+
+    /// Lets the core know several things, in this order. At most a batch of the journal.
+    pub(crate) async fn note_all(&self, inputs: Vec<Input>) -> Result<(), Stopped> {
+        self.0.send(Request::Note(inputs)).await.map_err(|_| Stopped)
     }
 
     /// Reads the state, as it is durable.
@@ -159,7 +181,7 @@ struct Round {
 
 impl Running {
     fn run(mut self, mut requests: mpsc::Receiver<Request>) -> Result<(), CoreError> {
-        let mut first = Some(Request::Note(Box::new(Input::Start)));
+        let mut first = Some(Request::Note(vec![Input::Start]));
         while let Some(request) = first.take().or_else(|| requests.blocking_recv()) {
             let mut round = Round::default();
             let room = self.journal.require_room(BATCH_BYTES_MAX as u64);
@@ -182,27 +204,32 @@ impl Running {
     }
 
     fn take(&mut self, request: Request, round: &mut Round, room: &Result<(), JournalError>) -> Result<(), Fault> {
-        let input = match (request, room) {
-            (Request::Stop, _) => {
-                round.stop = true;
-                return Ok(());
-            }
-            (Request::Read(read), _) => {
-                round.reads.push(read);
-                return Ok(());
-            }
-            (Request::Ask { needs: Needs::Room, answer, .. }, Err(full)) => {
-                drop(answer.send(Answer::NoRoom(full.to_string())));
-                return Ok(());
+        match (request, room) {
+            (Request::Stop, _) => round.stop = true,
+            (Request::Read(read), _) => round.reads.push(read),
+            (Request::Ask { needs: Needs::Room, asks }, Err(full)) => {
+                for (_, answer) in asks {
+                    drop(answer.send(Answer::NoRoom(full.to_string())));
+                }
             }
             // Receipts and expiries of what was accepted are small and few: the reserve is there for them.
-            (Request::Note(input), _) => *input,
-            (Request::Ask { input, answer, .. }, _) => {
-                self.next_ticket += 1;
-                self.waiting.insert(self.next_ticket, answer);
-                input(self.next_ticket)
+            (Request::Note(inputs), _) => {
+                for input in inputs {
+                    self.step(input, round)?;
+                }
             }
-        };
+            (Request::Ask { asks, .. }, _) => {
+                for (input, answer) in asks {
+                    self.next_ticket += 1;
+                    self.waiting.insert(self.next_ticket, answer);
+                    self.step(input(self.next_ticket), round)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, input: Input, round: &mut Round) -> Result<(), Fault> {
         let output = self.exchange.step(now_ms(), input);
         if let Some(fault) = output.fault {
             return Err(fault);

@@ -18,7 +18,7 @@ use verbale_rpc::peer_server::Peer;
 use verbale_rpc::tonic::{self, Request, Response, Status, Streaming};
 use verbale_rpc::{BATCH_BYTES_MAX, BATCH_NOTICES_MAX, Failure, FailureKind, PIECE_BYTES_MAX, PROTOCOL_VERSION};
 
-use crate::core::{Answer, Core, Needs};
+use crate::core::{Answer, Core, Needs, question};
 use crate::prepare;
 use crate::shared::Shared;
 
@@ -214,16 +214,16 @@ impl Inbound {
             };
             notices.into_iter().map(open).collect::<Vec<_>>()
         });
-        let mut pending = Vec::new();
+        let (mut pending, mut questions) = (Vec::new(), Vec::new());
         for (at, arrival) in opening.await.map_err(|_| stopping())?.into_iter().enumerate() {
             match arrival {
                 Ok(arrival) => {
                     let (number, channel) = (arrival.envelope().statement().number, self.channel.clone());
-                    let asked =
-                        self.core.ask(Needs::Room, move |ticket| Input::Arrived(ticket, channel, arrival)).await;
+                    let (question, answer) = question(move |ticket| Input::Arrived(ticket, channel, arrival));
+                    questions.push(question);
                     // Only the last notice of a batch is large.
                     let memory = if at == last { memory.take() } else { None };
-                    pending.push(Pending::Asked(number, asked.map_err(|_| stopping())?, memory));
+                    pending.push(Pending::Asked(number, answer, memory));
                 }
                 Err((number, rejection)) => {
                     pending.push(Pending::Rejected(number, rejection));
@@ -231,6 +231,7 @@ impl Inbound {
                 }
             }
         }
+        self.core.ask_all(Needs::Room, questions).await.map_err(|_| stopping())?;
         Ok(pending)
     }
 }

@@ -1,15 +1,15 @@
 //! Delivery: one task for each outgoing channel that has something to send. It ends with the link; the core decides when
 //! the next begins.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::net::TcpStream;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio_rustls::TlsConnector;
 use tokio_stream::wrappers::ReceiverStream;
-use verbale_evidence::{UnverifiedEnvelope, VerifiedEnvelope, VerifiedReceipt, verify_receipt};
+use verbale_evidence::{ReceiptVerifier, UnverifiedEnvelope, VerifiedEnvelope, VerifiedReceipt};
 use verbale_exchange::{ChannelId, Input, Opening, Peer};
 use verbale_ledger::{LogIndex, TlogProof};
 use verbale_proto::v1::{
@@ -38,6 +38,10 @@ const ANSWER_TIME: Duration = Duration::from_mins(1);
 /// Messages that wait for the stream.
 const MESSAGES_UNDER_WAY: usize = 4;
 
+/// Batches without answer: one is decided there while the next travels. What comes meanwhile waits and goes as one batch, so
+/// that under load batches grow and syncs get fewer, and on a quiet link nothing waits.
+const BATCHES_UNDER_WAY: usize = 2;
+
 /// How often it is looked whether an answer is overdue.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
@@ -46,16 +50,30 @@ type Unanswered = Arc<Mutex<Progress>>;
 
 struct Progress {
     envelopes: BTreeMap<u64, Arc<VerifiedEnvelope>>,
+    /// Last number of each batch without answer.
+    batches: VecDeque<u64>,
+    /// Given back when a batch is answered.
+    room: Arc<Semaphore>,
     moved: Instant,
 }
 
 impl Default for Progress {
     fn default() -> Self {
-        Self { envelopes: BTreeMap::new(), moved: Instant::now() }
+        let room = Arc::new(Semaphore::new(BATCHES_UNDER_WAY));
+        Self { envelopes: BTreeMap::new(), batches: VecDeque::new(), room, moved: Instant::now() }
     }
 }
 
 impl Progress {
+    /// Takes the envelope that an answer is for.
+    fn answered(&mut self, number: u64) -> Option<Arc<VerifiedEnvelope>> {
+        let envelope = self.envelopes.remove(&number)?;
+        while self.batches.pop_front_if(|last| *last <= number).is_some() {
+            self.room.add_permits(1);
+        }
+        Some(envelope)
+    }
+
     /// Whether something was sent and nothing moved for too long.
     fn is_overdue(&self) -> bool {
         !self.envelopes.is_empty() && self.moved.elapsed() > ANSWER_TIME
@@ -153,11 +171,17 @@ async fn opening(shared: &Shared, peer: &str, responses: &mut Streaming<DeliverR
 
 /// Sends what the core hands over, in batches.
 async fn send_all(mut queue: mpsc::Receiver<ToSend>, requests: mpsc::Sender<DeliverRequest>, unanswered: Unanswered) {
+    let room = Arc::clone(&progress(&unanswered).room);
     let mut kept = None;
     while let Some(first) = match kept.take() {
         Some(first) => Some(first),
         None => queue.recv().await,
     } {
+        match room.acquire().await {
+            Ok(permit) => permit.forget(),
+            Err(_) => return,
+        }
+        let mut last = first.number;
         let (mut batch, mut bytes, mut large) = (NoticeBatch::default(), 0, None);
         let mut next = Some(first);
         while let Some(notice) = next.take() {
@@ -168,6 +192,7 @@ async fn send_all(mut queue: mpsc::Receiver<ToSend>, requests: mpsc::Sender<Deli
                 kept = Some(notice);
                 break;
             }
+            last = notice.number;
             progress(&unanswered).envelopes.insert(notice.number, Arc::clone(&notice.envelope));
             let envelope = notice.envelope.bytes().to_vec();
             bytes += envelope.len();
@@ -185,6 +210,7 @@ async fn send_all(mut queue: mpsc::Receiver<ToSend>, requests: mpsc::Sender<Deli
             }
             next = queue.try_recv().ok();
         }
+        progress(&unanswered).batches.push_back(last);
         if send(&requests, deliver_request::Part::Batch(batch)).await.is_err() {
             return;
         }
@@ -221,10 +247,9 @@ async fn receive_all(
                 let (peer, sent) = (peer.clone(), Arc::clone(unanswered));
                 let verifying = tokio::task::spawn_blocking(move || verify(&peer, &sent, answers));
                 let (receipts, rejected) = verifying.await.map_err(|_| "the node is stopping".to_owned())?;
-                for receipt in receipts {
-                    let noted = core.note(Input::ReceiptArrived(channel.clone(), Box::new(receipt))).await;
-                    noted.map_err(|stopped| stopped.to_string())?;
-                }
+                let arrived = |receipt| Input::ReceiptArrived(channel.clone(), Box::new(receipt));
+                let noted = core.note_all(receipts.into_iter().map(arrived).collect()).await;
+                noted.map_err(|stopped| stopped.to_string())?;
                 rejected?;
             }
             Some(_) => return Err("the counterpart sent what does not belong here: its node is at fault".to_owned()),
@@ -235,6 +260,7 @@ async fn receive_all(
 /// Verifies each receipt for the envelope that was sent under its number.
 fn verify(peer: &Peer, unanswered: &Unanswered, batch: AnswerBatch) -> (Vec<VerifiedReceipt>, Result<(), String>) {
     let log = peer.card.log_vkey();
+    let mut verifier = ReceiptVerifier::new(&log);
     let mut receipts = Vec::new();
     for answer in batch.answers {
         let number = answer.number;
@@ -247,7 +273,7 @@ fn verify(peer: &Peer, unanswered: &Unanswered, batch: AnswerBatch) -> (Vec<Veri
             }
             None => return (receipts, Err("the counterpart sent an empty answer: its node is at fault".to_owned())),
         };
-        let sent = progress(unanswered).envelopes.remove(&number);
+        let sent = progress(unanswered).answered(number);
         let Some(envelope) = sent else {
             return (
                 receipts,
@@ -261,7 +287,7 @@ fn verify(peer: &Peer, unanswered: &Unanswered, batch: AnswerBatch) -> (Vec<Veri
             checkpoint: batch.checkpoint.clone(),
         };
         let receipt = Receipt { entry: logged.entry, proof: proof.to_text() };
-        match verify_receipt(&receipt, &log, &envelope) {
+        match verifier.verify(&receipt, &envelope) {
             Ok(receipt) => receipts.push(receipt),
             Err(error) => {
                 let trouble = format!(

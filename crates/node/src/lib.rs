@@ -38,6 +38,7 @@ mod random;
 mod secrets;
 mod serve;
 mod shared;
+mod submit;
 mod tls;
 mod trace;
 mod view;

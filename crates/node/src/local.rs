@@ -2,20 +2,17 @@
 
 use std::sync::Arc;
 
-use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
-use tokio::task::JoinHandle;
+use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
-use verbale_domain::Refusal;
 use verbale_evidence::UnverifiedCard;
-use verbale_exchange::{Input, Submission, Told};
+use verbale_exchange::{Input, Told};
 use verbale_journal::Store;
 use verbale_keys::Fingerprint;
 use verbale_ledger::LogIndex;
 use verbale_proto::v1::{
-    Accepted, AcknowledgeRequest, AcknowledgeResponse, EnrolCardRequest, EnrolCardResponse, Facts, ListRequest,
-    ListResponse, OpenRequest, OpenResponse, ReadLogRequest, ReadLogResponse, ReceiptsRequest, ReceiptsResponse,
-    Refused, ShowCardRequest, ShowCardResponse, ShowRequest, ShowResponse, StatusRequest, StatusResponse,
-    SubmitRequest, SubmitResponse, submit_response,
+    AcknowledgeRequest, AcknowledgeResponse, EnrolCardRequest, EnrolCardResponse, Facts, ListRequest, ListResponse,
+    OpenRequest, OpenResponse, ReadLogRequest, ReadLogResponse, ReceiptsRequest, ReceiptsResponse, ShowCardRequest,
+    ShowCardResponse, ShowRequest, ShowResponse, StatusRequest, StatusResponse, SubmitRequest, SubmitResponse,
 };
 use verbale_rpc::node_server::Node;
 use verbale_rpc::tonic::{self, Request, Response, Status, Streaming};
@@ -26,13 +23,7 @@ use crate::core::{Answer, Core, Needs, Stopped};
 use crate::local_reads::{failed, find, receipts, reveal, sealed};
 use crate::person::{Sight, require};
 use crate::shared::Shared;
-use crate::{prepare, random, view};
-
-/// Submissions of one stream that are checked and sealed at a time; their JSON is in memory meanwhile.
-const SEALING_MAX: usize = 8;
-
-/// Submissions of one stream that wait for the sync.
-const DECIDING_MAX: usize = 512;
+use crate::{random, submit, view};
 
 /// Entries of one message of the log: under 1 MiB.
 const LOG_BYTES: usize = 1 << 20;
@@ -50,15 +41,6 @@ pub(crate) struct NodeService {
     pub(crate) stop: watch::Receiver<bool>,
 }
 
-/// A submission on its way: the number it names, and what became of its form and seal.
-type Prepared = (JoinHandle<(String, Result<Submission, Refusal>)>, OwnedSemaphorePermit);
-
-/// A submission that was decided, or waits for it.
-enum Deciding {
-    Asked(String, oneshot::Receiver<Answer>, OwnedSemaphorePermit),
-    Refused(String, Refusal),
-}
-
 #[tonic::async_trait]
 impl Node for NodeService {
     type SubmitStream = ReceiverStream<Result<SubmitResponse, Status>>;
@@ -66,24 +48,9 @@ impl Node for NodeService {
 
     async fn submit(&self, request: Request<Streaming<SubmitRequest>>) -> Result<Response<Self::SubmitStream>, Status> {
         let person = require(&request, &[System, Operator])?;
-        let (responses, stream) = mpsc::channel(DECIDING_MAX);
-        let (sealing, to_decide) = mpsc::channel(SEALING_MAX);
-        let (deciding, decided) = mpsc::channel(DECIDING_MAX);
-        let (shared, mut stop) = (Arc::clone(&self.shared), self.stop.clone());
-        let requests = request.into_inner();
-        let failing = responses.clone();
-        tokio::spawn(async move {
-            let ended = tokio::select! {
-                ended = seal_all(shared, person.name.clone(), requests, sealing) => ended,
-                _ = stop.wait_for(|stop| *stop) => Err(stopping(Stopped)),
-            };
-            if let Err(status) = ended {
-                let _ = failing.send(Err(status)).await;
-            }
-        });
-        tokio::spawn(decide_all(self.core.clone(), to_decide, deciding));
-        tokio::spawn(answer_all(decided, responses));
-        Ok(Response::new(ReceiverStream::new(stream)))
+        let stop = self.stop.clone();
+        let responses = submit::run(&self.shared, &self.core, stop, person.name.clone(), request.into_inner());
+        Ok(Response::new(responses))
     }
 
     async fn list(&self, request: Request<ListRequest>) -> Result<Response<ListResponse>, Status> {
@@ -217,80 +184,6 @@ impl NodeService {
     }
 }
 
-/// Checks form and seals, several at a time; the order is kept by the queue.
-async fn seal_all(
-    shared: Arc<Shared>,
-    actor: String,
-    mut requests: Streaming<SubmitRequest>,
-    sealing: mpsc::Sender<Prepared>,
-) -> Result<(), Status> {
-    while let Some(request) = requests.message().await? {
-        // JSON, fields and sealed bytes of one notice, until it is answered.
-        let memory = shared.local_memory.take(3 * request.notice_json.len() as u64).await;
-        let (shared, actor) = (Arc::clone(&shared), actor.clone());
-        let prepared = tokio::task::spawn_blocking(move || {
-            let json = request.notice_json;
-            match prepare::submission(&shared, &actor, &json) {
-                Ok(submission) => (submission.header.notice_id.clone(), Ok(submission)),
-                Err(refusal) => (prepare::number_of(&json), Err(refusal)),
-            }
-        });
-        if sealing.send((prepared, memory)).await.is_err() {
-            return Ok(());
-        }
-    }
-    Ok(())
-}
-
-/// Asks the core in the order of submission.
-async fn decide_all(core: Core, mut prepared: mpsc::Receiver<Prepared>, deciding: mpsc::Sender<Deciding>) {
-    while let Some((prepared, memory)) = prepared.recv().await {
-        let Ok((number, prepared)) = prepared.await else { return };
-        let next = match prepared {
-            Err(refusal) => Deciding::Refused(number, refusal),
-            Ok(submission) => {
-                match core.ask(Needs::Room, move |ticket| Input::Submit(ticket, Box::new(submission))).await {
-                    Ok(answer) => Deciding::Asked(number, answer, memory),
-                    Err(Stopped) => return,
-                }
-            }
-        };
-        if deciding.send(next).await.is_err() {
-            return;
-        }
-    }
-}
-
-/// Answers in the order of submission, each when it is durable.
-async fn answer_all(mut decided: mpsc::Receiver<Deciding>, responses: mpsc::Sender<Result<SubmitResponse, Status>>) {
-    while let Some(deciding) = decided.recv().await {
-        let (notice_id, told) = match deciding {
-            Deciding::Refused(number, refusal) => (number, Ok(Told::Refused(refusal))),
-            Deciding::Asked(number, answer, _memory) => match answer.await {
-                Ok(Answer::Told { told, .. }) => (number, Ok(told)),
-                Ok(Answer::NoRoom(text)) => (number, Err(Failure::new(FailureKind::NoRoom, "NO_ROOM", text).status())),
-                Err(_) => (number, Err(stopping(Stopped))),
-            },
-        };
-        let outcome = match told {
-            Ok(Told::Accepted { message_id, number, already_known }) => {
-                let message_id = message_id.to_string();
-                Ok(submit_response::Outcome::Accepted(Accepted { message_id, number, already_known }))
-            }
-            Ok(Told::Refused(refusal)) => {
-                let (code, reason) = (refusal.code.to_string(), refusal.sentence());
-                Ok(submit_response::Outcome::Refused(Refused { code, reason }))
-            }
-            Ok(_) => Err(stopping(Stopped)),
-            Err(status) => Err(status),
-        };
-        let response = outcome.map(|outcome| SubmitResponse { notice_id, outcome: Some(outcome) });
-        if responses.send(response).await.is_err() {
-            return;
-        }
-    }
-}
-
 /// Sends entries up to the log's size now, and the checkpoint that covers them.
 async fn read_log(
     core: &Core,
@@ -328,7 +221,7 @@ fn is_address(address: &str) -> bool {
     parts.is_some_and(|(host, port)| host_ok(host) && port.parse::<u16>().is_ok_and(|port| port != 0))
 }
 
-fn stopping(stopped: Stopped) -> Status {
+pub(crate) fn stopping(stopped: Stopped) -> Status {
     let text = format!("{stopped}; ask again when it is started");
     Failure::new(FailureKind::Unreachable, "STOPPING", text).status()
 }

@@ -21,7 +21,7 @@ const WITHOUT_RECEIPT_MAX: usize = 1024;
 const UNDER_WAY: usize = 256;
 
 /// How often the log is read: the resolution of the latencies.
-const LOOK_AGAIN: Duration = Duration::from_millis(2);
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 /// A machine that gets no receipt for so long is not slow but broken.
 const PATIENCE: Duration = Duration::from_secs(60);

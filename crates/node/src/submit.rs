@@ -1,0 +1,193 @@
+//! `Submit`: a stream of notices is checked and sealed in workers, decided by the core in the order of submission, and each is
+//! answered when it is durable. Notices that lie ready go together, so that a busy registry wakes nobody for one alone.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Poll;
+
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+use tokio_stream::Stream as _;
+use tokio_stream::wrappers::ReceiverStream;
+use verbale_domain::Refusal;
+use verbale_exchange::{Input, Submission, Told};
+use verbale_proto::v1::{Accepted, Refused, SubmitRequest, SubmitResponse, submit_response};
+use verbale_rpc::tonic::{Status, Streaming};
+use verbale_rpc::{Failure, FailureKind};
+
+use crate::core::{Answer, Core, Needs, Stopped, question};
+use crate::local::stopping;
+use crate::prepare;
+use crate::shared::Shared;
+
+/// Notices that are checked and sealed by one worker, one after the other: a few milliseconds of work.
+const GROUP_NOTICES: usize = 32;
+
+/// Bytes of JSON after which a group takes no further notice.
+const GROUP_BYTES: usize = 256 << 10;
+
+/// Groups of one stream that are checked and sealed at a time.
+const SEALING_GROUPS: usize = 4;
+
+/// Groups of one stream that wait for the sync.
+const DECIDING_GROUPS: usize = 16;
+
+/// Answers that wait for the caller.
+const ANSWERS_MAX: usize = 512;
+
+type Responses = mpsc::Sender<Result<SubmitResponse, Status>>;
+
+/// The number that a notice names, and what became of its form and seal.
+type Prepared = (String, Result<Submission, Refusal>);
+
+/// A group on its way through form and seal, and the memory that it takes.
+type Sealing = (JoinHandle<Vec<Prepared>>, OwnedSemaphorePermit);
+
+/// A group that was decided, or waits for it, and the memory that it takes.
+type Deciding = (Vec<(String, Decision)>, OwnedSemaphorePermit);
+
+enum Decision {
+    Asked(oneshot::Receiver<Answer>),
+    Refused(Refusal),
+}
+
+/// Takes a stream of notices and gives the stream of answers.
+pub(crate) fn run(
+    shared: &Arc<Shared>,
+    core: &Core,
+    mut stop: watch::Receiver<bool>,
+    actor: String,
+    requests: Streaming<SubmitRequest>,
+) -> ReceiverStream<Result<SubmitResponse, Status>> {
+    let (responses, stream) = mpsc::channel(ANSWERS_MAX);
+    let (sealing, to_decide) = mpsc::channel(SEALING_GROUPS);
+    let (deciding, decided) = mpsc::channel(DECIDING_GROUPS);
+    let (shared, failing) = (Arc::clone(shared), responses.clone());
+    tokio::spawn(async move {
+        let ended = tokio::select! {
+            ended = seal_all(shared, actor, requests, sealing) => ended,
+            _ = stop.wait_for(|stop| *stop) => Err(stopping(Stopped)),
+        };
+        if let Err(status) = ended {
+            let _ = failing.send(Err(status)).await;
+        }
+    });
+    tokio::spawn(decide_all(core.clone(), to_decide, deciding));
+    tokio::spawn(answer_all(decided, responses));
+    ReceiverStream::new(stream)
+}
+
+/// Checks form and seals, several groups at a time; the order is kept by the queue.
+async fn seal_all(
+    shared: Arc<Shared>,
+    actor: String,
+    mut requests: Streaming<SubmitRequest>,
+    sealing: mpsc::Sender<Sealing>,
+) -> Result<(), Status> {
+    loop {
+        let (group, ended) = gather(&mut requests).await;
+        if !group.is_empty() {
+            let bytes: usize = group.iter().map(|request| request.notice_json.len()).sum();
+            // JSON, fields and sealed bytes, until they are answered.
+            let memory = shared.local_memory.take(3 * bytes as u64).await;
+            let (shared, actor) = (Arc::clone(&shared), actor.clone());
+            let prepared = tokio::task::spawn_blocking(move || {
+                group.into_iter().map(|request| prepare_one(&shared, &actor, &request.notice_json)).collect()
+            });
+            if sealing.send((prepared, memory)).await.is_err() {
+                return Ok(());
+            }
+        }
+        if let Some(ended) = ended {
+            return ended;
+        }
+    }
+}
+
+/// The next notice and whatever lies ready behind it; and how the stream ended, when it did.
+async fn gather(requests: &mut Streaming<SubmitRequest>) -> (Vec<SubmitRequest>, Option<Result<(), Status>>) {
+    let (mut group, mut bytes) = (Vec::new(), 0);
+    let mut next = requests.message().await;
+    loop {
+        match next {
+            Ok(Some(request)) => {
+                bytes += request.notice_json.len();
+                group.push(request);
+            }
+            Ok(None) => return (group, Some(Ok(()))),
+            Err(status) => return (group, Some(Err(status))),
+        }
+        if group.len() >= GROUP_NOTICES || bytes >= GROUP_BYTES {
+            return (group, None);
+        }
+        next = match poll_fn(|context| Poll::Ready(Pin::new(&mut *requests).poll_next(context))).await {
+            Poll::Ready(ready) => ready.transpose(),
+            Poll::Pending => return (group, None),
+        };
+    }
+}
+
+fn prepare_one(shared: &Shared, actor: &str, json: &[u8]) -> Prepared {
+    match prepare::submission(shared, actor, json) {
+        Ok(submission) => (submission.header.notice_id.clone(), Ok(submission)),
+        Err(refusal) => (prepare::number_of(json), Err(refusal)),
+    }
+}
+
+/// Asks the core in the order of submission.
+async fn decide_all(core: Core, mut sealed: mpsc::Receiver<Sealing>, deciding: mpsc::Sender<Deciding>) {
+    while let Some((prepared, memory)) = sealed.recv().await {
+        let Ok(prepared) = prepared.await else { return };
+        let (mut decisions, mut questions) = (Vec::new(), Vec::new());
+        for (number, prepared) in prepared {
+            decisions.push((
+                number,
+                match prepared {
+                    Err(refusal) => Decision::Refused(refusal),
+                    Ok(submission) => {
+                        let (asked, answer) = question(move |ticket| Input::Submit(ticket, Box::new(submission)));
+                        questions.push(asked);
+                        Decision::Asked(answer)
+                    }
+                },
+            ));
+        }
+        if core.ask_all(Needs::Room, questions).await.is_err() || deciding.send((decisions, memory)).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Answers in the order of submission, each when it is durable.
+async fn answer_all(mut decided: mpsc::Receiver<Deciding>, responses: Responses) {
+    while let Some((decisions, _memory)) = decided.recv().await {
+        for (notice_id, decision) in decisions {
+            let outcome = match decision {
+                Decision::Refused(refusal) => Ok(refused(&refusal)),
+                Decision::Asked(answer) => outcome(answer.await),
+            };
+            let response = outcome.map(|outcome| SubmitResponse { notice_id, outcome: Some(outcome) });
+            if responses.send(response).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+fn outcome(answer: Result<Answer, oneshot::error::RecvError>) -> Result<submit_response::Outcome, Status> {
+    match answer {
+        Ok(Answer::Told { told: Told::Accepted { message_id, number, already_known }, .. }) => {
+            let message_id = message_id.to_string();
+            Ok(submit_response::Outcome::Accepted(Accepted { message_id, number, already_known }))
+        }
+        Ok(Answer::Told { told: Told::Refused(refusal), .. }) => Ok(refused(&refusal)),
+        Ok(Answer::NoRoom(text)) => Err(Failure::new(FailureKind::NoRoom, "NO_ROOM", text).status()),
+        _ => Err(stopping(Stopped)),
+    }
+}
+
+fn refused(refusal: &Refusal) -> submit_response::Outcome {
+    let (code, reason) = (refusal.code.to_string(), refusal.sentence());
+    submit_response::Outcome::Refused(Refused { code, reason })
+}
