@@ -10,6 +10,7 @@
 )]
 
 mod audit;
+mod bench;
 mod cases;
 mod crash;
 mod demo;

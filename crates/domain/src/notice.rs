@@ -217,7 +217,6 @@ impl Parts {
     }
 
     /// One chunk per leaf and per element of a list; no more than one over the limit.
-
     fn cut(&self) -> Vec<Chunk> {
         let mut chunks = Vec::new();
         cut(HEADER, &self.header, &Schema::get().header, &mut chunks);

@@ -141,7 +141,7 @@ impl Journal {
             let head = Head { number, first, salt: salt(&self.dir)? };
             self.active = Active::create(&*self.files, &self.dir, head, &[], self.settings.ahead_bytes)?;
         }
-        let mut draft = Draft::new(&self.active);
+        let mut draft = Draft::new(&self.active, usize::try_from(needed).unwrap_or_default());
         let places = write_batch(&mut draft, &mut self.tree, self.active.head.number, batch);
         // A crash before the sync leaves a torn tail: recovery sets it aside, and nobody was answered.
         self.active.append(&draft.bytes)?;

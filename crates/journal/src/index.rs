@@ -16,9 +16,18 @@ use verbale_ledger::Hash;
 use crate::error::JournalError;
 
 /// The schema of this program; an index with another one is deleted and built anew.
-const SCHEMA: &[u8] = b"1";
+const SCHEMA: &[u8] = b"2";
 const SCHEMA_KEY: &[u8] = b"schema";
 const APPLIED_KEY: &[u8] = b"applied";
+
+/// Keys of places are log indexes of 8 bytes, below this; no log has 2^62 entries. The other keys begin with a letter.
+const END_OF_PLACES: &[u8] = &[0x40];
+
+/// Places under one key: about 3 KiB.
+const BLOCK_PLACES: usize = 64;
+
+/// Length of a place.
+const PLACE_BYTES: usize = 4 + 4 * 12;
 
 /// Batches that wait for the index; what comes when so many wait stays in memory. Two gatherings of single entries.
 const QUEUE_BATCHES: usize = 2 * GATHERED_PLACES;
@@ -135,10 +144,8 @@ impl Index {
             return Ok(Some(*place));
         }
         let Some(applied) = &self.applied else { return Ok(None) };
-        let found = applied.db.get(index.to_be_bytes());
-        let found =
-            found.map_err(|source| JournalError::Index { path: self.path.clone(), source: Box::new(source) })?;
-        Ok(found.and_then(|bytes| Place::from_bytes(&bytes)))
+        let found = applied_place(&applied.db, index);
+        found.map_err(|source| JournalError::Index { path: self.path.clone(), source: Box::new(source) })
     }
 }
 
@@ -183,8 +190,8 @@ fn open_db(path: &Path) -> sled::Result<sled::Db> {
 
 fn apply(db: &sled::Db, batch: &Applied) -> sled::Result<()> {
     let mut writes = sled::Batch::default();
-    for (index, place) in &batch.places {
-        writes.insert(&index.to_be_bytes(), place.to_bytes());
+    for (first, places) in blocks(&batch.places) {
+        writes.insert(&first.to_be_bytes(), places);
     }
     let mut applied = batch.size.to_be_bytes().to_vec();
     applied.extend_from_slice(&batch.root);
@@ -201,18 +208,48 @@ fn applied_size(db: &sled::Db) -> sled::Result<Option<(u64, Hash)>> {
     }))
 }
 
+/// Runs of entries without a gap, in pieces, by their first index: sled's work is in the number of keys.
+fn blocks(places: &[(u64, Place)]) -> Vec<(u64, Vec<u8>)> {
+    let mut blocks: Vec<(u64, Vec<u8>)> = Vec::new();
+    for (index, place) in places {
+        match blocks.last_mut() {
+            Some((first, block))
+                if block.len() < BLOCK_PLACES * PLACE_BYTES
+                    && *index == *first + (block.len() / PLACE_BYTES) as u64 =>
+            {
+                block.extend(place.to_bytes());
+            }
+            _ => blocks.push((*index, place.to_bytes())),
+        }
+    }
+    blocks
+}
+
+/// A place that was applied, from the block that it is in.
+fn applied_place(db: &sled::Db, index: u64) -> sled::Result<Option<Place>> {
+    let Some((first, block)) = db.range(..=index.to_be_bytes()).next_back().transpose()? else { return Ok(None) };
+    let first = <[u8; 8]>::try_from(&*first).map(u64::from_be_bytes);
+    let within = first.ok().and_then(|first| usize::try_from(index - first).ok());
+    Ok(within.and_then(|within| Place::from_bytes(block.get(within * PLACE_BYTES..)?)))
+}
+
 /// Whether an index is of this schema, of this log, and right in all it says.
 fn agrees(db: &sled::Db, places: &BTreeMap<u64, Place>, heads: &dyn Fn(u64) -> Option<Hash>) -> sled::Result<bool> {
     let Some((size, root)) = applied_size(db)? else { return Ok(db.is_empty()) };
     if db.get(SCHEMA_KEY)?.as_deref() != Some(SCHEMA) || heads(size) != Some(root) {
         return Ok(false);
     }
-    for (index, place) in places.range(..size) {
-        if db.get(index.to_be_bytes())?.and_then(|bytes| Place::from_bytes(&bytes)) != Some(*place) {
-            return Ok(false);
+    let mut expected = places.range(..size);
+    for block in db.range(..END_OF_PLACES) {
+        let (first, block) = block?;
+        let held = block.chunks(PLACE_BYTES).map(Place::from_bytes);
+        for (index, held) in (u64::from_be_bytes(first.as_ref().try_into().unwrap_or_default())..).zip(held) {
+            if expected.next().map(|(index, place)| (*index, Some(*place))) != Some((index, held)) {
+                return Ok(false);
+            }
         }
     }
-    Ok(true)
+    Ok(expected.next().is_none())
 }
 
 impl Place {

@@ -200,8 +200,8 @@ fn keys_of_a_batch_that_was_never_committed_do_not_come_back_after_a_second_powe
         keys: Some(Keys { message_id: [number; 16], wrapped: [number; 88] }),
         ..Record::entry(vec![number])
     };
-    // Three slots and their sync succeed, the segment's write does not.
-    disk.fail_after(4, Persists::Nothing);
+    // The three slots and their sync succeed, the segment's write does not.
+    disk.fail_after(2, Persists::Nothing);
     assert!(journal.commit(vec![keyed(1), keyed(2), keyed(3)], ()).is_err());
     drop(journal);
     disk.crash();

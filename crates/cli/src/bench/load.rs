@@ -24,7 +24,7 @@ const UNDER_WAY: usize = 256;
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 /// A machine that gets no receipt for so long is not slow but broken.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The text that is repeated until a notice has its size.
 const WORDS: &str = "Удержание паспортов и залога у кандидатов; свидетельства приложены. ";

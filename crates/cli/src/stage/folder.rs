@@ -11,14 +11,9 @@ pub(crate) struct StageFolder {
 
 impl StageFolder {
     pub(crate) fn make(purpose: &str, keep: Option<&Path>) -> Result<Self, CliError> {
-        let folder = match keep {
-            Some(path) => Self { path: path.to_owned(), kept: true },
-            // Short, since a socket's path has at most 107 bytes.
-            None => {
-                let name = format!("verbale-{purpose}-{}", std::process::id());
-                Self { path: std::env::temp_dir().join(name), kept: false }
-            }
-        };
+        // Short, since a socket's path has at most 107 bytes.
+        let passing = || std::env::temp_dir().join(format!("verbale-{purpose}-{}", std::process::id()));
+        let folder = Self { path: keep.map_or_else(passing, Path::to_owned), kept: keep.is_some() };
         if std::fs::read_dir(&folder.path).is_ok_and(|mut entries| entries.next().is_some()) {
             return Err(CliError::Refused(format!(
                 "{} is not empty; give a new folder with --keep",
