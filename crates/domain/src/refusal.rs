@@ -94,6 +94,8 @@ codes! {
     ContentMismatch = "CONTENT_MISMATCH" in Policy,
     /// The notice came after its last moment of validity.
     Expired = "EXPIRED" in Policy,
+    /// The statement was made at a time that has not come yet.
+    CreatedInFuture = "CREATED_IN_FUTURE" in Policy,
 }
 
 impl fmt::Display for Code {

@@ -60,7 +60,9 @@ impl Exchange {
                 let held = self.happened(&message_id, Happening { index, time_ms, what: What::HandedOver(actor) })?;
                 held.state = NoticeState::HandedOver;
             }
-            Change::Receipt { message_id, verdict } => self.receipt(message_id, &verdict, index, time_ms)?,
+            Change::Receipt { message_id, verdict, peer_index } => {
+                self.receipt((message_id, &verdict, peer_index), index, time_ms)?;
+            }
             Change::Expired { message_id } => {
                 let held = self.happened(&message_id, Happening { index, time_ms, what: What::Expired })?;
                 held.state = NoticeState::ExpiredUnanswered;
@@ -110,8 +112,7 @@ impl Exchange {
 
     fn receipt(
         &mut self,
-        message_id: MessageId,
-        code: &str,
+        (message_id, code, peer_index): (MessageId, &str, LogIndex),
         index: LogIndex,
         time_ms: i64,
     ) -> Result<(), &'static str> {
@@ -132,6 +133,7 @@ impl Exchange {
             }
         }
         let outgoing = self.outgoing.get_mut(&channel).ok_or("it names a channel that the log does not hold")?;
+        outgoing.receipted(number, peer_index)?;
         outgoing.outstanding.remove(&number).map(drop).ok_or("a receipt for this notice is held already")
     }
 }

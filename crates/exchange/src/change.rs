@@ -7,6 +7,7 @@ use verbale_evidence::{
     Card, CardError, EntryError, EnvelopeError, MessageId, UnverifiedCard, UnverifiedEnvelope, VerifiedEnvelope,
     decode_entry, encode_entry,
 };
+use verbale_ledger::LogIndex;
 use verbale_proto::v1::log_entry::Event;
 use verbale_proto::v1::{
     ConflictKept, Facts, Genesis, MemorandumAdopted, NoticeExpired, NoticeHandedOver, NoticeOpened, NoticeReceived,
@@ -55,7 +56,7 @@ pub(crate) enum Change {
     Refused { envelope: VerifiedEnvelope, code: String },
     Opened { message_id: MessageId, actor: String },
     HandedOver { message_id: MessageId, actor: String },
-    Receipt { message_id: MessageId, verdict: String },
+    Receipt { message_id: MessageId, verdict: String, peer_index: LogIndex },
     Enrolled { card: Box<Card>, address: String },
     Adopted { memorandum: String, digest: [u8; 32] },
     Conflict { envelope: VerifiedEnvelope },
@@ -161,7 +162,8 @@ impl Exchange {
                 Change::HandedOver { message_id: message_id(&handed.message_id)?, actor: handed.actor }
             }
             Event::ReceiptReceived(receipt) => {
-                Change::Receipt { message_id: message_id(&receipt.message_id)?, verdict: receipt.code }
+                let peer_index = LogIndex(receipt.peer_index);
+                Change::Receipt { message_id: message_id(&receipt.message_id)?, verdict: receipt.code, peer_index }
             }
             Event::NoticeExpired(expired) => Change::Expired { message_id: message_id(&expired.message_id)? },
             Event::PeerEnrolled(enrolled) => {

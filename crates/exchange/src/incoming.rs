@@ -13,6 +13,9 @@ use crate::step::{Effect, Output, Ticket, Told};
 /// Second statements that are kept for one channel: enough to convict, too few to fill a disk.
 const CONFLICTS_MAX: usize = 16;
 
+/// Two clocks may be so far apart: a day, since a wrong time zone is no reason to refuse mail.
+const CLOCKS_APART_MS: i64 = 24 * 3600 * 1000;
+
 /// A notice of a counterpart, verified and opened as far as it could be.
 pub enum Arrival {
     /// Opened, with what would be kept of it.
@@ -111,7 +114,7 @@ impl Exchange {
         output: &mut Output,
     ) {
         let told = match self.standing(channel, arrival.envelope()) {
-            Standing::Again(index) => Told::Logged(index),
+            Standing::Again(index) => Told::Logged { index, refused: None },
             Standing::Rejected(rejection) => Told::Rejected(rejection),
             Standing::NewConflict => {
                 let envelope = arrival.envelope().clone();
@@ -121,11 +124,18 @@ impl Exchange {
             }
             Standing::Next => {
                 let index = LogIndex(self.size);
-                match self.permit(now_ms, arrival) {
-                    Ok(permitted) => self.receive(now_ms, *permitted, output),
-                    Err(unpermitted) => self.refuse(now_ms, *unpermitted, output),
-                }
-                Told::Logged(index)
+                let refused = match self.permit(now_ms, arrival) {
+                    Ok(permitted) => {
+                        self.receive(now_ms, *permitted, output);
+                        None
+                    }
+                    Err(unpermitted) => {
+                        let code = unpermitted.refusal.code;
+                        self.refuse(now_ms, *unpermitted, output);
+                        Some(code)
+                    }
+                };
+                Told::Logged { index, refused }
             }
         };
         output.effects.push(Effect::Tell { ticket, told });
@@ -180,6 +190,10 @@ impl Exchange {
         let statement = arrival.envelope().statement();
         if now_ms > statement.not_after_ms {
             return Err(Refusal::new(Code::Expired, "", "it came after its last moment of validity; submit it anew"));
+        }
+        if statement.created_ms > now_ms.saturating_add(CLOCKS_APART_MS) {
+            let reason = "it was made more than a day from now; set the clock of the sending node, then submit it anew";
+            return Err(Refusal::new(Code::CreatedInFuture, "", reason));
         }
         if self.notices.contains_key(&statement.message_id) {
             return Err(Refusal::new(Code::ContentMismatch, "", "its message id was used before"));

@@ -146,11 +146,20 @@ impl Exchange {
             outgoing.outstanding.values().find(|waiting| waiting.envelope.digest() == receipt.about())
         });
         // A receipt that is held already comes again after a resend.
-        let Some(message_id) = waiting.map(|waiting| waiting.message_id) else { return };
+        let Some((number, message_id)) = waiting.map(|w| (w.envelope.statement().number, w.message_id)) else { return };
+        let peer_index = receipt.index();
+        if self.outgoing.get(channel).is_some_and(|outgoing| outgoing.contradicts(number, peer_index)) {
+            let trouble = "a receipt puts this notice before an earlier one in the counterpart's log: was its folder restored \
+                           from an old copy, or is there a second one? Nothing was logged";
+            output.effects.push(Effect::ReceiptContradicts(channel.peer.clone()));
+            output.effects.push(Effect::Disconnect(channel.clone()));
+            self.link_failed(now_ms, (channel, self.link_generation(channel)), trouble, 0);
+            return;
+        }
         let event = change::receipt(message_id, receipt);
         let verdict = receipt.verdict().refusal_code().to_owned();
         let beside = Record { receipt: Some(receipt.bytes().to_vec()), ..Record::default() };
-        self.record(now_ms, event, Change::Receipt { message_id, verdict }, beside, output);
+        self.record(now_ms, event, Change::Receipt { message_id, verdict, peer_index }, beside, output);
         self.link_works(channel);
         self.fill(channel, &mut output.effects, now_ms);
     }

@@ -110,6 +110,8 @@ pub(crate) struct Outgoing {
     pub(crate) statements: Vec<StatementDigest>,
     /// Sent and without receipt.
     pub(crate) outstanding: BTreeMap<u64, Waiting>,
+    /// The highest number with a receipt, and its index in the counterpart's log.
+    receipted: Option<(u64, LogIndex)>,
 }
 
 /// A notice without receipt.
@@ -236,6 +238,25 @@ impl Outgoing {
 
     pub(crate) fn last(&self) -> StatementDigest {
         self.statements.last().copied().unwrap_or(StatementDigest::NONE)
+    }
+}
+
+impl Outgoing {
+    /// Whether a receipt puts a number before an earlier one, or an earlier one behind it: a log takes the numbers of a
+    /// channel in their order, so it was rolled back, or there are two of it.
+    pub(crate) fn contradicts(&self, number: u64, peer_index: LogIndex) -> bool {
+        self.receipted.is_some_and(|(other, index)| (number > other) != (peer_index > index))
+    }
+
+    /// Takes note of a receipt.
+    pub(crate) fn receipted(&mut self, number: u64, peer_index: LogIndex) -> Result<(), &'static str> {
+        if self.contradicts(number, peer_index) {
+            return Err("the order of its receipt contradicts that of an earlier one");
+        }
+        if self.receipted.is_none_or(|(other, _)| number > other) {
+            self.receipted = Some((number, peer_index));
+        }
+        Ok(())
     }
 }
 

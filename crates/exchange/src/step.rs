@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use verbale_domain::Refusal;
+use verbale_domain::{Code, Refusal};
 use verbale_envelope::SealedFacts;
 use verbale_evidence::{Card, EntryError, MessageId, VerifiedEnvelope, VerifiedReceipt, encode_entry};
 use verbale_ledger::LogIndex;
@@ -111,7 +111,12 @@ pub enum Told {
         last: Option<LogIndex>,
     },
     /// A counterpart's notice stands in the log, received or refused.
-    Logged(LogIndex),
+    Logged {
+        /// Its entry.
+        index: LogIndex,
+        /// Why it was refused just now; `None` when it was received, or is answered again.
+        refused: Option<Code>,
+    },
     /// A counterpart's notice is rejected.
     Rejected(Rejection),
     /// The card is not enrolled.
@@ -147,6 +152,8 @@ pub enum Effect {
     },
     /// A link is to be given up.
     Disconnect(ChannelId),
+    /// A receipt of this counterpart contradicts an earlier one; nothing was logged.
+    ReceiptContradicts(String),
 }
 
 /// A notice that goes out.

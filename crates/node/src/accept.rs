@@ -1,5 +1,6 @@
 //! Accept loops: limits before work, concurrent and timed handshakes, and who is at the other end.
 
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -14,11 +15,9 @@ use tokio_rustls::server::TlsStream;
 use verbale_rpc::tonic::transport::server::Connected;
 
 use crate::meter::{Meter, Metered};
+use crate::share::{Handshake, Handshakes};
 use crate::shared::Shared;
 use crate::tls::spki_of;
-
-/// A handshake takes at most so long.
-const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
 
 /// Pause after the operating system refused a connection, for example for lack of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -26,22 +25,47 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// A connection whose other end is known.
 pub(crate) struct Known<S, W> {
     stream: S,
-    who: W,
+    guest: Guest<W>,
     /// Given back when the connection ends.
     _permit: OwnedSemaphorePermit,
+}
+
+/// Who is at the other end, and what belongs to the connection as long as it lasts.
+pub(crate) struct Guest<W> {
+    who: W,
+    _permit: Option<OwnedSemaphorePermit>,
+    at_end: Option<Box<dyn FnOnce() + Send>>,
+}
+
+impl<W> Guest<W> {
+    pub(crate) fn new(who: W) -> Self {
+        Self { who, _permit: None, at_end: None }
+    }
+
+    /// Holds a permit.
+    pub(crate) fn with_permit(self, permit: OwnedSemaphorePermit) -> Self {
+        Self { _permit: Some(permit), ..self }
+    }
+
+    /// Does something when the connection ends.
+    pub(crate) fn at_end(self, at_end: impl FnOnce() + Send + 'static) -> Self {
+        Self { at_end: Some(Box::new(at_end)), ..self }
+    }
 }
 
 /// What a listener gives to a server.
 pub(crate) type Incoming<S, W> = mpsc::Receiver<std::io::Result<Known<S, W>>>;
 
-/// Names who is behind a TLS key; `None` turns the connection away.
-pub(crate) type Names<W> = Arc<dyn Fn(&[u8]) -> Option<W> + Send + Sync>;
+/// Names who is behind a TLS key, or says with which code the connection is turned away.
+pub(crate) type Names<W> = Arc<dyn Fn(&[u8]) -> Result<Guest<W>, &'static str> + Send + Sync>;
 
 /// Limits of a listener.
 #[derive(Clone, Copy)]
 pub(crate) struct Limits {
     pub(crate) connections: usize,
     pub(crate) handshakes: usize,
+    /// A handshake takes at most so long.
+    pub(crate) handshake_time: Duration,
 }
 
 /// Accepts TLS connections.
@@ -50,57 +74,102 @@ pub(crate) fn accept_tls<W: Send + 'static>(
     config: Arc<ServerConfig>,
     limits: Limits,
     names: Names<W>,
-    meter: Arc<Meter>,
-    shared: Arc<Shared>,
+    meter: &Arc<Meter>,
+    shared: &Arc<Shared>,
 ) -> Incoming<TlsStream<Metered<TcpStream>>, W> {
     let (incoming, connections) = mpsc::channel(limits.handshakes.max(1));
     let (open, shaking) = (Arc::new(Semaphore::new(limits.connections)), Arc::new(Semaphore::new(limits.handshakes)));
-    let acceptor = TlsAcceptor::from(config);
+    let handshakes = Handshakes::new(limits.handshakes);
+    let (meter, shared) = (Arc::clone(meter), Arc::clone(shared));
+    let acceptor = Acceptor { tls: TlsAcceptor::from(config), limits, names, meter, shared, incoming };
     tokio::spawn(async move {
         loop {
-            let stream = match listener.accept().await {
-                Ok((stream, _)) => stream,
-                Err(error) => {
-                    tracing::warn!(error = %error, "a connection could not be accepted");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                    continue;
-                }
-            };
-            if incoming.is_closed() {
+            let Some((stream, address)) = acceptor.tcp(&listener).await else { continue };
+            if acceptor.incoming.is_closed() {
                 return;
             }
-            let permits = (Arc::clone(&open).try_acquire_owned(), Arc::clone(&shaking).try_acquire_owned());
-            let (Ok(permit), Ok(shake)) = permits else {
+            let permits = (
+                Arc::clone(&open).try_acquire_owned(),
+                Arc::clone(&shaking).try_acquire_owned(),
+                handshakes.begin(address.ip()),
+            );
+            match permits {
+                (Ok(permit), Ok(shake), Some(handshake)) => {
+                    tokio::spawn(acceptor.clone().shake(stream, permit, (shake, handshake)));
+                }
                 // Turned away before it costs anything; an honest counterpart comes again.
-                shared.rejected.count("CONNECTION_LIMIT");
-                continue;
-            };
-            let (acceptor, names, incoming, meter, shared) =
-                (acceptor.clone(), Arc::clone(&names), incoming.clone(), Arc::clone(&meter), Arc::clone(&shared));
-            tokio::spawn(async move {
-                let _ = stream.set_nodelay(true);
-                let stream = meter.count(stream);
-                let shaken = tokio::time::timeout(HANDSHAKE_TIME, acceptor.accept(stream)).await;
-                drop(shake);
-                let Ok(Ok(stream)) = shaken else {
-                    shared.rejected.count("HANDSHAKE_FAILED");
-                    let reason = match shaken {
-                        Ok(Err(error)) => error.to_string(),
-                        _ => "it took too long".to_owned(),
-                    };
-                    tracing::debug!(reason, "a TLS handshake failed");
-                    return;
-                };
-                let (_, connection) = stream.get_ref();
-                let key = connection.peer_certificates().and_then(|chain| chain.first()).and_then(spki_of);
-                let group = connection.negotiated_key_exchange_group().map(|group| format!("{:?}", group.name()));
-                let Some(who) = key.and_then(|key| names(&key)) else { return };
-                tracing::debug!(tls.group = group.unwrap_or_default(), "a connection was accepted");
-                let _ = incoming.send(Ok(Known { stream, who, _permit: permit })).await;
-            });
+                (Err(_), _, _) => acceptor.shared.rejected.count("CONNECTION_LIMIT"),
+                _ => acceptor.shared.rejected.count("HANDSHAKE_LIMIT"),
+            }
         }
     });
     connections
+}
+
+/// What every handshake needs.
+struct Acceptor<W> {
+    tls: TlsAcceptor,
+    limits: Limits,
+    names: Names<W>,
+    meter: Arc<Meter>,
+    shared: Arc<Shared>,
+    incoming: mpsc::Sender<std::io::Result<Known<TlsStream<Metered<TcpStream>>, W>>>,
+}
+
+impl<W> Clone for Acceptor<W> {
+    fn clone(&self) -> Self {
+        let (tls, limits, names) = (self.tls.clone(), self.limits, Arc::clone(&self.names));
+        Self {
+            tls,
+            limits,
+            names,
+            meter: Arc::clone(&self.meter),
+            shared: Arc::clone(&self.shared),
+            incoming: self.incoming.clone(),
+        }
+    }
+}
+
+impl<W: Send + 'static> Acceptor<W> {
+    async fn tcp(&self, listener: &TcpListener) -> Option<(TcpStream, SocketAddr)> {
+        match listener.accept().await {
+            Ok(accepted) => Some(accepted),
+            Err(error) => {
+                tracing::warn!(error = %error, "a connection could not be accepted");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                None
+            }
+        }
+    }
+
+    async fn shake(self, stream: TcpStream, permit: OwnedSemaphorePermit, slot: (OwnedSemaphorePermit, Handshake)) {
+        let _ = stream.set_nodelay(true);
+        let stream = self.meter.count(stream);
+        let shaken = tokio::time::timeout(self.limits.handshake_time, self.tls.accept(stream)).await;
+        drop(slot);
+        let stream = match shaken {
+            Ok(Ok(stream)) => stream,
+            failed => {
+                self.shared.rejected.count("HANDSHAKE_FAILED");
+                let reason = failed.map_or_else(
+                    |_| "it took too long".to_owned(),
+                    |e| e.err().map_or_else(String::new, |e| e.to_string()),
+                );
+                tracing::debug!(reason, "a TLS handshake failed");
+                return;
+            }
+        };
+        let (_, connection) = stream.get_ref();
+        let key = connection.peer_certificates().and_then(|chain| chain.first()).and_then(spki_of);
+        let group = connection.negotiated_key_exchange_group().map(|group| format!("{:?}", group.name()));
+        match key.ok_or("UNKNOWN_KEY").and_then(|key| (self.names)(&key)) {
+            Ok(guest) => {
+                tracing::debug!(tls.group = group.unwrap_or_default(), "a connection was accepted");
+                let _ = self.incoming.send(Ok(Known { stream, guest, _permit: permit })).await;
+            }
+            Err(code) => self.shared.rejected.count(code),
+        }
+    }
 }
 
 /// Accepts connections on a Unix socket.
@@ -118,8 +187,8 @@ pub(crate) fn accept_unix<W: Send + 'static>(
                 continue;
             };
             let (Ok(permit), Ok(user)) = (Arc::clone(&open).try_acquire_owned(), stream.peer_cred()) else { continue };
-            let who = names(user.uid());
-            if incoming.send(Ok(Known { stream, who, _permit: permit })).await.is_err() {
+            let guest = Guest::new(names(user.uid()));
+            if incoming.send(Ok(Known { stream, guest, _permit: permit })).await.is_err() {
                 return;
             }
         }
@@ -127,11 +196,19 @@ pub(crate) fn accept_unix<W: Send + 'static>(
     connections
 }
 
+impl<S, W> Drop for Known<S, W> {
+    fn drop(&mut self) {
+        if let Some(at_end) = self.guest.at_end.take() {
+            at_end();
+        }
+    }
+}
+
 impl<S, W: Clone + Send + Sync + 'static> Connected for Known<S, W> {
     type ConnectInfo = W;
 
     fn connect_info(&self) -> W {
-        self.who.clone()
+        self.guest.who.clone()
     }
 }
 

@@ -95,8 +95,12 @@ pub struct LimitsConfig {
     pub peer_connections_max: usize,
     /// Connections of people and systems. Default 64.
     pub local_connections_max: usize,
-    /// TLS handshakes under way. Default 32: each costs about a millisecond of computing.
+    /// TLS handshakes under way. Default 32: each costs about a millisecond of computing. One address has a quarter of them.
     pub handshakes_max: usize,
+    /// Seconds that a TLS handshake may take. Default 10.
+    pub handshake_seconds: u64,
+    /// Seconds that a counterpart may keep this node waiting for the next part of what it began. Default 30.
+    pub stall_seconds: u64,
     /// Days for which a notice stays valid. Default 30.
     pub notice_validity_days: u32,
     /// Free space that is kept for reading and repairing. Default 64 MiB.
@@ -169,6 +173,8 @@ impl Default for LimitsConfig {
             peer_connections_max: 64,
             local_connections_max: 64,
             handshakes_max: 32,
+            handshake_seconds: 10,
+            stall_seconds: 30,
             notice_validity_days: 30,
             reserve_bytes: 64 << 20,
         }
@@ -211,6 +217,9 @@ impl Config {
         }
         if !(1024..=32 << 20).contains(&read.limits.sealed_bytes_max) {
             return wrong("limits.sealed_bytes_max must be from 1024 to 33554432".to_owned());
+        }
+        if read.limits.handshake_seconds == 0 || read.limits.stall_seconds == 0 {
+            return wrong("limits.handshake_seconds and limits.stall_seconds must be at least 1".to_owned());
         }
         if read.limits.notice_validity_days == 0 {
             return wrong("limits.notice_validity_days must be at least 1".to_owned());

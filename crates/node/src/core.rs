@@ -259,6 +259,10 @@ impl Running {
                 Effect::Connect { channel, link } => self.connect(channel, link),
                 Effect::Transmit { channel, notices } => self.transmit(&channel, notices)?,
                 Effect::Disconnect(channel) => drop(self.links.remove(&channel)),
+                Effect::ReceiptContradicts(peer) => {
+                    self.shared.rejected.count("RECEIPT_CONTRADICTS");
+                    tracing::error!(peer.id = peer, "a receipt contradicts an earlier one of the same counterpart");
+                }
             }
         }
         Ok(())
@@ -267,7 +271,7 @@ impl Running {
     fn tell(&mut self, ticket: Ticket, told: Told) -> Result<(), JournalError> {
         let Some(answer) = self.waiting.remove(&ticket) else { return Ok(()) };
         let about = match &told {
-            Told::Logged(index) => Some(*index),
+            Told::Logged { index, .. } => Some(*index),
             Told::ChannelOpened { last, .. } => *last,
             _ => None,
         };

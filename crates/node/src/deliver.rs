@@ -2,6 +2,7 @@
 //! order, and answered in order when they are durable.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
@@ -27,9 +28,6 @@ const BATCHES_UNDER_WAY: usize = 2;
 
 /// Answers of one message: entries of about 1 KiB each, under 512 KiB together.
 const ANSWER_BYTES_MAX: usize = 512 << 10;
-
-/// A stream must be opened, and the next piece of a notice come, so soon.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The service for counterparts.
 pub(crate) struct PeerService {
@@ -63,16 +61,27 @@ impl Peer for PeerService {
         let Some(peer) = request.extensions().get::<PeerName>().cloned() else {
             return Err(Failure::new(FailureKind::NotAllowed, "NOT_ENROLLED", "this key is not enrolled here").status());
         };
-        let (responses, stream) = mpsc::channel(BATCHES_UNDER_WAY);
+        peer.asked.store(true, Ordering::Relaxed);
+        let share = self.shared.shares.of(&peer.name);
+        let Some(channel) = share.channel() else {
+            self.shared.rejected.count("CHANNEL_LIMIT");
+            let text = "this counterpart has too many channels open; end some of them";
+            return Err(Failure::new(FailureKind::NoRoom, "CHANNEL_LIMIT", text).status());
+        };
+        let (queue, stream) = mpsc::channel(BATCHES_UNDER_WAY);
+        let patience = Duration::from_secs(self.shared.config.limits.stall_seconds);
+        let responses = Responses { queue, patience };
         let (shared, core, mut stop) = (Arc::clone(&self.shared), self.core.clone(), self.stop.clone());
         let requests = request.into_inner();
         tokio::spawn(async move {
-            let served = serve(shared, core, peer, requests, responses.clone());
+            let served = serve(Arc::clone(&shared), core, peer.name, requests, responses.clone());
             let ended = tokio::select! {
                 ended = served => ended,
                 _ = stop.wait_for(|stop| *stop) => Err(stopping()),
             };
+            drop(channel);
             if let Err(status) = ended {
+                count(&shared, &status);
                 let _ = responses.send(Err(status)).await;
             }
         });
@@ -91,19 +100,28 @@ struct Complete {
 
 /// The counterpart behind a connection, known from its TLS key.
 #[derive(Clone, Debug)]
-pub(crate) struct PeerName(pub(crate) String);
+pub(crate) struct PeerName {
+    pub(crate) name: String,
+    /// Whether it asked for anything over this connection.
+    pub(crate) asked: Arc<AtomicBool>,
+}
 
-type Responses = mpsc::Sender<Result<DeliverResponse, Status>>;
+/// The stream of answers, and how long it may stand still.
+#[derive(Clone)]
+struct Responses {
+    queue: mpsc::Sender<Result<DeliverResponse, Status>>,
+    patience: Duration,
+}
 
 async fn serve(
     shared: Arc<Shared>,
     core: Core,
-    peer: PeerName,
+    peer: String,
     mut requests: Streaming<DeliverRequest>,
     responses: Responses,
 ) -> Result<(), Status> {
-    let first =
-        tokio::time::timeout(PATIENCE, requests.message()).await.map_err(|_| protocol("nothing was opened"))??;
+    let first = tokio::time::timeout(responses.patience, requests.message());
+    let first = first.await.map_err(|_| stalled("nothing was opened"))??;
     let Some(DeliverRequest { part: Some(deliver_request::Part::Open(open)) }) = first else {
         return Err(protocol("the first message must open a channel"));
     };
@@ -114,7 +132,7 @@ async fn serve(
     if !is_identifier(&open.memorandum) {
         return Err(protocol("the memorandum's id has not its form"));
     }
-    let channel = ChannelId { peer: peer.0, memorandum: open.memorandum };
+    let channel = ChannelId { peer, memorandum: open.memorandum };
     let opened = opened(&core, &channel).await?;
     send(&responses, deliver_response::Part::Opened(opened)).await?;
     tracing::debug!(peer.id = channel.peer, memorandum.id = channel.memorandum, "a channel was opened to us");
@@ -187,8 +205,9 @@ impl Inbound {
             let within = bytes.filter(|bytes| *bytes <= self.shared.config.limits.sealed_bytes_max);
             match within {
                 Some(bytes) => {
-                    memory = Some(self.shared.peer_memory.take(bytes).await);
-                    notice.sealed = gather(&mut self.requests, bytes).await?;
+                    memory = Some(self.shared.shares.of(&self.channel.peer).memory.take(bytes).await);
+                    let patience = Duration::from_secs(self.shared.config.limits.stall_seconds);
+                    notice.sealed = gather(&mut self.requests, bytes, patience).await?;
                 }
                 None => ungathered = true,
             }
@@ -237,11 +256,11 @@ impl Inbound {
 }
 
 /// Gathers the pieces of one notice.
-async fn gather(requests: &mut Streaming<DeliverRequest>, bytes: u64) -> Result<Vec<u8>, Status> {
+async fn gather(requests: &mut Streaming<DeliverRequest>, bytes: u64, patience: Duration) -> Result<Vec<u8>, Status> {
     let mut sealed = Vec::new();
     while (sealed.len() as u64) < bytes {
-        let next = tokio::time::timeout(PATIENCE, requests.message()).await;
-        let next = next.map_err(|_| protocol("the next piece of a notice did not come within 30 s"))??;
+        let next = tokio::time::timeout(patience, requests.message()).await;
+        let next = next.map_err(|_| stalled("the next piece of a notice did not come"))??;
         match next.and_then(|request| request.part) {
             Some(deliver_request::Part::Piece(piece))
                 // Whole pieces only: a counterpart that sends byte by byte would hold memory for days.
@@ -269,7 +288,12 @@ async fn answer_all(
             let (number, told) = match pending {
                 Pending::Rejected(number, rejection) => (number, Err(rejection)),
                 Pending::Asked(number, answer, _memory) => match answer.await {
-                    Ok(Answer::Told { told: Told::Logged(_), logged: Some(logged) }) => (number, Ok(logged)),
+                    Ok(Answer::Told { told: Told::Logged { refused, .. }, logged: Some(logged) }) => {
+                        if let Some(code) = refused {
+                            shared.refused.count(code.as_str());
+                        }
+                        (number, Ok(logged))
+                    }
                     Ok(Answer::Told { told: Told::Rejected(rejection), .. }) => (number, Err(rejection)),
                     Ok(Answer::NoRoom(_)) => (number, Err(Rejection::NoRoom)),
                     _ => return Err(stopping()),
@@ -310,7 +334,35 @@ fn wire_answer(number: u64, told: Result<Box<Logged>, Rejection>) -> WireAnswer 
 }
 
 async fn send(responses: &Responses, part: deliver_response::Part) -> Result<(), Status> {
-    responses.send(Ok(DeliverResponse { part: Some(part) })).await.map_err(|_| stopping())
+    responses.send(Ok(DeliverResponse { part: Some(part) })).await
+}
+
+impl Responses {
+    /// A counterpart that does not take its answers must not hold what they need for ever.
+    async fn send(&self, response: Result<DeliverResponse, Status>) -> Result<(), Status> {
+        match tokio::time::timeout(self.patience, self.queue.send(response)).await {
+            Ok(sent) => sent.map_err(|_| stopping()),
+            Err(_) => Err(stalled("the answers were not taken")),
+        }
+    }
+}
+
+/// Counts how a stream ended, where the counterpart is at fault. One that went away is not.
+fn count(shared: &Shared, status: &Status) {
+    let code = match status.code() {
+        // tonic's own: a message over its limit, or one that is no message.
+        tonic::Code::OutOfRange => "MESSAGE_TOO_LARGE",
+        tonic::Code::Internal => "BAD_MESSAGE",
+        tonic::Code::FailedPrecondition if Failure::of(status).code == "STALLED" => "STALLED",
+        tonic::Code::FailedPrecondition if Failure::of(status).code == "UNSUPPORTED_VERSION" => "UNSUPPORTED_VERSION",
+        tonic::Code::FailedPrecondition => "PROTOCOL",
+        _ => return,
+    };
+    shared.rejected.count(code);
+}
+
+fn stalled(text: &str) -> Status {
+    Failure::new(FailureKind::Refused, "STALLED", format!("{text} in time; open the channel anew")).status()
 }
 
 fn protocol(text: &str) -> Status {

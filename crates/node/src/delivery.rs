@@ -127,7 +127,7 @@ async fn serve(
         .map_err(|stopped| stopped.to_string())?;
     let unanswered = Unanswered::default();
     let sending = tokio::spawn(send_all(queue, requests, Arc::clone(&unanswered)));
-    let received = receive_all(peer, core, channel, &mut responses, &unanswered).await;
+    let received = receive_all(shared, peer, core, channel, &mut responses, &unanswered).await;
     sending.abort();
     received
 }
@@ -229,6 +229,7 @@ async fn send_all(mut queue: mpsc::Receiver<ToSend>, requests: mpsc::Sender<Deli
 }
 
 async fn receive_all(
+    shared: &Shared,
     peer: &Peer,
     core: &Core,
     channel: &ChannelId,
@@ -250,6 +251,12 @@ async fn receive_all(
                 let (peer, sent) = (peer.clone(), Arc::clone(unanswered));
                 let verifying = tokio::task::spawn_blocking(move || verify(&peer, &sent, answers));
                 let (receipts, rejected) = verifying.await.map_err(|_| "the node is stopping".to_owned())?;
+                let rejected = rejected.map_err(|bad| {
+                    if let Some(code) = bad.code {
+                        shared.rejected.count(code);
+                    }
+                    bad.trouble
+                });
                 let arrived = |receipt| Input::ReceiptArrived(channel.clone(), Box::new(receipt));
                 let noted = core.note_all(receipts.into_iter().map(arrived).collect()).await;
                 noted.map_err(|stopped| stopped.to_string())?;
@@ -260,8 +267,22 @@ async fn receive_all(
     }
 }
 
+/// Why a link cannot go on after an answer.
+struct BadAnswer {
+    /// What is counted; `None` when the counterpart did what it may.
+    code: Option<&'static str>,
+    /// For the operator.
+    trouble: String,
+}
+
+impl BadAnswer {
+    fn counted(code: &'static str, trouble: impl Into<String>) -> Self {
+        Self { code: Some(code), trouble: trouble.into() }
+    }
+}
+
 /// Verifies each receipt for the envelope that was sent under its number.
-fn verify(peer: &Peer, unanswered: &Unanswered, batch: AnswerBatch) -> (Vec<VerifiedReceipt>, Result<(), String>) {
+fn verify(peer: &Peer, unanswered: &Unanswered, batch: AnswerBatch) -> (Vec<VerifiedReceipt>, Result<(), BadAnswer>) {
     let log = peer.card.log_vkey();
     let mut verifier = ReceiptVerifier::new(&log);
     let mut receipts = Vec::new();
@@ -272,16 +293,19 @@ fn verify(peer: &Peer, unanswered: &Unanswered, batch: AnswerBatch) -> (Vec<Veri
             Some(answer::Outcome::Rejected(rejected)) => {
                 let code: String =
                     rejected.code.chars().filter(|c| c.is_ascii_uppercase() || *c == '_').take(40).collect();
-                return (receipts, Err(format!("{} rejected number {number}: {code}", peer.card.id)));
+                let trouble = format!("{} rejected number {number}: {code}", peer.card.id);
+                return (receipts, Err(BadAnswer { code: None, trouble }));
             }
-            None => return (receipts, Err("the counterpart sent an empty answer: its node is at fault".to_owned())),
+            None => {
+                let trouble = "the counterpart sent an empty answer: its node is at fault";
+                return (receipts, Err(BadAnswer::counted("BAD_ANSWER", trouble)));
+            }
         };
         let sent = progress(unanswered).answered(number);
         let Some(envelope) = sent else {
-            return (
-                receipts,
-                Err(format!("{} answered number {number}, which was not sent: its node is at fault", peer.card.id)),
-            );
+            let trouble =
+                format!("{} answered number {number}, which was not sent: its node is at fault", peer.card.id);
+            return (receipts, Err(BadAnswer::counted("BAD_ANSWER", trouble)));
         };
         let hashes: Option<Vec<_>> = logged.proof.iter().map(|hash| hash.as_slice().try_into().ok()).collect();
         let proof = TlogProof {
@@ -297,7 +321,7 @@ fn verify(peer: &Peer, unanswered: &Unanswered, batch: AnswerBatch) -> (Vec<Veri
                     "the receipt of {} for number {number} does not verify ({error}): its node is at fault",
                     peer.card.id
                 );
-                return (receipts, Err(trouble));
+                return (receipts, Err(BadAnswer::counted("BAD_RECEIPT", trouble)));
             }
         }
     }

@@ -37,6 +37,7 @@ mod prepare;
 mod random;
 mod secrets;
 mod serve;
+mod share;
 mod shared;
 mod submit;
 mod tls;

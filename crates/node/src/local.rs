@@ -21,7 +21,7 @@ use verbale_rpc::{Failure, FailureKind};
 use crate::config::RoleName::{Approver, Auditor, Operator, System};
 use crate::core::{Answer, Core, Needs, Stopped};
 use crate::local_reads::{failed, find, receipts, reveal, sealed};
-use crate::person::{Sight, require};
+use crate::person::{Person, Sight, require};
 use crate::shared::Shared;
 use crate::{random, submit, view};
 
@@ -47,21 +47,21 @@ impl Node for NodeService {
     type ReadLogStream = ReceiverStream<Result<ReadLogResponse, Status>>;
 
     async fn submit(&self, request: Request<Streaming<SubmitRequest>>) -> Result<Response<Self::SubmitStream>, Status> {
-        let person = require(&request, &[System, Operator])?;
+        let person = self.person(&request, &[System, Operator])?;
         let stop = self.stop.clone();
         let responses = submit::run(&self.shared, &self.core, stop, person.name.clone(), request.into_inner());
         Ok(Response::new(responses))
     }
 
     async fn list(&self, request: Request<ListRequest>) -> Result<Response<ListResponse>, Status> {
-        let sight = require(&request, &ANY)?.sight();
+        let sight = self.person(&request, &ANY)?.sight();
         let request = request.into_inner();
         let listed = self.core.read(move |exchange, _| view::list(exchange, &request, sight)).await;
         listed.map(Response::new).map_err(stopping)
     }
 
     async fn show(&self, request: Request<ShowRequest>) -> Result<Response<ShowResponse>, Status> {
-        let sight = require(&request, &ANY)?.sight();
+        let sight = self.person(&request, &ANY)?.sight();
         let id = request.into_inner().id;
         let shown = self.core.read(move |exchange, _| find(exchange, &id, sight).map(|held| view::show(&held, sight)));
         let shown = shown.await;
@@ -69,7 +69,7 @@ impl Node for NodeService {
     }
 
     async fn open(&self, request: Request<OpenRequest>) -> Result<Response<OpenResponse>, Status> {
-        let person = require(&request, &[Operator, System])?;
+        let person = self.person(&request, &[Operator, System])?;
         let OpenRequest { id, purpose } = request.into_inner();
         if purpose.trim().is_empty() || purpose.len() > PURPOSE_BYTES_MAX {
             let text =
@@ -93,7 +93,7 @@ impl Node for NodeService {
     }
 
     async fn acknowledge(&self, request: Request<AcknowledgeRequest>) -> Result<Response<AcknowledgeResponse>, Status> {
-        let person = require(&request, &[System, Operator])?;
+        let person = self.person(&request, &[System, Operator])?;
         let id = request.into_inner().id;
         let held = self.core.read(move |exchange, _| find(exchange, &id, Sight::Numbers)).await.map_err(stopping)??;
         let (message_id, actor) = (held.message_id, person.name.clone());
@@ -102,14 +102,14 @@ impl Node for NodeService {
     }
 
     async fn receipts(&self, request: Request<ReceiptsRequest>) -> Result<Response<ReceiptsResponse>, Status> {
-        let sight = require(&request, &ANY)?.sight();
+        let sight = self.person(&request, &ANY)?.sight();
         let request = request.into_inner();
         let held = self.core.read(move |exchange, journal| receipts(exchange, journal, &request, sight));
         Ok(Response::new(ReceiptsResponse { receipts: held.await.map_err(stopping)?? }))
     }
 
     async fn status(&self, request: Request<StatusRequest>) -> Result<Response<StatusResponse>, Status> {
-        require(&request, &ANY)?;
+        self.person(&request, &ANY)?;
         let shared = Arc::clone(&self.shared);
         let status = self.core.read(move |exchange, journal| StatusResponse {
             id: shared.card.id.clone(),
@@ -121,7 +121,9 @@ impl Node for NodeService {
             channels: view::channels(exchange),
             peers: view::peers(exchange),
             memoranda: view::memoranda(exchange),
-            rejected: shared.rejected.now().into_iter().map(|(code, count)| (code.to_owned(), count)).collect(),
+            rejected: shared.rejected.by_code(),
+            refused: shared.refused.by_code(),
+            denied: shared.denied.by_code(),
             index_size: journal.index_size(),
             peer_bytes_sent: shared.wire.sent(),
             peer_bytes_received: shared.wire.received(),
@@ -130,12 +132,12 @@ impl Node for NodeService {
     }
 
     async fn show_card(&self, request: Request<ShowCardRequest>) -> Result<Response<ShowCardResponse>, Status> {
-        require(&request, &ANY)?;
+        self.person(&request, &ANY)?;
         Ok(Response::new(ShowCardResponse { card: self.shared.card_bytes.clone() }))
     }
 
     async fn enrol_card(&self, request: Request<EnrolCardRequest>) -> Result<Response<EnrolCardResponse>, Status> {
-        let person = require(&request, &[Operator])?;
+        let person = self.person(&request, &[Operator])?;
         let EnrolCardRequest { card: bytes, fingerprint, address } = request.into_inner();
         let refused = |code: &str, text: String| Failure::new(FailureKind::Refused, code, text).status();
         let fingerprint: Fingerprint =
@@ -152,7 +154,7 @@ impl Node for NodeService {
     }
 
     async fn read_log(&self, request: Request<ReadLogRequest>) -> Result<Response<Self::ReadLogStream>, Status> {
-        require(&request, &[Auditor, Operator])?;
+        self.person(&request, &[Auditor, Operator])?;
         let from = request.into_inner().from_index;
         let (responses, stream) = mpsc::channel(2);
         let core = self.core.clone();
@@ -166,6 +168,11 @@ impl Node for NodeService {
 }
 
 impl NodeService {
+    /// The person who asks, if one of the roles is hers.
+    fn person<T>(&self, request: &Request<T>, roles: &[crate::config::RoleName]) -> Result<Arc<Person>, Status> {
+        require(request, roles).inspect_err(|_| self.shared.denied.count("NOT_ALLOWED"))
+    }
+
     /// Asks the core for something that ends in one entry.
     async fn done(&self, input: impl FnOnce(u64) -> Input + Send + 'static) -> Result<LogIndex, Status> {
         let answer = self.core.ask(Needs::Nothing, input).await.map_err(stopping)?;

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::net::{TcpListener, UnixListener};
@@ -23,7 +24,7 @@ use verbale_rpc::peer_server::PeerServer;
 use verbale_rpc::tonic::transport::{self, Server};
 use verbale_rpc::{DELIVER_MESSAGE_BYTES_MAX, LOCAL_MESSAGE_BYTES_MAX, tonic_health, tonic_reflection};
 
-use crate::accept::{Limits, Names, accept_tls, accept_unix};
+use crate::accept::{Guest, Limits, Names, accept_tls, accept_unix};
 use crate::client::key_fingerprint;
 use crate::core::{self, Core, CoreError};
 use crate::deliver::{PeerName, PeerService};
@@ -31,7 +32,8 @@ use crate::folder::{Folder, LoadError, disk, journal_settings};
 use crate::local::NodeService;
 use crate::person::{Caller, Persons};
 use crate::secrets::{SecretError, Secrets};
-use crate::shared::{Counters, Memory, PeerDirectory, Shared};
+use crate::share::{Memory, Shares};
+use crate::shared::{Counters, PeerDirectory, Shared};
 use crate::tls::{self, TlsError};
 
 /// Retries and expiries are looked at so often.
@@ -45,6 +47,9 @@ const KEEPALIVE: (Duration, Duration) = (Duration::from_secs(20), Duration::from
 
 /// Streams of one connection: one for each memorandum, and room.
 const STREAMS_MAX: u32 = 16;
+
+/// Submissions in memory, of all streams together: JSON, fields and sealed bytes of nearly three of the largest.
+const LOCAL_MEMORY_BYTES: u64 = 128 << 20;
 
 /// Headers of a request: gRPC's own are under 1 KiB.
 const HEADERS_BYTES_MAX: u32 = 8 << 10;
@@ -177,6 +182,7 @@ fn open(folder: &Folder) -> Result<(Arc<Shared>, Exchange, Journal), ServeError>
         let facts = facts_of(record, &archive)?;
         Ok(exchange.replay(record.entry, facts)?)
     })?;
+    let largest = loaded.config.limits.sealed_bytes_max;
     let shared = Shared {
         persons: Persons::new(&loaded.config.persons),
         config: loaded.config,
@@ -188,9 +194,11 @@ fn open(folder: &Folder) -> Result<(Arc<Shared>, Exchange, Journal), ServeError>
         tls: secrets.tls,
         peers: PeerDirectory::default(),
         rejected: Counters::default(),
+        refused: Counters::default(),
+        denied: Counters::default(),
         wire: Arc::default(),
-        peer_memory: Memory::default(),
-        local_memory: Memory::default(),
+        shares: Shares::new(largest),
+        local_memory: Memory::new(LOCAL_MEMORY_BYTES),
     };
     shared.peers.replace(exchange.peers().clone());
     Ok((Arc::new(shared), exchange, journal))
@@ -246,22 +254,14 @@ impl Listeners {
     ) -> Result<JoinSet<()>, ServeError> {
         let mut servers = JoinSet::new();
         let limits = &shared.config.limits;
-        let tls_limits = |connections| Limits { connections, handshakes: limits.handshakes_max };
+        let handshake_time = Duration::from_secs(limits.handshake_seconds);
+        let tls_limits = |connections| Limits { connections, handshakes: limits.handshakes_max, handshake_time };
 
         let directory = Arc::clone(shared);
         let allowed = Arc::new(move |spki: &[u8]| directory.peers.now().with_spki(spki).is_some());
         let config = tls::server(&shared.tls, &shared.card.id, allowed)?;
-        let directory = Arc::clone(shared);
-        let names: Names<PeerName> =
-            Arc::new(move |spki| Some(PeerName(directory.peers.now().with_spki(spki)?.to_owned())));
-        let incoming = accept_tls(
-            self.peer,
-            config,
-            tls_limits(limits.peer_connections_max),
-            names,
-            Arc::clone(&shared.wire),
-            Arc::clone(shared),
-        );
+        let incoming =
+            accept_tls(self.peer, config, tls_limits(limits.peer_connections_max), peers(shared), &shared.wire, shared);
         let service = PeerService { shared: Arc::clone(shared), core: core.clone(), stop: stopped.clone() };
         let service = PeerServer::new(service).max_decoding_message_size(DELIVER_MESSAGE_BYTES_MAX);
         let router = server().add_service(health::<PeerServer<PeerService>>()).add_service(service);
@@ -272,15 +272,10 @@ impl Listeners {
             let person = move |spki: &[u8]| persons.persons.with_key(&key_fingerprint(spki).to_string());
             let known = person.clone();
             let config = tls::server(&shared.tls, &shared.card.id, Arc::new(move |spki| known(spki).is_some()))?;
-            let names: Names<Caller> = Arc::new(move |spki| person(spki).map(Caller::Person));
-            let incoming = accept_tls(
-                listener,
-                config,
-                tls_limits(limits.local_connections_max),
-                names,
-                Arc::default(),
-                Arc::clone(shared),
-            );
+            let names: Names<Caller> =
+                Arc::new(move |spki| Ok(Guest::new(Caller::Person(person(spki).ok_or("UNKNOWN_KEY")?))));
+            let incoming =
+                accept_tls(listener, config, tls_limits(limits.local_connections_max), names, &Arc::default(), shared);
             servers.spawn(run(local_router(shared, core, stopped), incoming, stopped.clone()));
         }
 
@@ -294,6 +289,25 @@ impl Listeners {
         servers.spawn(run(router, incoming, stopped.clone()));
         Ok(servers)
     }
+}
+
+/// Names the counterpart behind a TLS key, and gives it one of its connections.
+fn peers(shared: &Arc<Shared>) -> Names<PeerName> {
+    let shared = Arc::clone(shared);
+    Arc::new(move |spki| {
+        let name = shared.peers.now().with_spki(spki).ok_or("UNKNOWN_KEY")?.to_owned();
+        let permit = shared.shares.of(&name).connection().ok_or("COUNTERPART_CONNECTION_LIMIT")?;
+        let (asked, counting) = (Arc::new(AtomicBool::new(false)), Arc::clone(&shared));
+        let at_end = {
+            let asked = Arc::clone(&asked);
+            move || {
+                if !asked.load(Ordering::Relaxed) {
+                    counting.rejected.count("NO_CHANNEL");
+                }
+            }
+        };
+        Ok(Guest::new(PeerName { name, asked }).with_permit(permit).at_end(at_end))
+    })
 }
 
 fn local_router(shared: &Arc<Shared>, core: &Core, stopped: &watch::Receiver<bool>) -> transport::server::Router {

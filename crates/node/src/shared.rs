@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use rcgen::KeyPair;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use verbale_domain::Memoranda;
 use verbale_envelope::{ArchiveKey, Identity};
 use verbale_evidence::Card;
@@ -14,6 +13,7 @@ use verbale_keys::PublicKey;
 use crate::config::Config;
 use crate::meter::Meter;
 use crate::person::Persons;
+use crate::share::{Memory, Shares};
 
 /// What all tasks share.
 pub(crate) struct Shared {
@@ -26,38 +26,18 @@ pub(crate) struct Shared {
     pub(crate) tls: KeyPair,
     pub(crate) persons: Persons,
     pub(crate) peers: PeerDirectory,
+    /// What was turned away and left no entry in the log, by code.
     pub(crate) rejected: Counters,
+    /// Counterparts' notices that were refused, with an entry and a receipt, by code.
+    pub(crate) refused: Counters,
+    /// What own people and systems were refused, by code.
+    pub(crate) denied: Counters,
     /// What went over the wire to and from counterparts.
     pub(crate) wire: Arc<Meter>,
-    /// For notices of counterparts in pieces. Apart from the next, so that a slow counterpart keeps nobody here waiting.
-    pub(crate) peer_memory: Memory,
-    /// For submissions.
+    /// What each counterpart may take. Apart from the next, so that a slow counterpart keeps nobody here waiting.
+    pub(crate) shares: Shares,
+    /// For submissions, of all streams together.
     pub(crate) local_memory: Memory,
-}
-
-/// Bytes of notices that are in memory at once, of all streams of one side together: eight of the largest.
-const MEMORY_BYTES: u64 = 128 << 20;
-
-/// What one permit stands for.
-const PERMIT_BYTES: u64 = 1024;
-
-/// The bytes that notices may take; whoever brings more waits.
-pub(crate) struct Memory(Arc<Semaphore>);
-
-impl Default for Memory {
-    fn default() -> Self {
-        Self(Arc::new(Semaphore::new(usize::try_from(MEMORY_BYTES / PERMIT_BYTES).unwrap_or(usize::MAX))))
-    }
-}
-
-impl Memory {
-    /// Waits for so many bytes; they are given back with the permit.
-    pub(crate) async fn take(&self, bytes: u64) -> OwnedSemaphorePermit {
-        let permits = bytes.min(MEMORY_BYTES).div_ceil(PERMIT_BYTES);
-        let permits = u32::try_from(permits).unwrap_or(u32::MAX);
-        #[expect(clippy::expect_used, reason = "nobody closes it")]
-        Arc::clone(&self.0).acquire_many_owned(permits).await.expect("it is never closed")
-    }
 }
 
 /// The enrolled counterparts, as of the last commit.
@@ -94,7 +74,7 @@ impl Peers {
     }
 }
 
-/// What was rejected since the start, by code.
+/// How often something happened since the start, by code.
 #[derive(Default)]
 pub(crate) struct Counters(Mutex<BTreeMap<&'static str, u64>>);
 
@@ -108,7 +88,8 @@ impl Counters {
         tracing::warn!(peer.id = peer, code = rejection.code(), "a notice was rejected: nothing was logged");
     }
 
-    pub(crate) fn now(&self) -> BTreeMap<&'static str, u64> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    pub(crate) fn by_code(&self) -> HashMap<String, u64> {
+        let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.iter().map(|(code, count)| ((*code).to_owned(), *count)).collect()
     }
 }

@@ -13,7 +13,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use verbale_domain::Refusal;
 use verbale_exchange::{Input, Submission, Told};
 use verbale_proto::v1::{Accepted, Refused, SubmitRequest, SubmitResponse, submit_response};
-use verbale_rpc::tonic::{Status, Streaming};
+use verbale_rpc::tonic::{self, Status, Streaming};
 use verbale_rpc::{Failure, FailureKind};
 
 use crate::core::{Answer, Core, Needs, Stopped, question};
@@ -63,18 +63,22 @@ pub(crate) fn run(
     let (responses, stream) = mpsc::channel(ANSWERS_MAX);
     let (sealing, to_decide) = mpsc::channel(SEALING_GROUPS);
     let (deciding, decided) = mpsc::channel(DECIDING_GROUPS);
-    let (shared, failing) = (Arc::clone(shared), responses.clone());
+    let (answering, failing) = (Arc::clone(shared), responses.clone());
+    let (counting, shared) = (Arc::clone(shared), Arc::clone(shared));
     tokio::spawn(async move {
         let ended = tokio::select! {
             ended = seal_all(shared, actor, requests, sealing) => ended,
             _ = stop.wait_for(|stop| *stop) => Err(stopping(Stopped)),
         };
         if let Err(status) = ended {
+            if status.code() == tonic::Code::OutOfRange {
+                counting.denied.count("MESSAGE_TOO_LARGE");
+            }
             let _ = failing.send(Err(status)).await;
         }
     });
     tokio::spawn(decide_all(core.clone(), to_decide, deciding));
-    tokio::spawn(answer_all(decided, responses));
+    tokio::spawn(answer_all(answering, decided, responses));
     ReceiverStream::new(stream)
 }
 
@@ -160,12 +164,12 @@ async fn decide_all(core: Core, mut sealed: mpsc::Receiver<Sealing>, deciding: m
 }
 
 /// Answers in the order of submission, each when it is durable.
-async fn answer_all(mut decided: mpsc::Receiver<Deciding>, responses: Responses) {
+async fn answer_all(shared: Arc<Shared>, mut decided: mpsc::Receiver<Deciding>, responses: Responses) {
     while let Some((decisions, _memory)) = decided.recv().await {
         for (notice_id, decision) in decisions {
             let outcome = match decision {
-                Decision::Refused(refusal) => Ok(refused(&refusal)),
-                Decision::Asked(answer) => outcome(answer.await),
+                Decision::Refused(refusal) => Ok(refused(&shared, &refusal)),
+                Decision::Asked(answer) => outcome(&shared, answer.await),
             };
             let response = outcome.map(|outcome| SubmitResponse { notice_id, outcome: Some(outcome) });
             if responses.send(response).await.is_err() {
@@ -175,19 +179,23 @@ async fn answer_all(mut decided: mpsc::Receiver<Deciding>, responses: Responses)
     }
 }
 
-fn outcome(answer: Result<Answer, oneshot::error::RecvError>) -> Result<submit_response::Outcome, Status> {
+fn outcome(
+    shared: &Shared,
+    answer: Result<Answer, oneshot::error::RecvError>,
+) -> Result<submit_response::Outcome, Status> {
     match answer {
         Ok(Answer::Told { told: Told::Accepted { message_id, number, already_known }, .. }) => {
             let message_id = message_id.to_string();
             Ok(submit_response::Outcome::Accepted(Accepted { message_id, number, already_known }))
         }
-        Ok(Answer::Told { told: Told::Refused(refusal), .. }) => Ok(refused(&refusal)),
+        Ok(Answer::Told { told: Told::Refused(refusal), .. }) => Ok(refused(shared, &refusal)),
         Ok(Answer::NoRoom(text)) => Err(Failure::new(FailureKind::NoRoom, "NO_ROOM", text).status()),
         _ => Err(stopping(Stopped)),
     }
 }
 
-fn refused(refusal: &Refusal) -> submit_response::Outcome {
+fn refused(shared: &Shared, refusal: &Refusal) -> submit_response::Outcome {
+    shared.denied.count(refusal.code.as_str());
     let (code, reason) = (refusal.code.to_string(), refusal.sentence());
     submit_response::Outcome::Refused(Refused { code, reason })
 }

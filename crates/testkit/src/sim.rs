@@ -183,6 +183,9 @@ impl World {
                 }
                 Effect::Connect { link, .. } => self.send(1 - node, Packet::Open { link }),
                 Effect::Disconnect(_) => {}
+                Effect::ReceiptContradicts(_) => {
+                    return Err(Violation("an honest receipt was taken for one that contradicts another".to_owned()));
+                }
                 Effect::Transmit { notices, .. } => {
                     for notice in notices {
                         self.transmit(node, &notice);
@@ -221,7 +224,7 @@ impl World {
                 require!(!same, "the same notice was refused as another");
                 self.stats.id_reuse += 1;
             }
-            (Waits::Notice { number, .. }, Told::Logged(index)) => {
+            (Waits::Notice { number, .. }, Told::Logged { index, .. }) => {
                 let unsynced = self.planted == Planted::AnswerBeforeSync;
                 let Some((receipt, size, root)) = self.nodes[node].receipt(index, unsynced) else {
                     return Err(Violation(format!("an answer about entry {index:?}, which is not durable")));

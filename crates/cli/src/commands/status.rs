@@ -46,14 +46,20 @@ pub(crate) async fn run(node: &NodeArgs) -> Result<ExitCode, CliError> {
         rows.add_row([memorandum.id.clone(), memorandum.terms_digest.clone()]);
     }
     println!("\n{rows}");
-    if !status.rejected.is_empty() {
-        let mut rejected: Vec<_> = status.rejected.iter().collect();
-        rejected.sort();
-        let mut rows = table(&["rejected since the start", "times"]);
-        for (code, count) in rejected {
-            rows.add_row([code.clone(), count.to_string()]);
+    for (title, counts) in [
+        ("turned away since the start", &status.rejected),
+        ("counterparts' notices refused", &status.refused),
+        ("own requests refused", &status.denied),
+    ] {
+        let mut counts: Vec<_> = counts.iter().collect();
+        counts.sort();
+        let mut rows = table(&[title, "times"]);
+        for (code, count) in &counts {
+            rows.add_row([(*code).clone(), count.to_string()]);
         }
-        println!("\n{rows}");
+        if !counts.is_empty() {
+            println!("\n{rows}");
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -88,7 +94,7 @@ fn as_json(status: &StatusResponse) -> Value {
     json!({
         "id": status.id, "version": status.version, "log_size": status.log_size, "index_size": status.index_size,
         "checkpoint": status.checkpoint, "log_vkey": status.log_vkey, "peer_address": status.peer_address,
-        "channels": channels, "peers": peers, "memoranda": memoranda, "rejected": status.rejected,
+        "channels": channels, "peers": peers, "memoranda": memoranda, "rejected": status.rejected, "refused": status.refused, "denied": status.denied,
         "peer_bytes_sent": status.peer_bytes_sent, "peer_bytes_received": status.peer_bytes_received,
     })
 }
