@@ -2,6 +2,8 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -152,6 +154,31 @@ impl Node {
             said.code == 0
                 && said.json()[0]["channels"].as_array().unwrap().iter().all(|channel| channel["waiting"] == 0)
         });
+    }
+
+    /// Lets people and systems in over TLS too, from the next start on; returns where.
+    pub(crate) fn listen_locally(&self) -> String {
+        let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+        self.configure(|text| text.replace("# listen = \"127.0.0.1:7402\"", &format!("listen = \"{free}\"")));
+        free
+    }
+
+    /// A person's key file for another node: any EC P-256 key will do, this node's own, and the card whose TLS key it pins.
+    pub(crate) fn key_for(&self, other: &Self) -> String {
+        let path = self.dir.join(format!("key-for-{}.pem", other.id));
+        let [key, card] = [self.dir.join("keys/tls.pem"), other.dir.join("card.txt")]
+            .map(|path| std::fs::read_to_string(path).unwrap());
+        std::fs::write(&path, key + &card).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+
+    /// The most memory the process ever took, in bytes.
+    pub(crate) fn peak_memory(&self) -> u64 {
+        let pid = self.process.as_ref().unwrap().id();
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim().strip_suffix(" kB").unwrap().parse::<u64>().unwrap() << 10
     }
 
     pub(crate) fn log_file(&self) -> PathBuf {

@@ -1,0 +1,188 @@
+//! The local side: roles on every method, and input that no registry would send.
+
+use std::collections::HashMap;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::UnixStream;
+use verbale_node::{Folder, connect, connect_tls};
+use verbale_proto::v1::{
+    AcknowledgeRequest, EnrolCardRequest, ListRequest, OpenRequest, ReadLogRequest, ReceiptsRequest, ShowCardRequest,
+    ShowRequest, StatusRequest, SubmitRequest,
+};
+use verbale_rpc::Failure;
+use verbale_rpc::node_client::NodeClient;
+use verbale_rpc::tonic::Status;
+use verbale_rpc::tonic::transport::Channel;
+
+use super::attacker::soon;
+use crate::node::{Node, verbale};
+use crate::notices::general;
+
+type Client = NodeClient<Channel>;
+
+/// Every method of the local service.
+const METHODS: [&str; 10] =
+    ["Submit", "List", "Show", "Open", "Acknowledge", "Receipts", "Status", "ShowCard", "EnrolCard", "ReadLog"];
+
+/// Roles, and the methods that they may call: the table that `proto/verbale/v1/local.proto` promises.
+const ALLOWED: [(&str, &[&str]); 5] = [
+    ("", &[]),
+    ("\"auditor\"", &["List", "Show", "Receipts", "Status", "ShowCard", "ReadLog"]),
+    ("\"approver\"", &["List", "Show", "Receipts", "Status", "ShowCard"]),
+    ("\"system\"", &["Submit", "List", "Show", "Open", "Acknowledge", "Receipts", "Status", "ShowCard"]),
+    ("\"operator\"", &METHODS),
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn each_method_of_the_local_service_asks_for_its_role() {
+    let mut node = Node::init("JP-MOJ-ISA-RMD");
+    let address = node.listen_locally();
+    let person = Node::init("XX-PERSON");
+    let key = person.key_for(&node);
+    node.start();
+    // A key that the node does not know is turned away with its fingerprint.
+    let said = verbale(&["--connect", &address, "--key", &key, "status"], None);
+    let fingerprint = said.err.split("fingerprint ").nth(1).unwrap().get(..64).unwrap().to_owned();
+    let mut rows = 0;
+    for (roles, allowed) in ALLOWED {
+        node.stop();
+        node.configure(|text| {
+            let text = text.split("[[persons]]\nname = \"row\"").next().unwrap().to_owned();
+            format!("{text}[[persons]]\nname = \"row\"\nroles = [{roles}]\nkeys = [\"{fingerprint}\"]\n")
+        });
+        node.start();
+        let mut client = connect_tls(&address, key.as_ref()).await.unwrap();
+        let mut own = connect(&Folder::new(&node.dir)).await.unwrap();
+        for method in METHODS {
+            let before = denied(&mut own).await;
+            let code = call(&mut client, method).await.err().map(|status| Failure::of(&status).code);
+            let refused = code.as_deref() == Some("NOT_ALLOWED");
+            assert_eq!(refused, !allowed.contains(&method), "{method} as {roles}: {code:?}");
+            let after = denied(&mut own).await;
+            assert_eq!(after - before, u64::from(refused), "{method} as {roles}: NOT_ALLOWED is counted wrongly");
+            rows += 1;
+        }
+    }
+    println!("{rows} rows");
+    node.stop();
+}
+
+async fn denied(client: &mut Client) -> u64 {
+    counts(client).await.get("NOT_ALLOWED").copied().unwrap_or_default()
+}
+
+async fn counts(client: &mut Client) -> HashMap<String, u64> {
+    client.status(StatusRequest {}).await.unwrap().into_inner().denied
+}
+
+/// Calls a method with what gets as far as its role; whatever else it says does not matter here.
+async fn call(client: &mut Client, method: &str) -> Result<(), Status> {
+    let id = "KG-NONE".to_owned();
+    match method {
+        "Submit" => {
+            let notices = tokio_stream::iter([SubmitRequest { notice_json: b"{}".to_vec() }]);
+            client.submit(notices).await?.into_inner().message().await.map(drop)
+        }
+        "List" => client.list(ListRequest::default()).await.map(drop),
+        "Show" => client.show(ShowRequest { id }).await.map(drop),
+        "Open" => client.open(OpenRequest { id, purpose: "a purpose".to_owned() }).await.map(drop),
+        "Acknowledge" => client.acknowledge(AcknowledgeRequest { id }).await.map(drop),
+        "Receipts" => client.receipts(ReceiptsRequest { id, ..ReceiptsRequest::default() }).await.map(drop),
+        "Status" => client.status(StatusRequest {}).await.map(drop),
+        "ShowCard" => client.show_card(ShowCardRequest {}).await.map(drop),
+        "EnrolCard" => client.enrol_card(EnrolCardRequest::default()).await.map(drop),
+        "ReadLog" => client.read_log(ReadLogRequest { from_index: 0 }).await?.into_inner().message().await.map(drop),
+        other => panic!("no method {other}"),
+    }
+}
+
+/// Name, code, and the bytes that are submitted as a notice.
+fn submissions() -> Vec<(&'static str, &'static str, Vec<u8>)> {
+    let good = general(true, "JP-1", "text");
+    let with = |from: &str, to: &str| {
+        assert!(good.contains(from), "{from}");
+        good.replace(from, to).into_bytes()
+    };
+    vec![
+        ("nothing", "BAD_JSON", Vec::new()),
+        (
+            "bytes that are not UTF-8",
+            "BAD_JSON",
+            with("text", "te\u{1}t").iter().map(|b| if *b == 1 { 0xff } else { *b }).collect(),
+        ),
+        ("JSON that ends too early", "BAD_JSON", good.as_bytes()[..40].to_vec()),
+        ("something behind the notice", "BAD_JSON", format!("{good} {{}}").into_bytes()),
+        ("a list", "BAD_VALUE", b"[1]".to_vec()),
+        ("lists a hundred thousand deep", "BAD_JSON", vec![b'['; 100_000]),
+        ("objects a hundred thousand deep", "BAD_JSON", b"{\"a\":".repeat(100_000)),
+        ("a member twice", "DUPLICATE_MEMBER", with("\"flow\":", "\"flow\":\"F14\",\"flow\":")),
+        ("half of a surrogate pair", "LONE_SURROGATE", with("\"text\":\"text\"", "\"text\":\"\\ud800\"")),
+        ("a NUL character", "NUL_CHAR", with("\"text\":\"text\"", "\"text\":\"\\u0000\"")),
+        ("a character that turns text around", "BIDI_CONTROL", with("\"text\":\"text\"", "\"text\":\"\u{202e}\"")),
+        ("an unknown member", "UNKNOWN_FIELD", with("\"flow\":", "\"colour\":1,\"flow\":")),
+        ("a number of 400 digits", "BAD_JSON", with("\"text\":\"text\"", &format!("\"text\":1{}", "0".repeat(400)))),
+        ("a registry number with a line end", "BAD_VALUE", with("\"JP-1\"", "\"JP-1\\n\"")),
+        (
+            "more fields than a notice may have",
+            "TOO_LARGE",
+            with("[\"en\"]", &format!("[{}\"en\"]", "\"en\",".repeat(70_000))),
+        ),
+        ("a notice of nobody who is enrolled", "COUNTERPART_NOT_ENROLLED", good.clone().into_bytes()),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn each_wrong_submission_has_its_code_and_its_counter_and_the_next_is_taken() {
+    let mut node = Node::init("JP-MOJ-ISA-RMD");
+    node.start();
+    let mut client = connect(&Folder::new(&node.dir)).await.unwrap();
+    let rows = submissions();
+    for (row, code, notice_json) in &rows {
+        let before = counts(&mut client).await.get(*code).copied().unwrap_or_default();
+        let notices = tokio_stream::iter([SubmitRequest { notice_json: notice_json.clone() }]);
+        let answer = client.submit(notices).await.unwrap().into_inner().message().await.unwrap().unwrap();
+        match answer.outcome {
+            Some(verbale_proto::v1::submit_response::Outcome::Refused(refused)) => {
+                assert_eq!(refused.code, *code, "{row}");
+            }
+            other => panic!("{row}: {other:?}"),
+        }
+        assert_eq!(counts(&mut client).await.get(*code).copied(), Some(before + 1), "{row}: {code} was not counted");
+    }
+    over_the_limit_of_a_message(&mut client).await;
+    garbage_on_the_socket(&node).await;
+    submissions_without_end(&node).await;
+    // It still answers, and took no memory for all that.
+    client.status(StatusRequest {}).await.unwrap();
+    assert!(node.peak_memory() < 300 << 20, "{} bytes", node.peak_memory());
+    println!("{} rows", rows.len() + 3);
+    node.stop();
+}
+
+async fn over_the_limit_of_a_message(client: &mut Client) {
+    let notices = tokio_stream::iter([SubmitRequest { notice_json: vec![b' '; 18 << 20] }]);
+    let mut unlimited = client.clone().max_encoding_message_size(64 << 20);
+    let ended: Result<_, Status> = async { unlimited.submit(notices).await?.into_inner().message().await }.await;
+    assert!(ended.is_err(), "a message over the limit was taken");
+    assert_eq!(counts(client).await.get("MESSAGE_TOO_LARGE").copied(), Some(1));
+}
+
+async fn garbage_on_the_socket(node: &Node) {
+    let mut stream = UnixStream::connect(node.dir.join("verbale.sock")).await.unwrap();
+    let _ = stream.write_all(&vec![0x5a; 100_000]).await;
+    let mut answer = Vec::new();
+    let _ = soon(stream.read_to_end(&mut answer)).await;
+}
+
+/// A stream of submissions that never ends is answered as it comes, and others are served beside it.
+async fn submissions_without_end(node: &Node) {
+    let mut client = connect(&Folder::new(&node.dir)).await.unwrap();
+    let (requests, stream) = tokio::sync::mpsc::channel(4);
+    let mut responses = client.submit(tokio_stream::wrappers::ReceiverStream::new(stream)).await.unwrap().into_inner();
+    for _ in 0..200 {
+        requests.send(SubmitRequest { notice_json: b"{}".to_vec() }).await.unwrap();
+        assert!(soon(responses.message()).await.unwrap().is_some());
+    }
+    let mut other = connect(&Folder::new(&node.dir)).await.unwrap();
+    other.status(StatusRequest {}).await.unwrap();
+}
