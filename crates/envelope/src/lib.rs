@@ -39,6 +39,8 @@ mod opened;
 #[cfg(test)]
 #[expect(clippy::disallowed_methods, reason = "a test that reads vectors")]
 mod testkit;
+#[cfg(test)]
+mod wycheproof;
 
 pub use age_file::{BadIdentity, BadRecipient, Exercise, Identity, Recipient, SealError};
 pub use archive::{ArchiveKey, ArchiveKeyError, FileKey, Keyed, NoticeKeys, WRAPPED_BYTES, WrappedKeys};
