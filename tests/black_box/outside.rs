@@ -113,31 +113,83 @@ fn certificate_key(said: &str) -> String {
     String::from_utf8(openssl.wait_with_output().unwrap().stdout).unwrap()
 }
 
-#[test]
-fn a_stock_grpc_client_generated_from_the_schema_submits_and_fetches_the_receipt() {
-    const CLIENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/outside/grpc_client.py");
-    const PROTO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../proto");
-    // A Python with grpcio, where `.ci/run` made one.
+const GRPC_CLIENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/outside/grpc_client.py");
+const PROTO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../proto");
+
+/// A Python with grpcio, where `.ci/run` made one; `None` when there is none and there need not be one.
+fn python_with_grpc() -> Option<String> {
     let python = std::env::var("VERBALE_GRPC_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let import = Command::new(&python).args(["-c", "import grpc, grpc_tools"]).stderr(Stdio::null()).status();
-    if !import.is_ok_and(|status| status.success()) {
-        assert!(std::env::var_os(REQUIRE).is_none(), "grpcio is missing and {REQUIRE} is set");
-        println!("SKIPPED: python3 with grpcio is not on this machine");
-        return;
+    if import.is_ok_and(|status| status.success()) {
+        return Some(python);
     }
-    let (japan, partner) = pair();
-    let notice = partner.dir.join("notice.json");
-    std::fs::write(&notice, crate::notices::general(false, "KG-GRPC-1", "text")).unwrap();
-    let said = Command::new(&python)
-        .args([CLIENT, PROTO])
-        .arg(partner.dir.join("verbale.sock"))
-        .arg(&notice)
-        .output()
-        .unwrap();
+    assert!(std::env::var_os(REQUIRE).is_none(), "grpcio is missing and {REQUIRE} is set");
+    println!("SKIPPED: python3 with grpcio is not on this machine");
+    None
+}
+
+/// Runs the client and requires what it must say.
+fn grpc_client(python: &str, args: &[&str], parts: &[&str]) {
+    let said = Command::new(python).args([GRPC_CLIENT, PROTO]).args(args).output().unwrap();
     let out = String::from_utf8_lossy(&said.stdout).into_owned();
     assert!(said.status.success(), "{out}{}", String::from_utf8_lossy(&said.stderr));
-    for part in ["submitted KG-GRPC-1", "listed 1", "receipt RECEIVED", "refused NOT_FOUND NO_SUCH_NOTICE"] {
-        assert!(out.contains(part), "{out}");
+    for part in parts {
+        assert!(out.contains(part), "{part}: {out}");
     }
+}
+
+#[test]
+fn a_stock_grpc_client_submits_lists_acknowledges_and_fetches_the_receipt_over_the_socket() {
+    let Some(python) = python_with_grpc() else { return };
+    let (japan, partner) = pair();
+    japan.submit(&crate::notices::general(true, "JP-GRPC-1", "text")).good();
+    japan.until_delivered();
+    let (socket, notice) = (partner.dir.join("verbale.sock"), partner.dir.join("notice.json"));
+    std::fs::write(&notice, crate::notices::general(false, "KG-GRPC-1", "text")).unwrap();
+    let args = ["socket", socket.to_str().unwrap(), notice.to_str().unwrap(), "JP-GRPC-1"];
+    let parts = [
+        "submitted KG-GRPC-1",
+        "listed 1",
+        "receipt RECEIVED",
+        "acknowledged JP-GRPC-1 HANDED_OVER once",
+        "refused NOT_FOUND NO_SUCH_NOTICE",
+    ];
+    grpc_client(&python, &args, &parts);
     crate::audit::sound(&japan, &partner);
+}
+
+#[test]
+fn a_stock_grpc_client_speaks_to_the_local_listener_over_mutual_tls() {
+    let Some(python) = python_with_grpc() else { return };
+    if !have(&["openssl"]) {
+        return;
+    }
+    let mut node = crate::node::Node::init("JP-MOJ-ISA-RMD");
+    let address = node.listen_locally();
+    let person = crate::node::Node::init("XX-PERSON");
+    node.start();
+    let key = person.key_for(&node);
+    let said = crate::node::verbale(&["--connect", &address, "--key", &key, "status"], None);
+    let fingerprint = said.err.split("fingerprint ").nth(1).unwrap().get(..64).unwrap().to_owned();
+    node.stop();
+    node.configure(|text| {
+        text + &format!("[[persons]]\nname = \"x\"\nroles = [\"auditor\"]\nkeys = [\"{fingerprint}\"]\n")
+    });
+    node.start();
+    let card = node.dir.join("card.txt");
+    let args = ["tls", &address, card.to_str().unwrap(), &key];
+    let parts =
+        ["pinned JP-MOJ-ISA-RMD", "status JP-MOJ-ISA-RMD log of entries", "refused PERMISSION_DENIED NOT_ALLOWED"];
+    grpc_client(&python, &args, &parts);
+    // Another key is turned away, and another node's card is noticed.
+    let stranger = crate::node::Node::init("XX-STRANGER");
+    for (card, key) in [(&node, stranger.key_for(&node)), (&stranger, key.clone())] {
+        let card = card.dir.join("card.txt");
+        let refused = Command::new(&python)
+            .args([GRPC_CLIENT, PROTO, "tls", &address, card.to_str().unwrap(), &key])
+            .output()
+            .unwrap();
+        assert!(!refused.status.success(), "{}", String::from_utf8_lossy(&refused.stdout));
+    }
+    node.stop();
 }
