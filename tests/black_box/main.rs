@@ -22,3 +22,5 @@ mod node;
 mod notices;
 mod outside;
 mod secrecy;
+mod supervised;
+mod supply;

@@ -23,7 +23,7 @@ pub(crate) struct Node {
     pub(crate) address: String,
     pub(crate) fingerprint: String,
     process: Option<Child>,
-    log_filter: Option<&'static str>,
+    environment: Vec<(&'static str, String)>,
     _folder: TempDir,
 }
 
@@ -75,12 +75,17 @@ impl Node {
         let made = said.json().remove(0);
         let text = |name: &str| made[name].as_str().unwrap().to_owned();
         let (address, fingerprint) = (text("listen"), text("fingerprint"));
-        Self { id: id.to_owned(), dir, address, fingerprint, process: None, log_filter: None, _folder: folder }
+        Self { id: id.to_owned(), dir, address, fingerprint, process: None, environment: Vec::new(), _folder: folder }
     }
 
     /// Traces with this filter from the next start on.
     pub(crate) fn trace(&mut self, filter: &'static str) {
-        self.log_filter = Some(filter);
+        self.environment("VERBALE_LOG", filter);
+    }
+
+    /// Sets a variable of its environment, from the next start on.
+    pub(crate) fn environment(&mut self, name: &'static str, value: &str) {
+        self.environment.push((name, value.to_owned()));
     }
 
     /// Starts the node and waits until it serves.
@@ -88,9 +93,7 @@ impl Node {
         let log = OpenOptions::new().create(true).append(true).open(self.log_file()).unwrap();
         let mut command = Command::new(VERBALE);
         command.arg("serve").arg("--dir").arg(&self.dir).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
-        if let Some(filter) = self.log_filter {
-            command.env("VERBALE_LOG", filter);
-        }
+        command.envs(self.environment.iter().cloned());
         let mut process = command.spawn().unwrap();
         let mut line = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();

@@ -3,17 +3,35 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{ArgAction, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, CommandFactory as _, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 
 /// Exchange of notices between the contact points of memoranda of cooperation.
 #[derive(Debug, Parser)]
 #[command(name = "verbale", version, max_term_width = 120)]
-#[command(after_help = "Exit codes: 0 done, 1 refused, 2 usage, 3 node not reachable, 4 data damaged.")]
 pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) node: NodeArgs,
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes:
+  0  done
+  1  refused: by a rule, by the node, or for want of a role; the code says which rule
+  2  usage: the command line or a file on it cannot be used
+  3  the node is not reachable, or is stopping
+  4  data is damaged: a journal, a log, a card or a receipt is not what it must be";
+
+impl Args {
+    /// The command line, with the exit codes in the help of every command.
+    pub(crate) fn definition() -> clap::Command {
+        Self::command().after_help(EXIT_CODES).mut_subcommands(with_exit_codes)
+    }
+}
+
+fn with_exit_codes(command: clap::Command) -> clap::Command {
+    command.after_help(EXIT_CODES).mut_subcommands(with_exit_codes)
 }
 
 /// Which node, and how it answers.
@@ -78,6 +96,11 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     /// Measure how fast two nodes exchange notices on this machine, beside the floor of the same run
     Bench(BenchArgs),
+    /// Print a script that completes this program's commands in a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
 }
 
 #[derive(Debug, clap::Args)]

@@ -11,18 +11,20 @@ mod commands;
 mod demo;
 mod failure;
 mod output;
+mod progress;
 mod stage;
 mod verify;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::FromArgMatches as _;
 
 use crate::args::{Args, Command};
 use crate::failure::CliError;
 
 fn main() -> ExitCode {
-    let args = Args::parse();
+    let matches = Args::definition().get_matches();
+    let args = Args::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     match run(args) {
         Ok(code) => code,
         Err(error) => {
@@ -51,6 +53,10 @@ fn run(args: Args) -> Result<ExitCode, CliError> {
             Command::Status => commands::status::run(&node).await,
             Command::Demo(demo) => demo::run(&demo, &node).await,
             Command::Bench(bench) => bench::run(&bench, &node).await,
+            Command::Completions { shell } => {
+                clap_complete::generate(shell, &mut Args::definition(), "verbale", &mut std::io::stdout());
+                Ok(ExitCode::SUCCESS)
+            }
         }
     });
     // Whoever still reads standard input is not waited for.

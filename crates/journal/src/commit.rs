@@ -67,7 +67,7 @@ impl Journal {
         let lock = lock(&settings.dir)?;
         let dir = journal_dir(&settings);
         let no_log = || JournalError::NoLog { path: settings.dir.clone() };
-        let recovered = match recover(&*files, &dir) {
+        let recovered = match recover(&*files, &dir, &settings.progress) {
             Err(JournalError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
                 return Err(no_log());
             }
@@ -79,11 +79,12 @@ impl Journal {
         }
         let mut keyring = Keyring::open(&*files, &dir)?;
         keyring.load(recovered.size().0)?;
-        recovered.replay(&*files, &dir, &keyring, replay)?;
+        recovered.replay(&*files, &dir, &keyring, replay, &settings.progress)?;
         let active = take_over(&*files, &dir, &recovered, (head, end), settings.ahead_bytes)?;
         let index = {
             let heads = |size| recovered.head(size);
-            Index::open(&settings.dir.join("index"), settings.index, recovered.places.clone(), &heads)?
+            let path = settings.dir.join("index");
+            Index::open(&path, settings.index, recovered.places.clone(), &heads, &settings.progress)?
         };
         let checkpoint = sign_head(&settings, recovered.size(), recovered.tree.root());
         let Recovered { tree, commits, .. } = recovered;

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use verbale_ledger::Hash;
 
 use crate::error::JournalError;
+use crate::store::{OnProgress, Phase, Progress};
 
 /// The schema of this program; an index with another one is deleted and built anew.
 const SCHEMA: &[u8] = b"2";
@@ -87,6 +88,7 @@ impl Index {
         keep: bool,
         places: BTreeMap<u64, Place>,
         heads: &dyn Fn(u64) -> Option<Hash>,
+        progress: &OnProgress,
     ) -> Result<Self, JournalError> {
         let recent: Recent = Arc::default();
         if !keep {
@@ -109,7 +111,16 @@ impl Index {
         let size = places.len() as u64;
         let missing: Vec<(u64, Place)> = places.into_iter().filter(|(index, _)| *index >= from).collect();
         if let Some(root) = heads(size) {
-            apply(&db, &Applied { places: missing, size, root }).map_err(error)?;
+            // Its size and root are written last: an interruption leaves an index that is built anew.
+            let (total, mut done) = (missing.len() as u64, 0);
+            for part in missing.chunks(GATHERED_PLACES) {
+                progress(Progress { phase: Phase::Indexing, done, total });
+                let mut writes = sled::Batch::default();
+                insert(&mut writes, part);
+                db.apply_batch(writes).map_err(error)?;
+                done += part.len() as u64;
+            }
+            apply(&db, &Applied { places: Vec::new(), size, root }).map_err(error)?;
         }
         let (queue, waiting) = sync_channel(QUEUE_BATCHES);
         let thread = {
@@ -190,9 +201,7 @@ fn open_db(path: &Path) -> sled::Result<sled::Db> {
 
 fn apply(db: &sled::Db, batch: &Applied) -> sled::Result<()> {
     let mut writes = sled::Batch::default();
-    for (first, places) in blocks(&batch.places) {
-        writes.insert(&first.to_be_bytes(), places);
-    }
+    insert(&mut writes, &batch.places);
     let mut applied = batch.size.to_be_bytes().to_vec();
     applied.extend_from_slice(&batch.root);
     writes.insert(APPLIED_KEY, applied);
@@ -206,6 +215,12 @@ fn applied_size(db: &sled::Db) -> sled::Result<Option<(u64, Hash)>> {
         let (size, root) = bytes.split_first_chunk::<8>()?;
         Some((u64::from_be_bytes(*size), root.try_into().ok()?))
     }))
+}
+
+fn insert(writes: &mut sled::Batch, places: &[(u64, Place)]) {
+    for (first, block) in blocks(places) {
+        writes.insert(&first.to_be_bytes(), block);
+    }
 }
 
 /// Runs of entries without a gap, in pieces, by their first index: sled's work is in the number of keys.

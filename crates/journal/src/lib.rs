@@ -59,7 +59,7 @@ pub use error::{JournalError, ReplayError};
 pub use files::{Disk, Files, StoredFile};
 pub use keyring::{Keyring, SLOT_KEYS_BYTES};
 pub use recovery::Replayed;
-pub use store::{Committed, Keys, Logged, Record, Settings, Store};
+pub use store::{Committed, Keys, Logged, OnProgress, Phase, Progress, Record, Settings, Store};
 
 /// A batch has at most so many records: their entries' proofs stay under 1 MiB in one answer.
 pub const BATCH_RECORDS_MAX: usize = 256;

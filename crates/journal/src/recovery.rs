@@ -12,6 +12,10 @@ use crate::frame::{COMMIT_BYTES, Kind, Read, has_commit_after, read};
 use crate::index::{Place, Span};
 use crate::keyring::Keyring;
 use crate::segment::{HEAD_BYTES, Head, HeadRead, KNOWN_FORMAT, segment_path};
+use crate::store::{OnProgress, Phase, Progress};
+
+/// How often it is told how far the replay is.
+const TOLD_EVERY: u64 = 4096;
 
 /// One committed record, in the order of the log.
 pub struct Replayed<'a> {
@@ -51,12 +55,13 @@ struct Pending {
 }
 
 /// Reads and verifies all segments. The keyring is given to `replay` when its size is known.
-pub(crate) fn recover(files: &dyn Files, dir: &Path) -> Result<Recovered, JournalError> {
+pub(crate) fn recover(files: &dyn Files, dir: &Path, progress: &OnProgress) -> Result<Recovered, JournalError> {
     let names = files.list(dir).map_err(JournalError::io("list", dir))?;
     let mut numbers: Vec<u32> = names.iter().filter_map(|name| name.strip_suffix(".segment")?.parse().ok()).collect();
     numbers.sort_unstable();
     let mut recovered = Recovered::default();
     for (place, number) in numbers.iter().enumerate() {
+        progress(Progress { phase: Phase::Reading, done: place as u64, total: numbers.len() as u64 });
         let last = place + 1 == numbers.len();
         let path = segment_path(dir, *number);
         let bytes = read_whole(files, &path)?;
@@ -106,9 +111,13 @@ impl Recovered {
         dir: &Path,
         keyring: &Keyring,
         replay: Replay<'_>,
+        progress: &OnProgress,
     ) -> Result<(), JournalError> {
         let mut loaded: Option<(u32, Vec<u8>)> = None;
         for (index, place) in &self.places {
+            if index % TOLD_EVERY == 0 {
+                progress(Progress { phase: Phase::Replaying, done: *index, total: self.places.len() as u64 });
+            }
             if loaded.as_ref().is_none_or(|(number, _)| *number != place.segment) {
                 loaded = Some((place.segment, read_whole(files, &segment_path(dir, place.segment))?));
             }

@@ -79,6 +79,33 @@ pub struct Settings {
     pub reserve_bytes: u64,
     /// Whether the sled index is kept; without it, places are held in memory.
     pub index: bool,
+    /// Is told how far the opening of a journal is.
+    pub progress: OnProgress,
+}
+
+/// Whoever wants to know how far the opening of a journal is.
+pub type OnProgress = Arc<dyn Fn(Progress) + Send + Sync>;
+
+/// How far the opening of a journal is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// What is done.
+    pub phase: Phase,
+    /// So many are done.
+    pub done: u64,
+    /// Of so many.
+    pub total: u64,
+}
+
+/// What is done while a journal is opened, in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Segments are read and their checksums and roots compared.
+    Reading,
+    /// Entries are replayed.
+    Replaying,
+    /// Entries are put into the index, where it is built anew.
+    Indexing,
 }
 
 impl Settings {
@@ -92,6 +119,7 @@ impl Settings {
             ahead_bytes: 4 << 20,
             reserve_bytes: 64 << 20,
             index: true,
+            progress: Arc::new(|_| ()),
         }
     }
 }

@@ -16,7 +16,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use verbale_envelope::BadRecipient;
 use verbale_evidence::{MessageId, decode_entry};
 use verbale_exchange::{Exchange, Fault, Input, Own};
-use verbale_journal::{Journal, JournalError, ReplayError, Replayed};
+use verbale_journal::{Journal, JournalError, OnProgress, ReplayError, Replayed, Settings};
 use verbale_proto::v1::Facts;
 use verbale_proto::v1::log_entry::Event;
 use verbale_rpc::node_server::NodeServer;
@@ -34,6 +34,7 @@ use crate::person::{Caller, Persons};
 use crate::secrets::{SecretError, Secrets};
 use crate::share::{Memory, Shares};
 use crate::shared::{Counters, PeerDirectory, Shared};
+use crate::supervisor;
 use crate::tls::{self, TlsError};
 
 /// Retries and expiries are looked at so often.
@@ -106,15 +107,16 @@ impl ServeError {
     }
 }
 
-/// Runs the node of a folder until SIGTERM or SIGINT. `ready` is called when all listeners serve.
+/// Runs the node of a folder until SIGTERM or SIGINT. `progress` is told how far the start is; `ready` is called when all
+/// listeners serve. A service manager that gave `NOTIFY_SOCKET` is told the same.
 ///
 /// # Errors
 /// [`ServeError`].
-pub async fn serve(folder: &Folder, ready: impl FnOnce(SocketAddr)) -> Result<(), ServeError> {
+pub async fn serve(folder: &Folder, progress: OnProgress, ready: impl FnOnce(SocketAddr)) -> Result<(), ServeError> {
     let system = |action| move |source| ServeError::System { action, source };
     let mut terminate = signal(SignalKind::terminate()).map_err(system("watch for SIGTERM"))?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(system("watch for SIGINT"))?;
-    let (shared, exchange, journal) = open(folder)?;
+    let (shared, exchange, journal) = open(folder, progress)?;
     let listeners = Listeners::bind(folder, &shared).await?;
     let (core, mut thread) = {
         let (core, thread) = core::start(exchange, journal, Arc::clone(&shared)).map_err(system("start a thread"))?;
@@ -124,6 +126,7 @@ pub async fn serve(folder: &Folder, ready: impl FnOnce(SocketAddr)) -> Result<()
     let mut servers = listeners.serve(&shared, &core, &stopped)?;
     let ticking = tokio::spawn(tick(core.clone()));
     tracing::info!(node.id = shared.card.id, peer.address = %shared.config.peer.listen, "the node serves");
+    supervisor::ready(&shared.card.id);
     ready(shared.config.peer.listen);
     let ended = tokio::select! {
         _ = terminate.recv() => None,
@@ -131,6 +134,7 @@ pub async fn serve(folder: &Folder, ready: impl FnOnce(SocketAddr)) -> Result<()
         ended = &mut thread => Some(ended),
     };
     tracing::info!("the node stops");
+    supervisor::stopping();
     let _ = stop.send(true);
     let finishing = async { while servers.join_next().await.is_some() {} };
     if tokio::time::timeout(END_TIME, finishing).await.is_err() {
@@ -153,7 +157,7 @@ pub async fn serve(folder: &Folder, ready: impl FnOnce(SocketAddr)) -> Result<()
 }
 
 /// Loads the folder and replays its journal.
-fn open(folder: &Folder) -> Result<(Arc<Shared>, Exchange, Journal), ServeError> {
+fn open(folder: &Folder, progress: OnProgress) -> Result<(Arc<Shared>, Exchange, Journal), ServeError> {
     let loaded = folder.load()?;
     let secrets = Secrets::load(&folder.keys())?;
     let recipient = secrets.age.recipient()?;
@@ -167,7 +171,11 @@ fn open(folder: &Folder) -> Result<(Arc<Shared>, Exchange, Journal), ServeError>
     if let Some((key, _)) = of_card.into_iter().find(|(_, same)| !same) {
         return Err(ServeError::NotOfCard(key));
     }
-    let settings = journal_settings(folder, &loaded, secrets.log);
+    let told = Arc::new(move |now| {
+        supervisor::starting(now);
+        progress(now);
+    });
+    let settings = Settings { progress: told, ..journal_settings(folder, &loaded, secrets.log) };
     let memoranda = Arc::new(loaded.memoranda);
     let day_ms = 24 * 3600 * 1000;
     let mut exchange = Exchange::new(Own {

@@ -2,23 +2,38 @@
 
 use std::io::Write as _;
 use std::process::ExitCode;
+use std::sync::Arc;
 
-use verbale_node::{ServeError, serve, start_tracing};
+use verbale_node::{Phase, ServeError, serve, start_tracing};
 
 use super::folder;
 use crate::args::NodeArgs;
 use crate::failure::CliError;
+use crate::progress::Progress;
 
 pub(crate) async fn run(node: &NodeArgs) -> Result<ExitCode, CliError> {
     let folder = folder(node);
     let config = folder.read_config().map_err(|error| failed(error.into()))?;
     start_tracing(&config.log);
+    let bar = Progress::new();
+    let progress = {
+        let bar = bar.clone();
+        move |now: verbale_node::Progress| {
+            let name = match now.phase {
+                Phase::Reading => "reading segments",
+                Phase::Replaying => "replaying entries",
+                Phase::Indexing => "building the index",
+            };
+            bar.set(name, now.done, now.total);
+        }
+    };
     let ready = |listen| {
+        bar.end();
         // For whoever started the node and waits for it.
         println!("serving {} on {listen}", config.node.id);
         let _ = std::io::stdout().flush();
     };
-    serve(&folder, ready).await.map_err(failed)?;
+    serve(&folder, Arc::new(progress), ready).await.map_err(failed)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -12,6 +12,7 @@ use verbale_proto::v1::{Refused, SubmitRequest, SubmitResponse, submit_response}
 use super::client;
 use crate::args::{NodeArgs, SubmitArgs};
 use crate::failure::CliError;
+use crate::progress::Progress;
 
 /// Lines that are read ahead of the node's answers.
 const LINES_UNDER_WAY: usize = 64;
@@ -19,16 +20,19 @@ const LINES_UNDER_WAY: usize = 64;
 pub(crate) async fn run(args: &SubmitArgs, node: &NodeArgs) -> Result<ExitCode, CliError> {
     let mut client = client(node).await?;
     let unreadable = |error| CliError::Usage(format!("{} cannot be read: {error}", args.file.display()));
-    let input: Box<dyn BufRead + Send> = if args.file.as_os_str() == "-" {
-        Box::new(BufReader::new(std::io::stdin()))
+    // Standard input has no known end, and shows no bar.
+    let (input, lines): (Box<dyn BufRead + Send>, _) = if args.file.as_os_str() == "-" {
+        (Box::new(BufReader::new(std::io::stdin())), None)
     } else {
-        Box::new(BufReader::new(std::fs::File::open(&args.file).map_err(unreadable)?))
+        let open = || std::fs::File::open(&args.file).map(BufReader::new).map_err(unreadable);
+        let lines = open()?.split(b'\n').try_fold(0, |count, line| line.map(|_| count + 1)).map_err(unreadable)?;
+        (Box::new(open()?), Some(lines))
     };
     let (requests, stream) = mpsc::channel(LINES_UNDER_WAY);
     let (order, mut answers_to) = mpsc::channel(LINES_UNDER_WAY);
     let reading = tokio::task::spawn_blocking(move || read(input, &requests, &order));
     let mut responses = client.submit(ReceiverStream::new(stream)).await?.into_inner();
-    let mut refused = false;
+    let (mut refused, progress) = (false, Progress::new());
     while let Some((line, too_large)) = answers_to.recv().await {
         let response = match too_large {
             Some(response) => response,
@@ -38,8 +42,12 @@ pub(crate) async fn run(args: &SubmitArgs, node: &NodeArgs) -> Result<ExitCode, 
             },
         };
         refused |= matches!(response.outcome, Some(submit_response::Outcome::Refused(_)));
-        println!("{}", if node.json { as_json(line, &response).to_string() } else { as_text(line, &response) });
+        progress.print(&if node.json { as_json(line, &response).to_string() } else { as_text(line, &response) });
+        if let Some(lines) = lines {
+            progress.set("submitting notices", line, lines);
+        }
     }
+    progress.end();
     reading.await.map_err(|error| CliError::failed("reading was cut off", error))?.map_err(unreadable)?;
     Ok(if refused { ExitCode::from(1) } else { ExitCode::SUCCESS })
 }

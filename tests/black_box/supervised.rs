@@ -1,0 +1,51 @@
+//! What a service manager and a shell are told.
+
+use std::os::unix::net::UnixDatagram;
+use std::time::Duration;
+
+use crate::node::{Node, verbale};
+
+#[test]
+fn a_service_manager_is_told_when_the_node_serves_and_when_it_stops() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("notify");
+    let socket = UnixDatagram::bind(&path).unwrap();
+    socket.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
+    let told = || {
+        let mut bytes = [0; 4096];
+        let length = socket.recv(&mut bytes).unwrap();
+        String::from_utf8(bytes[..length].to_vec()).unwrap()
+    };
+    let until = |what: &str| {
+        let mut all = String::new();
+        while !all.lines().any(|line| line == what) {
+            all += &told();
+        }
+        all
+    };
+    let mut node = Node::init("JP-MOJ-ISA-RMD");
+    node.environment("NOTIFY_SOCKET", path.to_str().unwrap());
+    node.start();
+    let said = until("READY=1");
+    assert!(said.contains("STATUS=serving JP-MOJ-ISA-RMD"), "{said}");
+    // A long start is given time for as long as it goes on.
+    assert!(said.contains("STATUS=replaying entries: 0 of ") && said.contains("EXTEND_TIMEOUT_USEC="), "{said}");
+    node.stop();
+    until("STOPPING=1");
+}
+
+#[test]
+fn every_command_says_its_exit_codes_and_every_shell_gets_its_completions() {
+    for command in ["init", "serve", "submit", "bench", "card enrol", "receipts", "status"] {
+        let args: Vec<&str> = command.split(' ').chain(["--help"]).collect();
+        let said = verbale(&args, None).good();
+        for code in ["0  done", "1  refused", "2  usage", "3  the node is not reachable", "4  data is damaged"] {
+            assert!(said.out.contains(code), "{command}: {}", said.out);
+        }
+    }
+    for shell in ["bash", "zsh", "fish"] {
+        let said = verbale(&["completions", shell], None).good();
+        assert!(said.out.contains("receipts") && said.out.contains("purpose"), "{shell}: {}", said.out);
+    }
+    assert_eq!(verbale(&["completions", "none"], None).code, 2);
+}
