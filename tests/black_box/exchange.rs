@@ -97,6 +97,12 @@ fn a_large_notice_travels_in_pieces_and_one_over_the_limit_is_refused_at_once() 
         japan.list("outbox").iter().map(|notice| (notice["state"].clone(), notice["code"].clone())).collect();
     assert_eq!(states[2], ("REFUSED".into(), "TOO_LARGE".into()));
     assert_eq!(states[3], ("DELIVERED".into(), "".into()));
+    // From a pipe under a file's name, which can be read only once.
+    let line = general(true, "JP-6", "from a pipe");
+    let dir = japan.dir.to_str().unwrap();
+    let said = node::verbale(&["--dir", dir, "--json", "submit", "/dev/stdin"], Some(&line)).good();
+    assert_eq!(said.json()[0]["outcome"], "accepted");
+    japan.until_delivered();
     japan.stop();
     japan.start();
     audit::sound(&japan, &partner);

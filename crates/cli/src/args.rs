@@ -169,11 +169,11 @@ pub(crate) struct BenchArgs {
     #[arg(long, default_value_t = 1536, value_name = "BYTES")]
     pub(crate) size: usize,
     /// Notices a second; without it, as fast as they go
-    #[arg(long, value_name = "R", value_parser = positive)]
+    #[arg(long, value_name = "R", value_parser = rate)]
     pub(crate) rate: Option<f64>,
 }
 
-fn positive(text: &str) -> Result<f64, String> {
-    let rate: Option<f64> = text.parse().ok();
-    rate.filter(|rate| *rate > 0.0 && rate.is_finite()).ok_or_else(|| "must be a number above zero".to_owned())
+fn rate(text: &str) -> Result<f64, String> {
+    let given: Option<f64> = text.parse().ok();
+    given.filter(|rate| (0.1..=1e6).contains(rate)).ok_or_else(|| "must be a number from 0.1 to 1000000".to_owned())
 }

@@ -81,6 +81,11 @@ impl Exchange {
         self.links.get(channel).map_or(0, |link| link.generation)
     }
 
+    /// Whether a channel's link is open.
+    pub(crate) fn link_is_open(&self, channel: &ChannelId) -> bool {
+        self.links.get(channel).is_some_and(|link| matches!(link.state, LinkState::Open { .. }))
+    }
+
     /// Opens a link for a channel that has something to send.
     pub(crate) fn wake(&mut self, channel: &ChannelId, effects: &mut Vec<Effect>, now_ms: i64) {
         let waiting = self.outgoing.get(channel).is_some_and(|outgoing| !outgoing.outstanding.is_empty());

@@ -88,7 +88,8 @@ impl Exchange {
             .outgoing
             .get(&channel)
             .map_or((1, verbale_evidence::StatementDigest::NONE), |o| (o.next_number(), o.last()));
-        let created_ms = now_ms.max(self.last_time_ms);
+        // The clock's own time, not that of the log: once the clock was ahead, the log's time stays ahead until it catches up.
+        let created_ms = now_ms;
         let statement = Statement {
             message_id: draft.message_id,
             memorandum,
@@ -142,6 +143,11 @@ impl Exchange {
         receipt: &VerifiedReceipt,
         output: &mut Output,
     ) {
+        // After a receipt that contradicts another the link is given up, and what it still brings proves nothing. True
+        // receipts come again when the channel is opened anew.
+        if !self.link_is_open(channel) {
+            return;
+        }
         let waiting = self.outgoing.get(channel).and_then(|outgoing| {
             outgoing.outstanding.values().find(|waiting| waiting.envelope.digest() == receipt.about())
         });

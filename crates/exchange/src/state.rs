@@ -110,8 +110,8 @@ pub(crate) struct Outgoing {
     pub(crate) statements: Vec<StatementDigest>,
     /// Sent and without receipt.
     pub(crate) outstanding: BTreeMap<u64, Waiting>,
-    /// The highest number with a receipt, and its index in the counterpart's log.
-    receipted: Option<(u64, LogIndex)>,
+    /// Where each receipted number stands in the counterpart's log.
+    receipted: BTreeMap<u64, LogIndex>,
 }
 
 /// A notice without receipt.
@@ -242,20 +242,20 @@ impl Outgoing {
 }
 
 impl Outgoing {
-    /// Whether a receipt puts a number before an earlier one, or an earlier one behind it: a log takes the numbers of a
-    /// channel in their order, so it was rolled back, or there are two of it.
+    /// Whether a receipt puts a number before an earlier one, or behind a later one: a log takes the numbers of a channel in
+    /// their order, so it was rolled back, or there are two of it.
     pub(crate) fn contradicts(&self, number: u64, peer_index: LogIndex) -> bool {
-        self.receipted.is_some_and(|(other, index)| (number > other) != (peer_index > index))
+        let before = self.receipted.range(..number).next_back();
+        let behind = self.receipted.range(number.saturating_add(1)..).next();
+        before.is_some_and(|(_, index)| *index >= peer_index) || behind.is_some_and(|(_, index)| *index <= peer_index)
     }
 
     /// Takes note of a receipt.
     pub(crate) fn receipted(&mut self, number: u64, peer_index: LogIndex) -> Result<(), &'static str> {
         if self.contradicts(number, peer_index) {
-            return Err("the order of its receipt contradicts that of an earlier one");
+            return Err("the order of its receipt contradicts that of another one");
         }
-        if self.receipted.is_none_or(|(other, _)| number > other) {
-            self.receipted = Some((number, peer_index));
-        }
+        self.receipted.insert(number, peer_index);
         Ok(())
     }
 }

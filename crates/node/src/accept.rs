@@ -176,7 +176,8 @@ impl<W: Send + 'static> Acceptor<W> {
 pub(crate) fn accept_unix<W: Send + 'static>(
     listener: UnixListener,
     connections_max: usize,
-    names: impl Fn(u32) -> W + Send + 'static,
+    names: impl Fn(u32) -> Result<Guest<W>, &'static str> + Send + 'static,
+    shared: Arc<Shared>,
 ) -> Incoming<UnixStream, W> {
     let (incoming, connections) = mpsc::channel(connections_max.max(1));
     let open = Arc::new(Semaphore::new(connections_max));
@@ -186,10 +187,15 @@ pub(crate) fn accept_unix<W: Send + 'static>(
                 tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             };
-            let (Ok(permit), Ok(user)) = (Arc::clone(&open).try_acquire_owned(), stream.peer_cred()) else { continue };
-            let guest = Guest::new(names(user.uid()));
-            if incoming.send(Ok(Known { stream, guest, _permit: permit })).await.is_err() {
-                return;
+            let Ok(user) = stream.peer_cred() else { continue };
+            let permit = Arc::clone(&open).try_acquire_owned().map_err(|_| "CONNECTION_LIMIT");
+            match permit.and_then(|permit| Ok((permit, names(user.uid())?))) {
+                Ok((permit, guest)) => {
+                    if incoming.send(Ok(Known { stream, guest, _permit: permit })).await.is_err() {
+                        return;
+                    }
+                }
+                Err(code) => shared.denied.count(code),
             }
         }
     });

@@ -91,9 +91,9 @@ pub enum RoleName {
 pub struct LimitsConfig {
     /// Sealed bytes of one notice. Default 16 MiB; at most 32 MiB, half of a segment.
     pub sealed_bytes_max: u64,
-    /// Connections of counterparts. Default 64: each holds at most one notice in pieces and a few batches.
+    /// Connections of counterparts. Default 256: each counterpart has at most 20 of them.
     pub peer_connections_max: usize,
-    /// Connections of people and systems. Default 64.
+    /// Connections of people and systems. Default 64; one person has at most half of them.
     pub local_connections_max: usize,
     /// TLS handshakes under way. Default 32: each costs about a millisecond of computing. One address has a quarter of them.
     pub handshakes_max: usize,
@@ -170,7 +170,7 @@ impl Default for LimitsConfig {
     fn default() -> Self {
         Self {
             sealed_bytes_max: 16 << 20,
-            peer_connections_max: 64,
+            peer_connections_max: 256,
             local_connections_max: 64,
             handshakes_max: 32,
             handshake_seconds: 10,

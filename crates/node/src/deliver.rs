@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_stream::wrappers::ReceiverStream;
 use verbale_evidence::is_identifier;
 use verbale_exchange::{ChannelId, Input, Rejection, Told};
@@ -21,6 +21,7 @@ use verbale_rpc::{BATCH_BYTES_MAX, BATCH_NOTICES_MAX, Failure, FailureKind, PIEC
 
 use crate::core::{Answer, Core, Needs, question};
 use crate::prepare;
+use crate::share::Taken;
 use crate::shared::Shared;
 
 /// Batches of one stream that are decided or answered while the next is opened.
@@ -46,7 +47,7 @@ struct Inbound {
 
 /// A notice on its way to its answer.
 enum Pending {
-    Asked(u64, oneshot::Receiver<Answer>, Option<OwnedSemaphorePermit>),
+    Asked(u64, oneshot::Receiver<Answer>, Option<Taken>),
     Rejected(u64, Rejection),
 }
 
@@ -93,7 +94,7 @@ impl Peer for PeerService {
 struct Complete {
     notices: Vec<SealedNotice>,
     /// What the gathered bytes take, until they are answered.
-    memory: Option<OwnedSemaphorePermit>,
+    memory: Option<Taken>,
     /// Whether pieces follow that this node does not take.
     ungathered: bool,
 }
@@ -141,7 +142,7 @@ async fn serve(
     let inbound = Inbound { shared, core, channel, requests };
     let read = inbound.read_all(batches).await;
     let answered = answering.await.map_err(|_| stopping())?;
-    read.and(answered)
+    answered.and(read)
 }
 
 async fn opened(core: &Core, channel: &ChannelId) -> Result<ChannelOpened, Status> {
@@ -169,7 +170,13 @@ fn envelope_in(logged: &Logged) -> Vec<u8> {
 
 impl Inbound {
     async fn read_all(mut self, batches: mpsc::Sender<Vec<Pending>>) -> Result<(), Status> {
-        while let Some(request) = self.requests.message().await? {
+        loop {
+            let request = tokio::select! {
+                request = self.requests.message() => request?,
+                // Nobody takes the answers any more: whatever comes is not read.
+                () = batches.closed() => return Ok(()),
+            };
+            let Some(request) = request else { return Ok(()) };
             let Some(deliver_request::Part::Batch(batch)) = request.part else {
                 return Err(protocol("a batch must come here"));
             };
@@ -182,7 +189,6 @@ impl Inbound {
                 return Ok(());
             }
         }
-        Ok(())
     }
 
     /// Checks a batch's limits and gathers the pieces of its last notice.
@@ -205,7 +211,7 @@ impl Inbound {
             let within = bytes.filter(|bytes| *bytes <= self.shared.config.limits.sealed_bytes_max);
             match within {
                 Some(bytes) => {
-                    memory = Some(self.shared.shares.of(&self.channel.peer).memory.take(bytes).await);
+                    memory = Some(self.shared.shares.memory(&self.channel.peer, bytes).await);
                     let patience = Duration::from_secs(self.shared.config.limits.stall_seconds);
                     notice.sealed = gather(&mut self.requests, bytes, patience).await?;
                 }
@@ -216,11 +222,7 @@ impl Inbound {
     }
 
     /// Verifies and opens in a worker, then asks the core, in order.
-    async fn decide(
-        &self,
-        notices: Vec<SealedNotice>,
-        mut memory: Option<OwnedSemaphorePermit>,
-    ) -> Result<Vec<Pending>, Status> {
+    async fn decide(&self, notices: Vec<SealedNotice>, mut memory: Option<Taken>) -> Result<Vec<Pending>, Status> {
         let last = notices.len().saturating_sub(1);
         let (shared, peer) = (Arc::clone(&self.shared), self.channel.peer.clone());
         let opening = tokio::task::spawn_blocking(move || {

@@ -257,9 +257,15 @@ async fn receive_all(
                     }
                     bad.trouble
                 });
-                let arrived = |receipt| Input::ReceiptArrived(channel.clone(), Box::new(receipt));
-                let noted = core.note_all(receipts.into_iter().map(arrived).collect()).await;
-                noted.map_err(|stopped| stopped.to_string())?;
+                let mut arrived =
+                    receipts.into_iter().map(|receipt| Input::ReceiptArrived(channel.clone(), Box::new(receipt)));
+                loop {
+                    let batch: Vec<Input> = arrived.by_ref().take(BATCH_NOTICES_MAX).collect();
+                    if batch.is_empty() {
+                        break;
+                    }
+                    core.note_all(batch).await.map_err(|stopped| stopped.to_string())?;
+                }
                 rejected?;
             }
             Some(_) => return Err("the counterpart sent what does not belong here: its node is at fault".to_owned()),

@@ -32,7 +32,7 @@ use crate::folder::{Folder, LoadError, disk, journal_settings};
 use crate::local::NodeService;
 use crate::person::{Caller, Persons};
 use crate::secrets::{SecretError, Secrets};
-use crate::share::{Memory, Shares};
+use crate::share::{Memory, PEER_CONNECTIONS, Shares};
 use crate::shared::{Counters, PeerDirectory, Shared};
 use crate::supervisor;
 use crate::tls::{self, TlsError};
@@ -191,6 +191,8 @@ fn open(folder: &Folder, progress: OnProgress) -> Result<(Arc<Shared>, Exchange,
         Ok(exchange.replay(record.entry, facts)?)
     })?;
     let largest = loaded.config.limits.sealed_bytes_max;
+    // Half of them: whoever takes all of its own leaves as many to others.
+    let persons_connections = (loaded.config.limits.local_connections_max / 2).max(1);
     let shared = Shared {
         persons: Persons::new(&loaded.config.persons),
         config: loaded.config,
@@ -205,7 +207,8 @@ fn open(folder: &Folder, progress: OnProgress) -> Result<(Arc<Shared>, Exchange,
         refused: Counters::default(),
         denied: Counters::default(),
         wire: Arc::default(),
-        shares: Shares::new(largest),
+        shares: Shares::new(PEER_CONNECTIONS, largest),
+        persons_shares: Shares::new(persons_connections, largest),
         local_memory: Memory::new(LOCAL_MEMORY_BYTES),
     };
     shared.peers.replace(exchange.peers().clone());
@@ -280,15 +283,17 @@ impl Listeners {
             let person = move |spki: &[u8]| persons.persons.with_key(&key_fingerprint(spki).to_string());
             let known = person.clone();
             let config = tls::server(&shared.tls, &shared.card.id, Arc::new(move |spki| known(spki).is_some()))?;
+            let sharing = Arc::clone(shared);
             let names: Names<Caller> =
-                Arc::new(move |spki| Ok(Guest::new(Caller::Person(person(spki).ok_or("UNKNOWN_KEY")?))));
+                Arc::new(move |spki| local_guest(&sharing, Caller::Person(person(spki).ok_or("UNKNOWN_KEY")?)));
             let incoming =
                 accept_tls(listener, config, tls_limits(limits.local_connections_max), names, &Arc::default(), shared);
             servers.spawn(run(local_router(shared, core, stopped), incoming, stopped.clone()));
         }
 
         let persons = Arc::clone(shared);
-        let incoming = accept_unix(self.socket, limits.local_connections_max, move |uid| persons.persons.with_uid(uid));
+        let names = move |uid| local_guest(&persons, persons.persons.with_uid(uid));
+        let incoming = accept_unix(self.socket, limits.local_connections_max, names, Arc::clone(shared));
         let reflection = tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(verbale_proto::SCHEMA)
             .build_v1()
@@ -316,6 +321,16 @@ fn peers(shared: &Arc<Shared>) -> Names<PeerName> {
         };
         Ok(Guest::new(PeerName { name, asked }).with_permit(permit).at_end(at_end))
     })
+}
+
+/// Gives a person one of its connections; all whom nobody knows are one.
+fn local_guest(shared: &Shared, caller: Caller) -> Result<Guest<Caller>, &'static str> {
+    let name = match &caller {
+        Caller::Person(person) => person.name.as_str(),
+        Caller::UnknownUser(_) => "",
+    };
+    let permit = shared.persons_shares.of(name).connection().ok_or("PERSON_CONNECTION_LIMIT")?;
+    Ok(Guest::new(caller).with_permit(permit))
 }
 
 fn local_router(shared: &Arc<Shared>, core: &Core, stopped: &watch::Receiver<bool>) -> transport::server::Router {

@@ -1,4 +1,4 @@
-//! What one counterpart may take of this node at a time, so that none can keep another waiting.
+//! What one counterpart, or one person, may take of this node at a time, so that none can keep another waiting.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -6,11 +6,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Connections of one counterpart: one for each channel in use, and those that a broken network left behind.
-const CONNECTIONS: usize = 8;
-
 /// Open channels of one counterpart: its memoranda, and room.
 const CHANNELS: usize = 16;
+
+/// Connections of one counterpart: one for each channel, and those that a broken network left behind.
+pub(crate) const PEER_CONNECTIONS: usize = CHANNELS + 4;
+
+/// Sealed bytes of notices in pieces that are in memory, of all counterparts together: eight of the largest by default. Opening
+/// one takes about five times as much beside it.
+const ALL_BYTES: u64 = 128 << 20;
 
 /// Notices in pieces of one counterpart that are in memory: two of the largest.
 const LARGEST_NOTICES: u64 = 2;
@@ -41,11 +45,17 @@ impl Memory {
     }
 }
 
-/// The share of one counterpart.
+/// The share of one counterpart or person.
 pub(crate) struct Share {
     connections: Arc<Semaphore>,
     channels: Arc<Semaphore>,
-    pub(crate) memory: Memory,
+    memory: Memory,
+}
+
+/// Memory that was taken, until this is dropped.
+pub(crate) struct Taken {
+    _own: OwnedSemaphorePermit,
+    _all: OwnedSemaphorePermit,
 }
 
 impl Share {
@@ -60,27 +70,36 @@ impl Share {
     }
 }
 
-/// The shares of all enrolled counterparts; only who was enrolled ever gets one.
+/// The shares of all counterparts, or of all persons; only who is known ever gets one.
 pub(crate) struct Shares {
-    by_peer: Mutex<HashMap<String, Arc<Share>>>,
+    by_name: Mutex<HashMap<String, Arc<Share>>>,
+    connections: usize,
     notice_bytes: u64,
+    all: Memory,
 }
 
 impl Shares {
-    pub(crate) fn new(notice_bytes: u64) -> Self {
-        Self { by_peer: Mutex::default(), notice_bytes }
+    /// So many connections for each, and notices of at most so many bytes.
+    pub(crate) fn new(connections: usize, notice_bytes: u64) -> Self {
+        Self { by_name: Mutex::default(), connections, notice_bytes, all: Memory::new(ALL_BYTES) }
     }
 
-    pub(crate) fn of(&self, peer: &str) -> Arc<Share> {
-        let mut by_peer = self.by_peer.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(crate) fn of(&self, name: &str) -> Arc<Share> {
+        let mut by_name = self.by_name.lock().unwrap_or_else(PoisonError::into_inner);
         let new = || {
             Arc::new(Share {
-                connections: Arc::new(Semaphore::new(CONNECTIONS)),
+                connections: Arc::new(Semaphore::new(self.connections)),
                 channels: Arc::new(Semaphore::new(CHANNELS)),
                 memory: Memory::new(LARGEST_NOTICES * self.notice_bytes),
             })
         };
-        Arc::clone(by_peer.entry(peer.to_owned()).or_insert_with(new))
+        Arc::clone(by_name.entry(name.to_owned()).or_insert_with(new))
+    }
+
+    /// Waits for memory: first for room in the own share, so that nobody queues before others with more than that.
+    pub(crate) async fn memory(&self, name: &str, bytes: u64) -> Taken {
+        let own = self.of(name).memory.take(bytes).await;
+        Taken { _own: own, _all: self.all.take(bytes).await }
     }
 }
 
@@ -144,9 +163,9 @@ mod tests {
 
     #[test]
     fn a_counterpart_that_took_its_share_leaves_those_of_others() {
-        let shares = Shares::new(1024);
+        let shares = Shares::new(3, 1024);
         let taken: Vec<_> = std::iter::from_fn(|| shares.of("A").connection()).collect();
-        assert_eq!(taken.len(), CONNECTIONS);
+        assert_eq!(taken.len(), 3);
         assert!(shares.of("B").connection().is_some());
         drop(taken);
         assert!(shares.of("A").connection().is_some());

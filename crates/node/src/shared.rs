@@ -36,6 +36,8 @@ pub(crate) struct Shared {
     pub(crate) wire: Arc<Meter>,
     /// What each counterpart may take. Apart from the next, so that a slow counterpart keeps nobody here waiting.
     pub(crate) shares: Shares,
+    /// What each person may take of the local listeners.
+    pub(crate) persons_shares: Shares,
     /// For submissions, of all streams together.
     pub(crate) local_memory: Memory,
 }

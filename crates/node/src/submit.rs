@@ -5,6 +5,7 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
@@ -41,11 +42,11 @@ type Responses = mpsc::Sender<Result<SubmitResponse, Status>>;
 /// The number that a notice names, and what became of its form and seal.
 type Prepared = (String, Result<Submission, Refusal>);
 
-/// A group on its way through form and seal, and the memory that it takes.
-type Sealing = (JoinHandle<Vec<Prepared>>, OwnedSemaphorePermit);
+/// A group on its way through form and seal, and the memory that it takes; or how the stream ended, behind all groups.
+type Sealing = Result<(JoinHandle<Vec<Prepared>>, OwnedSemaphorePermit), Status>;
 
-/// A group that was decided, or waits for it, and the memory that it takes.
-type Deciding = (Vec<(String, Decision)>, OwnedSemaphorePermit);
+/// A group that was decided, or waits for it, and the memory that it takes; or how the stream ended.
+type Deciding = Result<(Vec<(String, Decision)>, OwnedSemaphorePermit), Status>;
 
 enum Decision {
     Asked(oneshot::Receiver<Answer>),
@@ -63,8 +64,8 @@ pub(crate) fn run(
     let (responses, stream) = mpsc::channel(ANSWERS_MAX);
     let (sealing, to_decide) = mpsc::channel(SEALING_GROUPS);
     let (deciding, decided) = mpsc::channel(DECIDING_GROUPS);
-    let (answering, failing) = (Arc::clone(shared), responses.clone());
-    let (counting, shared) = (Arc::clone(shared), Arc::clone(shared));
+    let (answering, counting, shared) = (Arc::clone(shared), Arc::clone(shared), Arc::clone(shared));
+    let ending = sealing.clone();
     tokio::spawn(async move {
         let ended = tokio::select! {
             ended = seal_all(shared, actor, requests, sealing) => ended,
@@ -74,7 +75,8 @@ pub(crate) fn run(
             if status.code() == tonic::Code::OutOfRange {
                 counting.denied.count("MESSAGE_TOO_LARGE");
             }
-            let _ = failing.send(Err(status)).await;
+            // Behind the groups under way: what was accepted is answered first.
+            let _ = ending.send(Err(status)).await;
         }
     });
     tokio::spawn(decide_all(core.clone(), to_decide, deciding));
@@ -99,7 +101,7 @@ async fn seal_all(
             let prepared = tokio::task::spawn_blocking(move || {
                 group.into_iter().map(|request| prepare_one(&shared, &actor, &request.notice_json)).collect()
             });
-            if sealing.send((prepared, memory)).await.is_err() {
+            if sealing.send(Ok((prepared, memory))).await.is_err() {
                 return Ok(());
             }
         }
@@ -141,7 +143,14 @@ fn prepare_one(shared: &Shared, actor: &str, json: &[u8]) -> Prepared {
 
 /// Asks the core in the order of submission.
 async fn decide_all(core: Core, mut sealed: mpsc::Receiver<Sealing>, deciding: mpsc::Sender<Deciding>) {
-    while let Some((prepared, memory)) = sealed.recv().await {
+    while let Some(sealed) = sealed.recv().await {
+        let (prepared, memory) = match sealed {
+            Ok(group) => group,
+            Err(status) => {
+                let _ = deciding.send(Err(status)).await;
+                return;
+            }
+        };
         let Ok(prepared) = prepared.await else { return };
         let (mut decisions, mut questions) = (Vec::new(), Vec::new());
         for (number, prepared) in prepared {
@@ -157,7 +166,8 @@ async fn decide_all(core: Core, mut sealed: mpsc::Receiver<Sealing>, deciding: m
                 },
             ));
         }
-        if core.ask_all(Needs::Room, questions).await.is_err() || deciding.send((decisions, memory)).await.is_err() {
+        if core.ask_all(Needs::Room, questions).await.is_err() || deciding.send(Ok((decisions, memory))).await.is_err()
+        {
             return;
         }
     }
@@ -165,15 +175,29 @@ async fn decide_all(core: Core, mut sealed: mpsc::Receiver<Sealing>, deciding: m
 
 /// Answers in the order of submission, each when it is durable.
 async fn answer_all(shared: Arc<Shared>, mut decided: mpsc::Receiver<Deciding>, responses: Responses) {
-    while let Some((decisions, _memory)) = decided.recv().await {
+    let patience = Duration::from_secs(shared.config.limits.stall_seconds);
+    while let Some(decided) = decided.recv().await {
+        let (decisions, _memory) = match decided {
+            Ok(group) => group,
+            Err(status) => {
+                let _ = tokio::time::timeout(patience, responses.send(Err(status))).await;
+                return;
+            }
+        };
         for (notice_id, decision) in decisions {
             let outcome = match decision {
                 Decision::Refused(refusal) => Ok(refused(&shared, &refusal)),
                 Decision::Asked(answer) => outcome(&shared, answer.await),
             };
             let response = outcome.map(|outcome| SubmitResponse { notice_id, outcome: Some(outcome) });
-            if responses.send(response).await.is_err() {
-                return;
+            match tokio::time::timeout(patience, responses.send(response)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(_)) => return,
+                // Its groups hold memory that other submitters wait for.
+                Err(_) => {
+                    shared.denied.count("STALLED");
+                    return;
+                }
             }
         }
     }

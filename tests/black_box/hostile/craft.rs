@@ -24,6 +24,8 @@ pub(crate) struct Craft {
     pub(crate) plain: Vec<u8>,
     /// To whom it is sealed.
     pub(crate) recipient: String,
+    /// A second recipient beside it.
+    pub(crate) also_to: Option<String>,
     /// A change of the sealed bytes before they are signed.
     pub(crate) change_sealed: fn(&mut Vec<u8>),
     /// The root that is signed; that of the content when absent.
@@ -64,6 +66,7 @@ impl Craft {
             },
             plain: Vec::new(),
             recipient: to.card.age_recipient.clone(),
+            also_to: None,
             change_sealed: |_| (),
             root: None,
             statement: Statement {
@@ -95,7 +98,9 @@ impl Craft {
     pub(crate) fn make(mut self) -> SealedNotice {
         let root = self.root.unwrap_or_else(|| self.own_root());
         let plain = if self.plain.is_empty() { padded(&self.content.encode_to_vec()) } else { self.plain };
-        let mut sealed = age_sealed(&plain, &[&self.recipient]);
+        let recipients: Vec<&str> =
+            [Some(&self.recipient), self.also_to.as_ref()].into_iter().flatten().map(String::as_str).collect();
+        let mut sealed = age_sealed(&plain, &recipients);
         (self.change_sealed)(&mut sealed);
         self.statement.sealed_sha256 = Sha256::digest(&sealed).to_vec();
         self.statement.sealed_bytes = sealed.len() as u64;

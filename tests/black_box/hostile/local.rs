@@ -134,6 +134,7 @@ fn submissions() -> Vec<(&'static str, &'static str, Vec<u8>)> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn each_wrong_submission_has_its_code_and_its_counter_and_the_next_is_taken() {
     let mut node = Node::init("JP-MOJ-ISA-RMD");
+    node.configure(|text| text.replace("stall_seconds = 30", "stall_seconds = 1"));
     node.start();
     let mut client = connect(&Folder::new(&node.dir)).await.unwrap();
     let rows = submissions();
@@ -151,11 +152,13 @@ async fn each_wrong_submission_has_its_code_and_its_counter_and_the_next_is_take
     }
     over_the_limit_of_a_message(&mut client).await;
     garbage_on_the_socket(&node).await;
+    a_crowd_on_the_socket(&node).await;
+    answers_that_nobody_takes(&node).await;
     submissions_without_end(&node).await;
     // It still answers, and took no memory for all that.
     client.status(StatusRequest {}).await.unwrap();
     assert!(node.peak_memory() < 300 << 20, "{} bytes", node.peak_memory());
-    println!("{} rows", rows.len() + 3);
+    println!("{} rows", rows.len() + 5);
     node.stop();
 }
 
@@ -172,6 +175,58 @@ async fn garbage_on_the_socket(node: &Node) {
     let _ = stream.write_all(&vec![0x5a; 100_000]).await;
     let mut answer = Vec::new();
     let _ = soon(stream.read_to_end(&mut answer)).await;
+}
+
+/// One person opens more connections than are hers; they are counted, and places are left to others.
+async fn a_crowd_on_the_socket(node: &Node) {
+    let mut crowd = Vec::new();
+    for _ in 0..100 {
+        crowd.push(UnixStream::connect(node.dir.join("verbale.sock")).await.unwrap());
+    }
+    // Those turned away are closed at once.
+    let mut closed = 0;
+    let mut byte = [0];
+    for stream in &mut crowd {
+        if let Ok(Ok(0)) = tokio::time::timeout(std::time::Duration::from_millis(20), stream.read(&mut byte)).await {
+            closed += 1;
+        }
+    }
+    drop(crowd);
+    assert!((60..=100).contains(&closed), "{closed} of 100 were turned away");
+    let counted = until_connected(node).await.get("PERSON_CONNECTION_LIMIT").copied();
+    assert!(counted >= Some(60), "{counted:?}");
+}
+
+/// What the node denied, asked as soon as it takes connections again.
+async fn until_connected(node: &Node) -> HashMap<String, u64> {
+    let deadline = std::time::Instant::now() + super::attacker::PATIENCE;
+    loop {
+        if let Ok(mut client) = connect(&Folder::new(&node.dir)).await
+            && let Ok(status) = client.status(StatusRequest {}).await
+        {
+            return status.into_inner().denied;
+        }
+        assert!(std::time::Instant::now() < deadline, "the node does not take connections again");
+    }
+}
+
+/// A slow reader: it submits and never takes an answer. It is ended, and others submit meanwhile.
+async fn answers_that_nobody_takes(node: &Node) {
+    let mut client = connect(&Folder::new(&node.dir)).await.unwrap();
+    let (requests, stream) = tokio::sync::mpsc::channel(64);
+    let responses = client.submit(tokio_stream::wrappers::ReceiverStream::new(stream)).await.unwrap();
+    // Each is refused with a sentence; the answers fill the queue and the window of 4 MiB.
+    let sending =
+        tokio::spawn(
+            async move { while requests.send(SubmitRequest { notice_json: b"{}".to_vec() }).await.is_ok() {} },
+        );
+    let deadline = std::time::Instant::now() + super::attacker::PATIENCE;
+    while !until_connected(node).await.contains_key("STALLED") {
+        assert!(std::time::Instant::now() < deadline, "it was not ended");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    sending.abort();
+    drop(responses);
 }
 
 /// A stream of submissions that never ends is answered as it comes, and others are served beside it.

@@ -5,7 +5,7 @@ use verbale_domain::Notice;
 use verbale_keys::SecretKey;
 use verbale_proto::v1::{Chunk, Content, EnvelopeSignature};
 
-use super::craft::{Craft, age_sealed, now_ms, padded};
+use super::craft::{Craft, now_ms, padded};
 use super::stage::Stage;
 
 /// Name, what the node must answer, and the change that makes an honest notice into this one.
@@ -47,8 +47,9 @@ const ROWS: [Row; 58] = [
     // The statement.
     ("an unknown field in the statement", "REJECTED NOT_AUTHENTIC", |c, _| c.behind_statement = vec![0xf8, 7, 1]),
     ("a statement of version 2", "REJECTED NOT_AUTHENTIC", |c, _| c.statement.version = 2),
+    // Its own fields have limits: only with something unknown does a statement grow. Which of the two rules speaks first is
+    // for the unit tests of `evidence`.
     ("a statement over 4 KiB", "REJECTED NOT_AUTHENTIC", |c, _| {
-        // An unknown field of 4,096 bytes.
         c.behind_statement = [vec![0xfa, 7, 0x80, 0x20], vec![0; 4096]].concat();
     }),
     ("a message id of 15 bytes", "REJECTED NOT_AUTHENTIC", |c, _| {
@@ -100,12 +101,9 @@ const ROWS: [Row; 58] = [
     }),
     ("an age file cut short", "REFUSED UNOPENABLE", |c, _| c.change_sealed = |s| s.truncate(s.len() - 1)),
     ("an age file with a changed byte", "REFUSED UNOPENABLE", |c, _| c.change_sealed = |s| *s.last_mut().unwrap() ^= 1),
-    ("sealed to two recipients", "REFUSED UNOPENABLE", |c, _| {
-        c.change_sealed = |s| {
-            let other = age::x25519::Identity::generate().to_public().to_string();
-            let again = age::x25519::Identity::generate().to_public().to_string();
-            *s = age_sealed(b"plain", &[&other, &again]);
-        };
+    // The node could open it: its own key is one of the two.
+    ("an extra stanza, for a second recipient", "REFUSED UNOPENABLE", |c, s| {
+        c.also_to = Some(s.stranger.card.age_recipient.clone());
     }),
     ("sealed to a stranger", "REFUSED UNOPENABLE", |c, s| s.stranger.card.age_recipient.clone_into(&mut c.recipient)),
     ("sealed bytes that are no age file", "REFUSED UNOPENABLE", |c, _| {
@@ -145,7 +143,6 @@ const ROWS: [Row; 58] = [
         c.content.chunks.pop();
     }),
     ("more leaves than a notice may have", "REFUSED CONTENT_MISMATCH", |c, _| {
-        c.root = Some([1; 32]);
         c.content.chunks = vec![Chunk::default(); 70_000];
     }),
     ("messages nested a thousand deep", "REFUSED BAD_VALUE", |c, _| {

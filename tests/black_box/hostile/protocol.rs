@@ -163,8 +163,9 @@ async fn an_answer_that_nobody_takes(stage: &mut Stage) {
     let (requests, stream) = tokio::sync::mpsc::channel(64);
     let mut client = verbale_rpc::peer_client::PeerClient::new(channel);
     requests.send(open(MEMORANDUM, 1)).await.unwrap();
-    for _ in 0..60 {
-        requests.send(batch(vec![notice.clone(); 200])).await.unwrap();
+    // Just so many that the answers fill what lies between; then it says nothing more.
+    for _ in 0..6 {
+        requests.send(batch(vec![notice.clone(); 20])).await.unwrap();
     }
     let responses = soon(client.deliver(tokio_stream::wrappers::ReceiverStream::new(stream))).await.unwrap();
     stage.still_serves(row).await;

@@ -34,6 +34,8 @@ struct Receiver {
 struct Log {
     entries: Vec<Vec<u8>>,
     envelopes: Vec<Vec<u8>>,
+    /// Answers since the channel was opened that were no true ones.
+    lied: usize,
 }
 
 /// What an answer is wrong in.
@@ -48,7 +50,7 @@ enum Lie {
     AnotherTree,
     /// The checkpoint is of another log.
     AnotherLog,
-    /// The log lost its last entries, and the notice was put in their place.
+    /// The log lost its last entries, and the first notice was put in their place; those after it stand where they may.
     RolledBack,
     /// A refusal without a code.
     NoCode,
@@ -85,19 +87,23 @@ async fn each_lie_of_a_receiver_is_counted_and_the_true_receipt_is_taken_after_i
         }
         sender.until_delivered();
         *receiver.lie.lock().unwrap() = lie;
-        let number = format!("KG-{row}-LIE");
-        sender.submit(&general(false, &number, "text")).good();
+        // Three under way: what comes after the lie proves nothing either.
+        let numbers = ["A", "B", "C"].map(|letter| format!("KG-{row}-LIE-{letter}"));
+        sender.submit(&numbers.each_ref().map(|number| general(false, number, "text")).join("\n")).good();
         let status = || sender.run(&["--json", "status"]).good().json().remove(0);
-        let counted = || status()["rejected"][counter].as_u64().unwrap_or_default();
-        until(&format!("{lie:?} is counted as {counter}"), || counted() > 0);
-        let shown = status();
-        assert_eq!(shown["channels"][0]["waiting"], 1, "{lie:?} was taken for a receipt");
-        assert!(!shown["channels"][0]["trouble"].as_str().unwrap().is_empty(), "{lie:?}: the operator is not told");
+        until(&format!("{lie:?} is counted as {counter}, and the operator is told"), || {
+            let shown = status();
+            let channel = &shown["channels"][0];
+            assert_eq!(channel["waiting"], 3, "{lie:?} was taken for a receipt");
+            shown["rejected"][counter].as_u64() > Some(0) && channel["trouble"].as_str() != Some("")
+        });
         *receiver.lie.lock().unwrap() = Lie::Nothing;
         // The new address is tried at once: enrolling again forgets the pause.
         sender.enrol(&japan).good();
         sender.until_delivered();
-        assert_eq!(sender.run(&["--json", "receipts", &number]).good().json()[0]["verdict"], "RECEIVED");
+        for number in &numbers {
+            assert_eq!(sender.run(&["--json", "receipts", number]).good().json()[0]["verdict"], "RECEIVED");
+        }
         // Counters of the next row begin anew.
         sender.stop();
         sender.start();
@@ -169,7 +175,8 @@ impl Peer for Service {
 
 impl Receiver {
     fn opened(&self) -> ChannelOpened {
-        let log = self.log.lock().unwrap();
+        let mut log = self.log.lock().unwrap();
+        log.lied = 0;
         let last_envelope = log.envelopes.last().cloned().unwrap_or_default();
         ChannelOpened { next_number: log.envelopes.len() as u64 + 1, last_envelope }
     }
@@ -177,7 +184,7 @@ impl Receiver {
     fn answer(&self, envelope: &[u8]) -> AnswerBatch {
         let lie = *self.lie.lock().unwrap();
         let mut log = self.log.lock().unwrap();
-        let number = log.envelopes.len() as u64 + 1;
+        let number = (log.envelopes.len() + log.lied) as u64 + 1;
         let received = |envelope: &[u8]| {
             let event = NoticeReceived { envelope: envelope.to_vec(), facts_digest: vec![0; 32] };
             encode_entry(1, Event::NoticeReceived(event)).unwrap()
@@ -189,8 +196,12 @@ impl Receiver {
                 let event = NoticeRefused { envelope: envelope.to_vec(), code: String::new() };
                 entries.push(encode_entry(1, Event::NoticeRefused(event)).unwrap());
             }
-            Lie::RolledBack => {
+            Lie::RolledBack if log.lied == 0 => {
                 entries.truncate(entries.len() - 2);
+                entries.push(received(envelope));
+            }
+            Lie::RolledBack => {
+                entries.extend((0..log.lied).map(|_| b"something else".to_vec()));
                 entries.push(received(envelope));
             }
             _ => entries.push(received(envelope)),
@@ -216,6 +227,8 @@ impl Receiver {
         if lie == Lie::Nothing {
             log.envelopes.push(envelope.to_vec());
             log.entries = entries;
+        } else {
+            log.lied += 1;
         }
         AnswerBatch { checkpoint, answers: vec![Answer { number: number_said, outcome }] }
     }

@@ -1,6 +1,7 @@
 //! `verbale submit`.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Seek as _};
+use std::path::Path;
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
@@ -20,14 +21,7 @@ const LINES_UNDER_WAY: usize = 64;
 pub(crate) async fn run(args: &SubmitArgs, node: &NodeArgs) -> Result<ExitCode, CliError> {
     let mut client = client(node).await?;
     let unreadable = |error| CliError::Usage(format!("{} cannot be read: {error}", args.file.display()));
-    // Standard input has no known end, and shows no bar.
-    let (input, lines): (Box<dyn BufRead + Send>, _) = if args.file.as_os_str() == "-" {
-        (Box::new(BufReader::new(std::io::stdin())), None)
-    } else {
-        let open = || std::fs::File::open(&args.file).map(BufReader::new).map_err(unreadable);
-        let lines = open()?.split(b'\n').try_fold(0, |count, line| line.map(|_| count + 1)).map_err(unreadable)?;
-        (Box::new(open()?), Some(lines))
-    };
+    let (input, lines) = open(&args.file).map_err(unreadable)?;
     let (requests, stream) = mpsc::channel(LINES_UNDER_WAY);
     let (order, mut answers_to) = mpsc::channel(LINES_UNDER_WAY);
     let reading = tokio::task::spawn_blocking(move || read(input, &requests, &order));
@@ -50,6 +44,20 @@ pub(crate) async fn run(args: &SubmitArgs, node: &NodeArgs) -> Result<ExitCode, 
     progress.end();
     reading.await.map_err(|error| CliError::failed("reading was cut off", error))?.map_err(unreadable)?;
     Ok(if refused { ExitCode::from(1) } else { ExitCode::SUCCESS })
+}
+
+/// What is read, and its number of lines. Only of a file can they be counted: what a pipe gives is read once.
+fn open(path: &Path) -> std::io::Result<(Box<dyn BufRead + Send>, Option<u64>)> {
+    if path.as_os_str() == "-" {
+        return Ok((Box::new(BufReader::new(std::io::stdin())), None));
+    }
+    let mut file = std::fs::File::open(path)?;
+    let mut lines = None;
+    if file.metadata()?.is_file() {
+        lines = Some(BufReader::new(&file).split(b'\n').try_fold(0, |count, line| line.map(|_| count + 1))?);
+        file.rewind()?;
+    }
+    Ok((Box::new(BufReader::new(file)), lines))
 }
 
 /// Sends each line that is not blank; says in which order answers belong to lines.
