@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::node::{Node, pair};
-use crate::notices::{from_office, general, without_nulls};
+use crate::notices::{general, travel, without_nulls};
 use crate::{audit, node};
 
 #[test]
@@ -60,18 +60,12 @@ fn a_number_submitted_again_is_the_same_message_and_with_another_notice_is_refus
 #[test]
 fn every_kind_travels_and_opens_as_the_json_that_went_in_on_both_sides() {
     let (japan, partner) = pair();
-    for (sender, receiver) in [(&partner, &japan), (&japan, &partner)] {
-        let lines = from_office("JP-KG-SSW-2023", &sender.id);
-        let said = sender.submit(&lines.join("\n")).good();
-        assert!(said.json().iter().all(|answer| answer["outcome"] == "accepted"), "{}", said.out);
-        sender.until_delivered();
-        for line in lines {
-            let notice: Value = serde_json::from_str(&line).unwrap();
-            let id = notice["notice_id"].as_str().unwrap().to_owned();
-            for node in [sender, receiver] {
-                let opened = node.run(&["--json", "open", &id, "--purpose", "a check"]).good().json().remove(0);
-                assert_eq!(opened, without_nulls(notice.clone()));
-            }
+    for (_, line) in travel("JP-KG-SSW-2023", &[&japan, &partner]) {
+        let notice: Value = serde_json::from_str(&line).unwrap();
+        let id = notice["notice_id"].as_str().unwrap().to_owned();
+        for node in [&japan, &partner] {
+            let opened = node.run(&["--json", "open", &id, "--purpose", "a check"]).good().json().remove(0);
+            assert_eq!(opened, without_nulls(notice.clone()));
         }
     }
     audit::sound(&japan, &partner);

@@ -21,6 +21,7 @@ mod local_tls;
 mod node;
 mod notices;
 mod outside;
+mod rules;
 mod secrecy;
 mod supervised;
 mod supply;

@@ -159,6 +159,13 @@ impl Node {
         });
     }
 
+    /// Gives the caller the role approver too, from the next start on.
+    pub(crate) fn make_approver(&self) {
+        self.configure(|text| {
+            text.replace("roles = [\"system\", \"operator\"]", "roles = [\"system\", \"operator\", \"approver\"]")
+        });
+    }
+
     /// Lets people and systems in over TLS too, from the next start on; returns where.
     pub(crate) fn listen_locally(&self) -> String {
         let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();

@@ -1,6 +1,9 @@
 //! Notices for scenarios.
 
 use serde_json::{Value, json};
+use verbale_domain::civil;
+
+use crate::node::Node;
 
 pub(crate) const ALL: &str = include_str!("../data/notices.jsonl");
 
@@ -17,19 +20,48 @@ pub(crate) fn general(from_japan: bool, number: &str, text: &str) -> String {
     .to_string()
 }
 
-/// The notices under a memorandum that an office sends, one on each line.
-pub(crate) fn from_office(memorandum: &str, office: &str) -> Vec<String> {
-    let of = |line: &&str| {
-        let notice: Value = serde_json::from_str(line).unwrap();
-        notice["memorandum"] == memorandum
-            && (notice["from"]["office"] == office || is_copy_for_the_record(&notice, office))
+/// The notices under a memorandum in their order, each with the office that sends it. A termination is dated from today: the
+/// rules compare it with the clock.
+pub(crate) fn under(memorandum: &str) -> Vec<(String, String)> {
+    let of = |line: &str| {
+        let mut notice: Value = serde_json::from_str(line).unwrap();
+        let mut line = line.to_owned();
+        if notice["flow"] == "F34" {
+            let today = time::OffsetDateTime::now_utc().date();
+            notice["body"]["received_on"] = today.to_string().into();
+            notice["body"]["effective_on"] = civil::months_after(today, 7).to_string().into();
+            line = notice.to_string();
+        }
+        let office = match notice["from"]["channel"].as_str() {
+            // The commencement notification of a foreign ministry goes by the contact point's node.
+            Some("DIPLOMATIC") => "TJ-MLMEP-MS-DLPSA".to_owned(),
+            _ => notice["from"]["office"].as_str().unwrap().to_owned(),
+        };
+        (notice["memorandum"] == memorandum).then_some((office, line))
     };
-    ALL.lines().filter(of).map(str::to_owned).collect()
+    ALL.lines().filter_map(of).collect()
 }
 
-/// The commencement notification of a foreign ministry goes by the contact point's node.
-fn is_copy_for_the_record(notice: &Value, office: &str) -> bool {
-    notice["from"]["channel"] == "DIPLOMATIC" && office.starts_with("TJ-")
+/// Lets all notices under a memorandum travel, an answer after what it answers has arrived; returns who sent which.
+pub(crate) fn travel(memorandum: &str, nodes: &[&Node]) -> Vec<(String, String)> {
+    let lines = under(memorandum);
+    for (office, line) in &lines {
+        let notice: Value = serde_json::from_str(line).unwrap();
+        if !notice["correlates_to"].is_null() {
+            nodes.iter().for_each(|node| node.until_delivered());
+        }
+        let said = nodes.iter().find(|node| node.id == *office).unwrap().submit(line);
+        assert_eq!(said.code, 0, "{}", said.out);
+    }
+    nodes.iter().for_each(|node| node.until_delivered());
+    lines
+}
+
+/// The notices under a memorandum that an office sends and that answer nothing, one on each line.
+pub(crate) fn from_office(memorandum: &str, office: &str) -> Vec<String> {
+    let answers = |line: &str| !serde_json::from_str::<Value>(line).unwrap()["correlates_to"].is_null();
+    let of = |(from, line): (String, String)| (from == office && !answers(&line)).then_some(line);
+    under(memorandum).into_iter().filter_map(of).collect()
 }
 
 /// A notice as `open` gives it: without null members.

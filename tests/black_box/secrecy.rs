@@ -7,7 +7,7 @@ use memchr::memmem;
 use serde_json::Value;
 
 use crate::node::{Node, files, read};
-use crate::notices::{ALL, from_office};
+use crate::notices::{ALL, from_office, travel};
 
 /// Shorter strings are in every file by chance.
 const LENGTH_MIN: usize = 8;
@@ -46,20 +46,23 @@ const PARTNERS: [(&str, &str); 3] = [
 fn no_string_of_any_notice_is_in_any_file_or_trace_and_a_planted_one_is_found() {
     let mut japan = Node::init(JAPAN);
     japan.trace("trace");
+    japan.make_approver();
     japan.start();
     let mut nodes = Vec::new();
-    let mut travelled = 0;
+    let (mut travelled, mut commenced) = (0, 0);
     for (memorandum, id) in PARTNERS {
         let mut partner = Node::init(id);
         partner.trace("trace");
         partner.start();
         japan.enrol(&partner).good();
         partner.enrol(&japan).good();
+        if memorandum == "JP-TJ-SSW-2024" {
+            japan.run(&["memorandum", "commence", memorandum, "--on", "2025-02-01"]).good();
+            japan.until_delivered();
+            commenced += 1;
+        }
+        travel(memorandum, &[&japan, &partner]);
         for (sender, receiver) in [(&partner, &japan), (&japan, &partner)] {
-            let lines = from_office(memorandum, &sender.id);
-            let said = sender.submit(&lines.join("\n"));
-            assert_eq!(said.code, 0, "{}", said.out);
-            sender.until_delivered();
             for notice in sender.list("outbox").iter().filter(|notice| notice["counterpart"] == receiver.id.as_str()) {
                 assert_eq!(notice["state"], "DELIVERED");
                 let id = notice["message_id"].as_str().unwrap();
@@ -71,10 +74,11 @@ fn no_string_of_any_notice_is_in_any_file_or_trace_and_a_planted_one_is_found() 
                 travelled += 1;
             }
             sender.run(&["receipts"]).good();
+            sender.run(&["duties"]).good();
         }
         nodes.push(partner);
     }
-    assert_eq!(travelled, ALL.lines().count());
+    assert_eq!(travelled, ALL.lines().count() + commenced);
     refuse_something(&mut japan, &mut nodes[0]);
     japan.stop();
     nodes.iter_mut().for_each(Node::stop);

@@ -92,6 +92,13 @@ pub(crate) enum Command {
     },
     /// Tell how the node is
     Status,
+    /// Show what each side owes, since when, and what closes it
+    Duties(DutiesArgs),
+    /// Show the memoranda, or record the day on which one commenced
+    #[command(subcommand)]
+    Memorandum(MemorandumCommand),
+    /// Say of each notice in a file whether it would be accepted; needs no node
+    Check(CheckArgs),
     /// Watch two nodes exchange realistic notices on this machine
     Demo(DemoArgs),
     /// Measure how fast two nodes exchange notices on this machine, beside the floor of the same run
@@ -176,4 +183,43 @@ pub(crate) struct BenchArgs {
 fn rate(text: &str) -> Result<f64, String> {
     let given: Option<f64> = text.parse().ok();
     given.filter(|rate| (0.1..=1e6).contains(rate)).ok_or_else(|| "must be a number from 0.1 to 1000000".to_owned())
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct DutiesArgs {
+    /// Only those past the day that was asked for, or a reminder; no text sets a deadline
+    #[arg(long)]
+    pub(crate) overdue: bool,
+    /// Closed ones: opening, closing, and the time between
+    #[arg(long)]
+    pub(crate) closed: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum MemorandumCommand {
+    /// List the memoranda that the node holds
+    List,
+    /// Record the day on which the last notification was received through diplomatic channels (approver)
+    Commence {
+        /// The memorandum
+        id: String,
+        /// The day of receipt
+        #[arg(long, value_name = "YYYY-MM-DD")]
+        on: String,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct CheckArgs {
+    /// File with one notice on each line, bare or as the member `notice` of an object; - reads standard input
+    pub(crate) file: PathBuf,
+    /// Folder with memorandum files, instead of those that ship with the program
+    #[arg(long, value_name = "DIR")]
+    pub(crate) memoranda: Option<PathBuf>,
+    /// Notices that both sides know already, in the same form
+    #[arg(long, value_name = "FILE")]
+    pub(crate) history: Option<PathBuf>,
+    /// Day on which a memorandum commenced that does so on receipt of a notification
+    #[arg(long, value_name = "ID=DATE")]
+    pub(crate) commenced: Vec<String>,
 }

@@ -1,6 +1,8 @@
 //! The commands, one idea a file.
 
 pub(crate) mod card;
+pub(crate) mod check;
+pub(crate) mod duties;
 pub(crate) mod init;
 pub(crate) mod notices;
 pub(crate) mod receipts;

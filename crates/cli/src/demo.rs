@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
+use verbale_domain::{TERMINATION, civil};
 use verbale_evidence::VerifiedReceipt;
 use verbale_proto::v1::{ShowRequest, SubmitRequest, submit_response};
 
@@ -85,14 +86,15 @@ fn read_notices(args: &DemoArgs) -> Result<Vec<Line>, CliError> {
     };
     let mut lines = Vec::new();
     for (number, json) in (1..).zip(text.lines()).filter(|(_, json)| !json.trim().is_empty()) {
-        let value: Value = serde_json::from_str(json)
+        let mut value: Value = serde_json::from_str(json)
             .map_err(|error| CliError::Usage(format!("line {number} is no JSON: {error}")))?;
+        let json = date_from_today(&mut value).unwrap_or_else(|| json.to_owned());
         let member = |name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         if member("memorandum") != MEMORANDUM {
             continue;
         }
         lines.push(Line {
-            json: json.to_owned(),
+            json,
             notice_id: member("notice_id"),
             flow: member("flow"),
             kind: member("kind"),
@@ -104,6 +106,18 @@ fn read_notices(args: &DemoArgs) -> Result<Vec<Line>, CliError> {
         return Err(CliError::Usage(format!("there is no notice under {MEMORANDUM} among them")));
     }
     Ok(lines)
+}
+
+/// A termination is dated from today: the rules compare it with the clock.
+fn date_from_today(notice: &mut Value) -> Option<String> {
+    if notice.get("flow").and_then(Value::as_str) != Some(TERMINATION) {
+        return None;
+    }
+    let today = time::OffsetDateTime::now_utc().date();
+    let body = notice.get_mut("body")?.as_object_mut()?;
+    body.insert("received_on".to_owned(), today.to_string().into());
+    body.insert("effective_on".to_owned(), civil::months_after(today, 7).to_string().into());
+    Some(notice.to_string())
 }
 
 /// Submits each notice from its proper side, an answer after what it answers has arrived; returns who sent what.

@@ -51,6 +51,9 @@ fn run(args: Args) -> Result<ExitCode, CliError> {
             Command::Ack { id } => commands::notices::acknowledge(id, &node).await,
             Command::Receipts { id, export } => commands::receipts::run(id, export.as_deref(), &node).await,
             Command::Status => commands::status::run(&node).await,
+            Command::Duties(duties) => commands::duties::run(&duties, &node).await,
+            Command::Memorandum(memorandum) => commands::duties::memorandum(memorandum, &node).await,
+            Command::Check(check) => commands::check::run(&check, &node),
             Command::Demo(demo) => demo::run(&demo, &node).await,
             Command::Bench(bench) => bench::run(&bench, &node).await,
             Command::Completions { shell } => {

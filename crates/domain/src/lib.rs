@@ -22,20 +22,29 @@
 //! # Ok::<(), verbale_domain::Refusal>(())
 //! ```
 
+pub mod civil;
 mod cut;
 mod decode;
+mod docket;
+mod duties;
 mod form;
 mod json;
 mod memorandum;
 mod notice;
+mod offline;
+mod particulars;
 mod refusal;
 mod rules;
 mod schema;
 
-pub use memorandum::{Memoranda, Memorandum, MemorandumError};
+pub use docket::{Course, Docket, Docketed, Entered, NoticeKey};
+pub use duties::{DutyItem, duties};
+pub use memorandum::{Basis, Class, CommencesOn, Duty, Memoranda, Memorandum, MemorandumError};
 pub use notice::{Header, Notice, Party};
+pub use offline::{OfflineCheck, Verdict};
+pub use particulars::Subject;
 pub use refusal::{Code, Refusal, Stage};
-pub use rules::{Place, Route, check_rules};
+pub use rules::{COMMENCEMENT_RECORD, Place, Route, TERMINATION, check_rules, recipient};
 
 /// A notice in JSON is at most so large: the sealed size of 16 MiB less seal, padding and commitments.
 pub const JSON_BYTES_MAX: usize = 15 << 20;

@@ -1,24 +1,33 @@
 //! Memoranda as files: who the sides are, which kinds travel in which direction, on which clause.
 //!
 //! # Layout
-//! TOML: `format = 1`, `id`, `[terms]` (what was agreed) and `[contacts]` (who receives mail today). The digest that every
-//! notice pins covers `id` and `[terms]` only, so that a moved office does not change it: SHA-256 of their JSON with
-//! members in the order of their names and without white space.
+//! TOML: `format = 2`, `id`, `[terms]` (what was agreed), `[[contacts]]` (who receives mail today), `[[succession]]` (which body
+//! took the place of which) and `[reminders]`. The digest that every notice pins covers `id` and `[terms]` only, so that a
+//! moved office or a renamed ministry does not change it: SHA-256 of their JSON with members in the order of their names
+//! and without white space. What no text confirms is `unknown` or `not verified`, and is shown so.
+
+mod file;
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
-use sha2::{Digest as _, Sha256};
+use time::{Date, UtcOffset};
+
+use crate::civil;
+pub use file::{Basis, Class, Duty};
+use file::{Commencement, Contact, File, Kind, Succession, Termination, Terms, digest};
 
 /// The format of memorandum files that this version reads.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// The files that ship with the program: name and text.
-const SHIPPED: [(&str, &str); 4] = [
+const SHIPPED: [(&str, &str); 8] = [
     ("JP-KG-SSW-2023.toml", include_str!("../../../config/memoranda/JP-KG-SSW-2023.toml")),
     ("JP-TJ-SSW-2024.toml", include_str!("../../../config/memoranda/JP-TJ-SSW-2024.toml")),
     ("JP-UZ-TITP-2019.toml", include_str!("../../../config/memoranda/JP-UZ-TITP-2019.toml")),
+    ("JP-UZ-SSW-2019.toml", include_str!("../../../config/memoranda/JP-UZ-SSW-2019.toml")),
+    ("JP-KH-SSW-2019.toml", include_str!("../../../config/memoranda/JP-KH-SSW-2019.toml")),
+    ("JP-MM-SSW-2019.toml", include_str!("../../../config/memoranda/JP-MM-SSW-2019.toml")),
+    ("JP-VN-SSW-2019.toml", include_str!("../../../config/memoranda/JP-VN-SSW-2019.toml")),
     ("TR-UZ-MOU.toml", include_str!("../../../config/memoranda/TR-UZ-MOU.toml")),
 ];
 
@@ -49,6 +58,14 @@ pub enum MemorandumError {
         /// The id.
         id: String,
     },
+    /// A value that is not what it must be.
+    #[error("{file} says {what}")]
+    Value {
+        /// The file.
+        file: String,
+        /// What, and what it must be.
+        what: String,
+    },
     /// Something named that is nowhere defined.
     #[error("{file} says {what}, which is not a side of {id}")]
     UnknownSide {
@@ -61,101 +78,28 @@ pub enum MemorandumError {
     },
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    format: u32,
-    id: String,
-    terms: Terms,
-    contacts: BTreeMap<String, Contact>,
-}
-
-#[derive(Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-struct Terms {
-    title: String,
-    signed: Vec<String>,
-    in_force: InForce,
-    ends: Ends,
-    disclosure: Disclosure,
-    sides: BTreeMap<String, Side>,
-    kinds: BTreeMap<String, Kind>,
-}
-
-#[derive(Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-struct InForce {
-    rule: Commencement,
-    on: Option<String>,
-    clause: Option<String>,
-}
-
-#[derive(Deserialize, Serialize)]
-#[serde(rename_all = "kebab-case")]
-enum Commencement {
-    LatterSignature,
-    ReceiptOfNotification,
-    Unknown,
-}
-
-#[derive(Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-struct Ends {
-    rule: Termination,
-    months: Option<u32>,
-    clause: Option<String>,
-}
-
-#[derive(Deserialize, Serialize)]
-#[serde(rename_all = "kebab-case")]
-enum Termination {
-    MonthsAfterReceipt,
-    Unknown,
-}
-
-#[derive(Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-struct Disclosure {
-    basis: Basis,
-    clause: Option<String>,
-}
-
-#[derive(Deserialize, Serialize)]
-#[serde(rename_all = "kebab-case")]
-enum Basis {
-    Consent,
-    Notice,
-    Unknown,
-}
-
-#[derive(Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-struct Side {
-    parties: BTreeMap<String, String>,
-}
-
-#[derive(Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-struct Kind {
-    from: Vec<String>,
-    clause: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Contact {
-    office: String,
-    #[expect(dead_code, reason = "for the people who read the file")]
-    name: String,
-}
-
 /// One memorandum.
 pub struct Memorandum {
     /// Its id.
     pub id: String,
     terms: Terms,
-    contacts: BTreeMap<String, Contact>,
+    contacts: Vec<(Contact, Option<Date>)>,
+    succession: Vec<Succession>,
+    reminders: BTreeMap<Duty, u16>,
+    commences: CommencesOn,
+    offsets: BTreeMap<String, UtcOffset>,
     digest: [u8; 32],
+}
+
+/// Since when a memorandum is in force, as far as its file says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CommencesOn {
+    /// Since this day.
+    Day(Date),
+    /// On receipt of a notification: the day must be recorded.
+    Receipt,
+    /// Not verified: counts as in force, and is shown so.
+    NotVerified,
 }
 
 impl Memorandum {
@@ -164,23 +108,43 @@ impl Memorandum {
     /// # Errors
     /// [`MemorandumError`], also for a member that this version does not know.
     pub fn parse(file: &str, text: &str) -> Result<Self, MemorandumError> {
-        let form = |error: toml::de::Error| MemorandumError::Form { file: file.to_owned(), text: error.to_string() };
-        let read: File = toml::from_str(text).map_err(form)?;
+        let form = |text: String| MemorandumError::Form { file: file.to_owned(), text };
+        let read: File = match toml::from_str(text) {
+            Ok(read) => read,
+            // An older or newer file may have another form altogether: its number says so.
+            Err(error) => {
+                return Err(match format_of(text).filter(|got| *got != FORMAT) {
+                    Some(got) => MemorandumError::Format { file: file.to_owned(), got },
+                    None => form(error.to_string()),
+                });
+            }
+        };
         if read.format != FORMAT {
             return Err(MemorandumError::Format { file: file.to_owned(), got: read.format });
         }
-        let kinds =
-            read.terms.kinds.iter().flat_map(|(flow, kind)| kind.from.iter().map(move |side| (side, flow.as_str())));
-        let contacts = read.contacts.keys().map(|side| (side, "[contacts]"));
-        for (side, place) in kinds.chain(contacts) {
-            if !read.terms.sides.contains_key(side) {
-                let what = format!("{side} at {place}");
-                return Err(MemorandumError::UnknownSide { file: file.to_owned(), id: read.id, what });
-            }
+        check_sides(file, &read)?;
+        let digest = digest(&read.id, &read.terms).map_err(|error| form(error.to_string()))?;
+        let wrong = |what: String| MemorandumError::Value { file: file.to_owned(), what };
+        let day = |text: &str| civil::day(text).ok_or_else(|| wrong(format!("{text} where a day YYYY-MM-DD must be")));
+        let mut offsets = BTreeMap::new();
+        for (side, of) in &read.terms.sides {
+            let offset = civil::offset(&of.utc_offset)
+                .ok_or_else(|| wrong(format!("{} where an offset such as +09:00 must be", of.utc_offset)))?;
+            offsets.insert(side.clone(), offset);
         }
-        let digest = digest(&read.id, &read.terms)
-            .map_err(|error| MemorandumError::Form { file: file.to_owned(), text: error.to_string() })?;
-        Ok(Self { id: read.id, terms: read.terms, contacts: read.contacts, digest })
+        let mut contacts = Vec::new();
+        for contact in read.contacts {
+            let since = contact.since.as_deref().map(day).transpose()?;
+            contacts.push((contact, since));
+        }
+        let commences = match (read.terms.in_force.rule, &read.terms.in_force.on) {
+            (Commencement::LatterSignature, Some(on)) => CommencesOn::Day(day(on)?),
+            (Commencement::LatterSignature, None) => return Err(wrong("no day of the latter signature".to_owned())),
+            (Commencement::ReceiptOfNotification, _) => CommencesOn::Receipt,
+            (Commencement::Unknown, _) => CommencesOn::NotVerified,
+        };
+        let (terms, succession, reminders) = (read.terms, read.succession, read.reminders);
+        Ok(Self { id: read.id, terms, contacts, succession, reminders, commences, offsets, digest })
     }
 
     /// SHA-256 of the canonical encoding of the legal terms.
@@ -193,20 +157,150 @@ impl Memorandum {
         &self.terms.title
     }
 
+    /// What clause 3 asks for.
+    pub fn basis(&self) -> Basis {
+        self.terms.disclosure.basis
+    }
+
+    /// Since when it is in force.
+    pub fn commences(&self) -> CommencesOn {
+        self.commences
+    }
+
+    /// Calendar months from the receipt of a termination to the end; `None` where the text was not seen.
+    pub fn months_to_end(&self) -> Option<u8> {
+        let ends = &self.terms.ends;
+        ends.months.filter(|_| ends.rule == Termination::MonthsAfterReceipt)
+    }
+
+    /// The clause about commencement and end.
+    pub(crate) fn clause_of_end(&self) -> &str {
+        self.terms.ends.clause.as_deref().unwrap_or(NOT_VERIFIED)
+    }
+
+    /// The clause about commencement.
+    pub(crate) fn clause_of_commencement(&self) -> &str {
+        self.terms.in_force.clause.as_deref().unwrap_or(NOT_VERIFIED)
+    }
+
+    /// The clause about disclosure.
+    pub(crate) fn clause_of_disclosure(&self) -> &str {
+        self.terms.disclosure.clause.as_deref().unwrap_or(NOT_VERIFIED)
+    }
+
     /// Whether this is a side.
-    pub(crate) fn has_side(&self, side: &str) -> bool {
+    pub fn has_side(&self, side: &str) -> bool {
         self.terms.sides.contains_key(side)
     }
 
-    /// The office that is the contact point of a side, where the file names one.
-    pub(crate) fn contact_point(&self, side: &str) -> Option<&str> {
-        self.contacts.get(side).map(|contact| contact.office.as_str())
+    /// The other side of two.
+    pub fn other_side(&self, side: &str) -> Option<&str> {
+        self.terms.sides.keys().map(String::as_str).find(|other| *other != side)
     }
 
-    /// The sides that may send a flow, and the clause that says so.
-    pub(crate) fn kind(&self, flow: &str) -> Option<(&[String], &str)> {
-        self.terms.kinds.get(flow).map(|kind| (kind.from.as_slice(), kind.clause.as_str()))
+    /// The offset of a side's civil dates.
+    pub fn utc_offset(&self, side: &str) -> UtcOffset {
+        self.offsets.get(side).copied().unwrap_or(UtcOffset::UTC)
     }
+
+    /// Whether an office is a body of a side or an organ of one (interpretation: DOMAIN 1.3), under any of its names.
+    pub fn is_of_party(&self, side: &str, office: &str) -> bool {
+        let organ_of =
+            |body: &str| office == body || office.strip_prefix(body).is_some_and(|rest| rest.starts_with('-'));
+        let parties = self.terms.sides.get(side).into_iter().flat_map(|side| side.parties.keys());
+        let successors = self.succession.iter().filter(|s| s.side == side).flat_map(|s| [&s.from, &s.to]);
+        parties.chain(successors).any(|body| organ_of(body))
+            || self.contacts.iter().any(|(contact, _)| contact.side == side && contact.office == office)
+    }
+
+    /// The office that is the contact point of a side on a day, where the file names one.
+    pub fn contact_point(&self, side: &str, on: Date) -> Option<&str> {
+        let of_side = self.contacts.iter().filter(|(contact, _)| contact.side == side);
+        let begun = of_side.filter(|(_, since)| since.is_none_or(|since| since <= on));
+        begun.max_by_key(|(_, since)| *since).map(|(contact, _)| contact.office.as_str())
+    }
+
+    /// The sides that have this office as their contact point on a day.
+    pub fn side_of(&self, office: &str, on: Date) -> Option<&str> {
+        self.terms.sides.keys().map(String::as_str).find(|side| self.contact_point(side, on) == Some(office))
+    }
+
+    /// What the memorandum says of a flow.
+    pub(crate) fn kind(&self, flow: &str) -> Option<KindTerms<'_>> {
+        self.terms.kinds.get(flow).map(KindTerms)
+    }
+
+    /// Days after which a duty is shown as overdue; no text sets a deadline.
+    pub fn reminder_days(&self, duty: Duty) -> Option<u16> {
+        self.reminders.get(&duty).copied()
+    }
+}
+
+const NOT_VERIFIED: &str = "not verified";
+
+/// What a memorandum says of one flow.
+#[derive(Clone, Copy)]
+pub(crate) struct KindTerms<'m>(&'m Kind);
+
+impl<'m> KindTerms<'m> {
+    /// The sides that may send it.
+    pub(crate) fn from(self) -> &'m [String] {
+        &self.0.from
+    }
+
+    pub(crate) fn clause(self) -> &'m str {
+        &self.0.clause
+    }
+
+    pub(crate) fn class(self) -> Class {
+        self.0.class
+    }
+
+    pub(crate) fn duty(self) -> Option<Duty> {
+        self.0.duty
+    }
+
+    pub(crate) fn own_duty(self) -> Option<Duty> {
+        self.0.own_duty
+    }
+
+    /// Whether it must answer a notice.
+    pub(crate) fn must_answer(self) -> bool {
+        !self.0.answers.is_empty() && !self.0.answers_optional
+    }
+
+    /// Whether it may answer this flow. A kind that answers nothing in particular may name any notice.
+    pub(crate) fn may_answer(self, flow: &str) -> bool {
+        self.0.answers.is_empty() || self.0.answers.iter().any(|answered| answered == "*" || answered == flow)
+    }
+
+    /// Whether it is an answer to particular flows.
+    pub(crate) fn is_answer(self) -> bool {
+        self.0.answers.iter().any(|answered| answered != "*")
+    }
+
+    pub(crate) fn answered(self) -> String {
+        self.0.answers.join(" or ")
+    }
+}
+
+/// The format number alone, of a file that could not be read.
+fn format_of(text: &str) -> Option<u32> {
+    toml::from_str::<toml::Table>(text).ok()?.get("format")?.as_integer()?.try_into().ok()
+}
+
+fn check_sides(file: &str, read: &File) -> Result<(), MemorandumError> {
+    let kinds =
+        read.terms.kinds.iter().flat_map(|(flow, kind)| kind.from.iter().map(move |side| (side, flow.as_str())));
+    let contacts = read.contacts.iter().map(|contact| (&contact.side, "[[contacts]]"));
+    let succession = read.succession.iter().map(|succession| (&succession.side, "[[succession]]"));
+    for (side, place) in kinds.chain(contacts).chain(succession) {
+        if !read.terms.sides.contains_key(side) {
+            let what = format!("{side} at {place}");
+            return Err(MemorandumError::UnknownSide { file: file.to_owned(), id: read.id.clone(), what });
+        }
+    }
+    Ok(())
 }
 
 /// The memoranda that a node holds, by id.
@@ -246,25 +340,6 @@ impl Memoranda {
     }
 }
 
-fn digest(id: &str, terms: &Terms) -> Result<[u8; 32], serde_json::Error> {
-    let mut whole = Map::new();
-    whole.insert("id".to_owned(), id.into());
-    whole.insert("terms".to_owned(), serde_json::to_value(terms)?);
-    Ok(Sha256::digest(in_order(Value::Object(whole)).to_string()).into())
-}
-
-/// Members in the order of their names, absent ones left out.
-fn in_order(value: Value) -> Value {
-    match value {
-        Value::Object(members) => {
-            let sorted: BTreeMap<String, Value> = members.into_iter().filter(|(_, value)| !value.is_null()).collect();
-            sorted.into_iter().map(|(name, value)| (name, in_order(value))).collect::<Map<_, _>>().into()
-        }
-        Value::Array(items) => items.into_iter().map(in_order).collect::<Vec<_>>().into(),
-        other => other,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -286,7 +361,7 @@ mod tests {
         let (file, text) = SHIPPED[0];
         let error = |text: &str| Memorandum::parse(file, text).err().unwrap().to_string();
         assert!(error(&text.replace("[terms]", "[terms]\ncolour = 1")).contains("line"));
-        assert!(error(&text.replace("format = 1", "format = 2")).contains("format 2"));
+        assert!(error(&text.replace("format = 2", "format = 3")).contains("format 3"));
         assert!(error(&text.replace("F01 = { from = [\"KG\"]", "F01 = { from = [\"XX\"]")).contains("XX at F01"));
         let twice = Memoranda::parse([SHIPPED[0], SHIPPED[0]]);
         assert!(matches!(twice, Err(MemorandumError::Twice { .. })));

@@ -5,6 +5,7 @@ use verbale_proto::v1::Chunk;
 
 use crate::cut::cut;
 use crate::decode::{Field, malformed, merge, next_field};
+use crate::particulars::{Subject, mixed_script, particulars};
 use crate::refusal::{Code, Refusal};
 use crate::schema::{Flow, HEADER, Schema};
 use crate::{CHUNKS_MAX, form, json};
@@ -39,6 +40,8 @@ pub struct Header {
     pub flow: String,
     /// The kind.
     pub kind: String,
+    /// The clause on which the notice rests, in its originator's words.
+    pub clause: String,
     /// Who sends.
     pub from: Party,
     /// Who receives.
@@ -47,6 +50,8 @@ pub struct Header {
     pub issued_at: String,
     /// The registry number of the notice it answers.
     pub correlates_to: Option<String>,
+    /// How its originator labels it.
+    pub classification: String,
     /// Body paths that may be made public, where the notice says.
     pub publishable_fields: Vec<String>,
     /// Body paths marked restricted.
@@ -70,7 +75,12 @@ impl Notice {
     /// # Errors
     /// A [`Refusal`] of stage `schema`, the first that was found.
     pub fn from_json(bytes: &[u8]) -> Result<Self, Refusal> {
-        let Value::Object(mut members) = json::parse(bytes)? else {
+        Self::from_value(json::parse(bytes)?)
+    }
+
+    /// Checks the form of JSON that was read strictly.
+    pub(crate) fn from_value(value: Value) -> Result<Self, Refusal> {
+        let Value::Object(mut members) = value else {
             return Err(Refusal::new(Code::BadValue, "", "a notice is one JSON object"));
         };
         members.retain(|_, value| !value.is_null());
@@ -174,12 +184,24 @@ impl Notice {
             memorandum: text("memorandum"),
             flow: text("flow"),
             kind: text("kind"),
+            clause: text("clause"),
             from: party("from"),
             to: party("to"),
             issued_at: text("issued_at"),
             correlates_to: self.parts.header.get("correlates_to").and_then(Value::as_str).map(str::to_owned),
+            classification: text("classification"),
             publishable_fields: list("publishable_fields"),
             restricted_marks: list(MARKS),
+        }
+    }
+
+    /// What rules and duties look at.
+    pub fn subject(&self) -> Subject {
+        Subject {
+            header: self.header(),
+            particulars: particulars(&self.parts.body),
+            has_restricted: !self.parts.restricted.is_empty(),
+            mixed_script_at: mixed_script(&self.parts.body),
         }
     }
 

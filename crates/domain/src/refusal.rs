@@ -76,6 +76,12 @@ codes! {
     UnknownMemorandum = "UNKNOWN_MEMORANDUM" in Policy,
     /// A memorandum to which Japan is no party.
     JapanNotParty = "JAPAN_NOT_PARTY" in Policy,
+    /// The memorandum commences on receipt of a notification, and no date of that is recorded.
+    NotCommenced = "NOT_COMMENCED" in Policy,
+    /// The notice was issued before the memorandum commenced.
+    BeforeCommencement = "BEFORE_COMMENCEMENT" in Policy,
+    /// The memorandum has ended, and the notice is none that may still travel.
+    AfterTermination = "AFTER_TERMINATION" in Policy,
     /// The two nodes hold different terms of the memorandum.
     MemorandumMismatch = "MEMORANDUM_MISMATCH" in Policy,
     /// Sender or addressee is no side of the memorandum, or not its office.
@@ -84,8 +90,36 @@ codes! {
     SenderNotContactPoint = "SENDER_NOT_CONTACT_POINT" in Policy,
     /// The kind does not travel in this direction.
     WrongDirection = "WRONG_DIRECTION" in Policy,
+    /// A disclosure notice where consent is needed.
+    WrongInstrument = "WRONG_INSTRUMENT" in Policy,
+    /// A confidential kind labelled otherwise.
+    ClassTooLow = "CLASS_TOO_LOW" in Policy,
+    /// A restricted field among those to be published.
+    PublishSetLeaksRestricted = "PUBLISH_SET_LEAKS_RESTRICTED" in Policy,
+    /// An answer that does not say what it answers.
+    MissingCorrelation = "MISSING_CORRELATION" in Policy,
+    /// It answers a notice that is not known under this memorandum, or of the wrong kind.
+    BadCorrelation = "BAD_CORRELATION" in Policy,
+    /// The side that asked answers itself.
+    ReplyFromAsker = "REPLY_FROM_ASKER" in Policy,
+    /// The side that asked for consent answers itself: consent is of the other.
+    SelfConsent = "SELF_CONSENT" in Policy,
+    /// It answers a consent request or a grant that nobody knows.
+    NoSuchRequest = "NO_SUCH_REQUEST" in Policy,
+    /// It grants more than was asked for.
+    ConsentWiderThanRequest = "CONSENT_WIDER_THAN_REQUEST" in Policy,
+    /// It announces a disclosure for a time before it was issued.
+    RetroactiveNotice = "RETROACTIVE_NOTICE" in Policy,
+    /// It asks for consent, or gives notice, about information of the side that sends it.
+    NotOthersInformation = "NOT_OTHERS_INFORMATION" in Policy,
+    /// The end is earlier than the memorandum allows.
+    TerminationTooEarly = "TERMINATION_TOO_EARLY" in Policy,
+    /// Latin and Cyrillic letters mixed inside one word of an organisation's name.
+    MixedScriptName = "MIXED_SCRIPT_NAME" in Policy,
     /// No card of the addressee is enrolled on the sending node, so that nothing can be sealed to it.
     NotEnrolled = "COUNTERPART_NOT_ENROLLED" in Policy,
+    /// The caller has not the role that this kind needs.
+    NotAllowed = "NOT_ALLOWED" in Policy,
     /// Too many notices wait for the counterpart.
     QueueFull = "QUEUE_FULL" in Policy,
     /// The sealed bytes could not be opened.
@@ -127,12 +161,20 @@ pub struct Refusal {
     pub at: String,
     /// What is wrong and what to do.
     pub reason: String,
+    /// The clause of the memorandum that the rule rests on; empty where it rests on the form or on the protocol.
+    pub clause: String,
 }
 
 impl Refusal {
     /// Makes a refusal.
     pub fn new(code: Code, at: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self { code, at: at.into(), reason: reason.into() }
+        Self { code, at: at.into(), reason: reason.into(), clause: String::new() }
+    }
+
+    /// Names the clause that the rule rests on.
+    #[must_use]
+    pub fn under(self, clause: impl Into<String>) -> Self {
+        Self { clause: clause.into(), ..self }
     }
 
     /// Place and reason in one sentence.

@@ -1,11 +1,36 @@
-//! The rules that need the memorandum and no state: who may send what to whom.
+//! The rules: what the memorandum and the node's state say of a notice in due form. The same rules are asked on the sending node,
+//! on the receiving node, and by `verbale check`.
+//!
+//! # Source
+//! DOMAIN section 5: the order of the codes is the order of the checks; the first failure wins.
 
-use crate::memorandum::{Memoranda, Memorandum};
+mod correlation;
+mod marks;
+
+use time::Date;
+
+use crate::civil;
+use crate::docket::{Course, Docket};
+use crate::memorandum::{Basis, Class, CommencesOn, KindTerms, Memoranda, Memorandum};
 use crate::notice::{Header, Party};
+use crate::particulars::Subject;
 use crate::refusal::{Code, Refusal};
 
 /// The copy for the record of what went through diplomatic channels: its sides are foreign ministries (DOMAIN 1.5).
 const COMMENCEMENT_NOTIFICATION: &str = "F33";
+
+/// Records the day on which a memorandum commenced that does so on receipt of a notification (design: DOMAIN 1.5 asks that the
+/// recorded date travels signed, and no text has a kind for it).
+pub const COMMENCEMENT_RECORD: &str = "S05";
+
+/// Announces a disclosure where the memorandum asks for notice.
+const DISCLOSURE_NOTICE: &str = "F24";
+
+/// Ends a memorandum, so many months after its receipt.
+pub const TERMINATION: &str = "F34";
+
+/// What may travel after the end beside outstanding replies: consent and notice (DOMAIN 1.6).
+const AFTER_THE_END: [&str; 5] = ["F20", "F21", "F22", "F23", "F24"];
 
 /// Where the rules are asked.
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +47,8 @@ pub enum Place<'a> {
         /// The contact point that this node is.
         own: &'a str,
     },
+    /// Without a node: whichever side sends it.
+    Offline,
 }
 
 /// The way a permitted notice takes.
@@ -32,14 +59,27 @@ pub struct Route<'m> {
     pub recipient: String,
 }
 
-/// Asks the memorandum whether a notice may travel.
+/// What the rules are asked about.
+pub(crate) struct Question<'a> {
+    subject: &'a Subject,
+    header: &'a Header,
+    memorandum: &'a Memorandum,
+    course: &'a Course,
+    now_ms: i64,
+}
+
+/// Asks whether a notice may travel. `now_ms` is the asking node's clock, in milliseconds since 1970-01-01 UTC.
 ///
 /// # Errors
-/// The first of UNKNOWN_MEMORANDUM, JAPAN_NOT_PARTY, NOT_A_PARTY, SENDER_NOT_CONTACT_POINT, WRONG_DIRECTION.
-///
-/// # Source
-/// Clause 2 (contact points), clauses 4 to 10 (directions), as the memorandum's file has them.
-pub fn check_rules<'m>(header: &Header, memoranda: &'m Memoranda, place: Place<'_>) -> Result<Route<'m>, Refusal> {
+/// The first rule that refuses, with the clause it rests on.
+pub fn check_rules<'m>(
+    subject: &Subject,
+    memoranda: &'m Memoranda,
+    docket: &Docket,
+    place: Place<'_>,
+    now_ms: i64,
+) -> Result<Route<'m>, Refusal> {
+    let header = &subject.header;
     let Some(memorandum) = memoranda.get(&header.memorandum) else {
         let reason = "is not held by this node; check the id, or add the file and restart";
         return Err(Refusal::new(Code::UnknownMemorandum, "memorandum", reason));
@@ -48,44 +88,198 @@ pub fn check_rules<'m>(header: &Header, memoranda: &'m Memoranda, place: Place<'
         let reason = "has no Japanese party, so nothing travels under it here";
         return Err(Refusal::new(Code::JapanNotParty, "memorandum", reason));
     }
-    let exempt = header.flow == COMMENCEMENT_NOTIFICATION;
-    let sender = contact_point(memorandum, &header.from, "from.party")?;
-    let recipient = contact_point(memorandum, &header.to, "to.party")?;
-    if !exempt && header.to.office != recipient {
-        let reason = format!("is not the contact point of its side under {} (clause 2)", memorandum.id);
-        return Err(Refusal::new(Code::NotAParty, "to.office", reason));
+    let none = Course::default();
+    let course = docket.course(&memorandum.id).unwrap_or(&none);
+    let asked = Question { subject, header, memorandum, course, now_ms };
+    if !asked.is_exempt() && header.flow != COMMENCEMENT_RECORD {
+        asked.in_force()?;
     }
-    let (from_here, to_here) = match place {
-        Place::Submission { own } => (own, recipient),
-        Place::Arrival { sender, own } => (sender, own),
-    };
-    if recipient != to_here {
-        let reason = "is the contact point of another node; it was sent to the wrong one";
-        return Err(Refusal::new(Code::NotAParty, "to.party", reason));
-    }
-    if sender != from_here || (!exempt && header.from.office != sender) {
-        let reason = format!("only {sender} writes for its side under {} (clause 2)", memorandum.id);
-        return Err(Refusal::new(Code::SenderNotContactPoint, "from.office", reason));
-    }
-    check_direction(header, memorandum)?;
-    Ok(Route { memorandum, recipient: recipient.to_owned() })
+    let recipient = asked.parties(place)?;
+    asked.consent_answer()?;
+    let kind = asked.direction()?;
+    asked.instrument(kind)?;
+    asked.label(kind)?;
+    asked.publish_set(kind)?;
+    asked.correlation(kind)?;
+    asked.consent(kind)?;
+    asked.disclosure_notice(kind)?;
+    asked.commencement(kind)?;
+    asked.termination(place)?;
+    asked.names(kind)?;
+    asked.delta(kind)?;
+    Ok(Route { memorandum, recipient })
 }
 
-fn contact_point<'m>(memorandum: &'m Memorandum, party: &Party, at: &str) -> Result<&'m str, Refusal> {
-    memorandum.contact_point(&party.party).ok_or_else(|| {
-        let reason = format!("is not a side of {} with a contact point", memorandum.id);
-        Refusal::new(Code::NotAParty, at, reason)
-    })
+/// The contact point to which a notice is sealed, before any rule is asked.
+///
+/// # Errors
+/// UNKNOWN_MEMORANDUM or NOT_A_PARTY, where there is none.
+pub fn recipient(header: &Header, memoranda: &Memoranda, now_ms: i64) -> Result<String, Refusal> {
+    let none = |code, at: &str| Refusal::new(code, at, "has no contact point to which the notice could be sealed");
+    let memorandum = memoranda.get(&header.memorandum).ok_or_else(|| none(Code::UnknownMemorandum, "memorandum"))?;
+    let today = civil::date_of(now_ms, memorandum.utc_offset(&header.to.party));
+    let office = memorandum.contact_point(&header.to.party, today).ok_or_else(|| none(Code::NotAParty, "to.party"))?;
+    Ok(office.to_owned())
 }
 
-fn check_direction(header: &Header, memorandum: &Memorandum) -> Result<(), Refusal> {
-    let Some((from, clause)) = memorandum.kind(&header.flow) else {
-        let reason = format!("{} has no such flow", memorandum.id);
-        return Err(Refusal::new(Code::WrongDirection, "flow", reason));
-    };
-    if header.from.party == header.to.party || !from.contains(&header.from.party) {
-        let reason = format!("{} travels only from {} under clause {clause}", header.flow, from.join(" or "));
-        return Err(Refusal::new(Code::WrongDirection, "flow", reason));
+impl Question<'_> {
+    fn is_exempt(&self) -> bool {
+        self.header.flow == COMMENCEMENT_NOTIFICATION
     }
-    Ok(())
+
+    /// The day is recorded once, for a memorandum whose text does not say it.
+    fn commencement(&self, kind: KindTerms<'_>) -> Result<(), Refusal> {
+        if self.header.flow != COMMENCEMENT_RECORD {
+            return Ok(());
+        }
+        let on = civil::day(&self.subject.particulars.effective);
+        let refuse =
+            |reason: String| Err(Refusal::new(Code::BadValue, "body.commenced_on", reason).under(kind.clause()));
+        match (self.memorandum.commences(), self.course.commenced) {
+            (CommencesOn::Day(day), _) => {
+                refuse(format!("is not to be recorded: {} commenced on {day}", self.memorandum.id))
+            }
+            (_, Some(known)) if Some(known) != on => refuse(format!("differs from the day that is recorded, {known}")),
+            _ => Ok(()),
+        }
+    }
+
+    /// The day it is for the side that receives.
+    fn today(&self) -> Date {
+        civil::date_of(self.now_ms, self.memorandum.utc_offset(&self.header.to.party))
+    }
+
+    fn in_force(&self) -> Result<(), Refusal> {
+        let clause = self.memorandum.clause_of_commencement();
+        let Some(since) = self.course.in_force_since(self.memorandum) else {
+            let reason = "commences on receipt of the last notification, and no day of that is recorded; an approver on the \
+                          Japanese side records it";
+            return Err(Refusal::new(Code::NotCommenced, "memorandum", reason).under(clause));
+        };
+        let issued = self.issued_on();
+        if let (Some(since), Some(issued)) = (since, issued)
+            && issued < since
+        {
+            let reason = format!("is before {since}, on which {} commenced", self.memorandum.id);
+            return Err(Refusal::new(Code::BeforeCommencement, "issued_at", reason).under(clause));
+        }
+        if let Some(ends) = self.course.ends
+            && self.today() > ends
+            && !self.may_follow_the_end()
+        {
+            let reason = format!("ended on {ends}; only consent, notice and outstanding replies still travel");
+            return Err(
+                Refusal::new(Code::AfterTermination, "memorandum", reason).under(self.memorandum.clause_of_end())
+            );
+        }
+        Ok(())
+    }
+
+    /// The day of issue, as its originator wrote it.
+    fn issued_on(&self) -> Option<Date> {
+        self.header.issued_at.get(..10).and_then(civil::day)
+    }
+
+    fn may_follow_the_end(&self) -> bool {
+        let is_answer = self.memorandum.kind(&self.header.flow).is_some_and(KindTerms::is_answer);
+        AFTER_THE_END.contains(&self.header.flow.as_str()) || (is_answer && self.answered().is_some())
+    }
+
+    /// The contact point that receives, if both sides are parties and their contact points write to each other.
+    fn parties(&self, place: Place<'_>) -> Result<String, Refusal> {
+        let (memorandum, header) = (self.memorandum, self.header);
+        let (exempt, today) = (self.is_exempt(), self.today());
+        let contact = |party: &Party, at: &str| {
+            memorandum.contact_point(&party.party, today).ok_or_else(|| {
+                let reason = format!("is not a side of {} with a contact point", memorandum.id);
+                Refusal::new(Code::NotAParty, at, reason).under(CONTACT_POINTS)
+            })
+        };
+        let (sender, recipient) = (contact(&header.from, "from.party")?, contact(&header.to, "to.party")?);
+        if !exempt && header.to.office != recipient {
+            let reason = format!("is not the contact point of its side under {}; write to {recipient}", memorandum.id);
+            return Err(Refusal::new(Code::NotAParty, "to.office", reason).under(CONTACT_POINTS));
+        }
+        if !exempt && !memorandum.is_of_party(&header.from.party, &header.from.office) {
+            let reason = format!("is no party of {} and no organ of one", memorandum.id);
+            return Err(Refusal::new(Code::NotAParty, "from.office", reason).under(CONTACT_POINTS));
+        }
+        let (from_here, to_here) = match place {
+            Place::Submission { own } => (own, recipient),
+            Place::Arrival { sender, own } => (sender, own),
+            Place::Offline => (sender, recipient),
+        };
+        if recipient != to_here {
+            let reason = "is the contact point of another node; it was sent to the wrong one";
+            return Err(Refusal::new(Code::NotAParty, "to.party", reason).under(CONTACT_POINTS));
+        }
+        if sender != from_here || (!exempt && header.from.office != sender) {
+            let reason = format!("only {sender} writes for its side under {}", memorandum.id);
+            return Err(Refusal::new(Code::SenderNotContactPoint, "from.office", reason).under(CONTACT_POINTS));
+        }
+        Ok(recipient.to_owned())
+    }
+
+    fn direction(&self) -> Result<KindTerms<'_>, Refusal> {
+        let Some(kind) = self.memorandum.kind(&self.header.flow) else {
+            let reason = format!("{} has no such flow", self.memorandum.id);
+            return Err(Refusal::new(Code::WrongDirection, "flow", reason));
+        };
+        let (from, to) = (&self.header.from.party, &self.header.to.party);
+        if from == to || !kind.from().contains(from) {
+            let reason = format!("{} travels only from {}", self.header.flow, kind.from().join(" or "));
+            return Err(Refusal::new(Code::WrongDirection, "flow", reason).under(kind.clause()));
+        }
+        Ok(kind)
+    }
+
+    fn instrument(&self, kind: KindTerms<'_>) -> Result<(), Refusal> {
+        if self.header.flow == DISCLOSURE_NOTICE && self.memorandum.basis() != Basis::Notice {
+            let reason = "a disclosure needs the consent of the other side here; send a consent request (F20)";
+            return Err(Refusal::new(Code::WrongInstrument, "flow", reason).under(kind.clause()));
+        }
+        Ok(())
+    }
+
+    fn label(&self, kind: KindTerms<'_>) -> Result<(), Refusal> {
+        if kind.class() == Class::Confidential && self.header.classification != "CONFIDENTIAL" {
+            let reason = format!("must be CONFIDENTIAL for {}: no text says that it is published", self.header.flow);
+            return Err(Refusal::new(Code::ClassTooLow, "classification", reason).under(kind.clause()));
+        }
+        Ok(())
+    }
+
+    fn termination(&self, place: Place<'_>) -> Result<(), Refusal> {
+        // On arrival it is never refused for its dates: both nodes compute the end from the receipt.
+        if self.header.flow != TERMINATION || matches!(place, Place::Arrival { .. }) {
+            return Ok(());
+        }
+        let particulars = &self.subject.particulars;
+        let received = match place {
+            Place::Offline => civil::day(&particulars.received_on),
+            _ => Some(self.today()),
+        };
+        let (Some(received), Some(effective), Some(months)) =
+            (received, civil::day(&particulars.effective), self.memorandum.months_to_end())
+        else {
+            return Ok(());
+        };
+        let earliest = civil::months_after(received, months);
+        if effective < earliest {
+            let reason = format!("is before {earliest}, {months} months after receipt on {received}");
+            let clause = self.memorandum.clause_of_end();
+            return Err(Refusal::new(Code::TerminationTooEarly, "body.effective_on", reason).under(clause));
+        }
+        Ok(())
+    }
+
+    fn names(&self, kind: KindTerms<'_>) -> Result<(), Refusal> {
+        let Some(at) = &self.subject.mixed_script_at else { return Ok(()) };
+        let reason =
+            "has a word with Latin and Cyrillic letters, which nobody can search for; write each word in one script";
+        Err(Refusal::new(Code::MixedScriptName, at.clone(), reason).under(kind.clause()))
+    }
 }
+
+/// Clause 2 names the contact points in both texts.
+const CONTACT_POINTS: &str = "2";

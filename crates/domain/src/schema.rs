@@ -179,7 +179,7 @@ mod tests {
     #[test]
     fn the_schema_has_every_flow_and_keeps_the_form_options() {
         let schema = Schema::get();
-        assert_eq!(schema.flows.len(), 46);
+        assert_eq!(schema.flows.len(), 47);
         let order = schema.flows.get("F05").unwrap();
         assert_eq!((order.kind.as_str(), order.number), ("IMPROVEMENT_ORDER", 105));
         let org = order.body.member("org").unwrap();

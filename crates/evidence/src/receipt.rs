@@ -47,6 +47,7 @@ pub struct VerifiedReceipt {
     bytes: Vec<u8>,
     about: StatementDigest,
     index: LogIndex,
+    time_ms: i64,
     checkpoint: Checkpoint,
     verdict: Verdict,
 }
@@ -111,7 +112,8 @@ impl<'a> ReceiptVerifier<'a> {
             }
         };
         proof.verify_under(&receipt.entry, &checkpoint)?;
-        let (about, verdict) = match decode_entry(&receipt.entry)?.1 {
+        let (time_ms, event) = decode_entry(&receipt.entry)?;
+        let (about, verdict) = match event {
             Event::NoticeReceived(received) => (received.envelope, Verdict::Received),
             Event::NoticeRefused(refused) if is_code(&refused.code) => {
                 (refused.envelope, Verdict::Refused { code: refused.code })
@@ -126,6 +128,7 @@ impl<'a> ReceiptVerifier<'a> {
             bytes: receipt.encode_to_vec(),
             about: envelope.digest(),
             index: proof.index,
+            time_ms,
             checkpoint,
             verdict,
         })
@@ -156,6 +159,11 @@ impl VerifiedReceipt {
     /// Where the entry stands in the counterpart's log.
     pub fn index(&self) -> LogIndex {
         self.index
+    }
+
+    /// When the counterpart made the entry, by its clock, in milliseconds since 1970-01-01 UTC.
+    pub fn time_ms(&self) -> i64 {
+        self.time_ms
     }
 
     /// The counterpart's head that vouches for it.

@@ -26,16 +26,18 @@ impl Exchange {
                     return Err("its number or its predecessor is not the next of the channel");
                 }
                 outgoing.statements.push(envelope.digest());
-                let mut held = held(Mailbox::Outbox, channel.clone(), &envelope, (index, time_ms), facts);
+                let mut held = held(Mailbox::Outbox, channel.clone(), &envelope, (index, time_ms), facts.as_deref());
                 held.history.push(Happening { index, time_ms, what: What::Sent(actor) });
                 let waiting = Waiting { message_id: held.message_id, envelope };
                 outgoing.outstanding.insert(held.number, waiting);
+                self.enter(&held, facts.as_deref());
                 self.hold(held)?;
             }
             Change::Received { envelope, facts } => {
                 let channel = self.accept(envelope.statement(), envelope.digest(), index)?;
-                let mut held = held(Mailbox::Inbox, channel, &envelope, (index, time_ms), facts);
+                let mut held = held(Mailbox::Inbox, channel, &envelope, (index, time_ms), facts.as_deref());
                 held.history.push(Happening { index, time_ms, what: What::Received });
+                self.enter(&held, facts.as_deref());
                 self.hold(held)?;
             }
             Change::Refused { envelope, code } => {
@@ -59,6 +61,10 @@ impl Exchange {
             Change::HandedOver { message_id, actor } => {
                 let held = self.happened(&message_id, Happening { index, time_ms, what: What::HandedOver(actor) })?;
                 held.state = NoticeState::HandedOver;
+                let (memorandum, key) = (held.channel.memorandum.clone(), held.key());
+                if let Some(key) = key {
+                    self.docket.handed_over(&memorandum, &key, time_ms);
+                }
             }
             Change::Receipt { message_id, verdict, peer_index } => {
                 self.receipt((message_id, &verdict, peer_index), index, time_ms)?;
@@ -70,6 +76,8 @@ impl Exchange {
             Change::Enrolled { card, address } => {
                 self.peers.insert(card.id.clone(), Peer { card: *card, address });
             }
+            Change::Commenced { memorandum, on } => self.docket.course_mut(&memorandum).commenced = Some(on),
+            Change::Ends { memorandum, on } => self.docket.course_mut(&memorandum).end(on),
             Change::Adopted { memorandum, digest } => {
                 self.adopted.insert(memorandum, digest);
             }
@@ -124,13 +132,19 @@ impl Exchange {
             "" => NoticeState::Delivered,
             code => NoticeState::Refused(code.to_owned()),
         };
-        let (number, channel) = (held.number, held.channel.clone());
+        let (number, channel, key) = (held.number, held.channel.clone(), held.key());
         let freed = (!code.is_empty()).then(|| held.notice_id.clone()).flatten();
         if let Some(notice_id) = freed {
             let key = (Mailbox::Outbox, channel.memorandum.clone(), notice_id);
             if self.numbers.get(&key) == Some(&message_id) {
                 self.numbers.remove(&key);
             }
+        }
+        match key {
+            // What the counterpart refused it does not know.
+            Some(key) if !code.is_empty() => self.docket.strike(&channel.memorandum, &key),
+            Some(key) => self.docket.delivered(&channel.memorandum, &key, time_ms),
+            None => {}
         }
         let outgoing = self.outgoing.get_mut(&channel).ok_or("it names a channel that the log does not hold")?;
         outgoing.receipted(number, peer_index)?;
@@ -143,13 +157,10 @@ fn held(
     channel: ChannelId,
     envelope: &VerifiedEnvelope,
     (index, time_ms): (LogIndex, i64),
-    facts: Option<Facts>,
+    facts: Option<&Facts>,
 ) -> Held {
     let statement = envelope.statement();
-    let (notice_id, correlates_to, digest) = match facts {
-        Some(facts) => (Some(facts.notice_id), Some(facts.correlates_to), Some(facts.notice_digest)),
-        None => (None, None, None),
-    };
+    let of = |text: fn(&Facts) -> &String| facts.map(text).cloned();
     Held {
         message_id: statement.message_id,
         mailbox,
@@ -159,9 +170,10 @@ fn held(
         statement: envelope.digest(),
         sealed_bytes: statement.sealed_bytes,
         not_after_ms: statement.not_after_ms,
-        notice_id,
-        correlates_to: correlates_to.filter(|number| !number.is_empty()),
-        digest,
+        notice_id: of(|facts| &facts.notice_id),
+        side: of(|facts| &facts.from_side),
+        correlates_to: of(|facts| &facts.correlates_to).filter(|number| !number.is_empty()),
+        digest: facts.map(|facts| facts.notice_digest.clone()),
         state: match mailbox {
             Mailbox::Inbox => NoticeState::Received,
             Mailbox::Outbox => NoticeState::Queued,

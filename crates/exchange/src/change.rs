@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use verbale_domain::Refusal;
+use time::Date;
+use verbale_domain::{Refusal, civil};
 use verbale_evidence::{
     Card, CardError, EntryError, EnvelopeError, MessageId, UnverifiedCard, UnverifiedEnvelope, VerifiedEnvelope,
     decode_entry, encode_entry,
@@ -10,8 +11,8 @@ use verbale_evidence::{
 use verbale_ledger::LogIndex;
 use verbale_proto::v1::log_entry::Event;
 use verbale_proto::v1::{
-    ConflictKept, Facts, Genesis, MemorandumAdopted, NoticeExpired, NoticeHandedOver, NoticeOpened, NoticeReceived,
-    NoticeRefused, NoticeSent, PeerEnrolled, ReceiptReceived,
+    ConflictKept, Facts, Genesis, MemorandumAdopted, MemorandumCommenced, MemorandumEnds, NoticeExpired,
+    NoticeHandedOver, NoticeOpened, NoticeReceived, NoticeRefused, NoticeSent, PeerEnrolled, ReceiptReceived,
 };
 
 use crate::state::Exchange;
@@ -51,14 +52,16 @@ pub enum ReplayError {
 /// A change of the state. Whatever is made of it passed its checks.
 pub(crate) enum Change {
     Genesis,
-    Sent { envelope: Arc<VerifiedEnvelope>, facts: Option<Facts>, actor: String },
-    Received { envelope: VerifiedEnvelope, facts: Option<Facts> },
+    Sent { envelope: Arc<VerifiedEnvelope>, facts: Option<Box<Facts>>, actor: String },
+    Received { envelope: VerifiedEnvelope, facts: Option<Box<Facts>> },
     Refused { envelope: VerifiedEnvelope, code: String },
     Opened { message_id: MessageId, actor: String },
     HandedOver { message_id: MessageId, actor: String },
     Receipt { message_id: MessageId, verdict: String, peer_index: LogIndex },
     Enrolled { card: Box<Card>, address: String },
     Adopted { memorandum: String, digest: [u8; 32] },
+    Commenced { memorandum: String, on: Date },
+    Ends { memorandum: String, on: Date },
     Conflict { envelope: VerifiedEnvelope },
     Expired { message_id: MessageId },
 }
@@ -103,6 +106,7 @@ pub(crate) fn receipt(message_id: MessageId, receipt: &verbale_evidence::Verifie
         peer_index: receipt.index().0,
         receipt_digest: receipt.digest().to_vec(),
         code: receipt.verdict().refusal_code().to_owned(),
+        peer_time_ms: receipt.time_ms(),
     })
 }
 
@@ -114,12 +118,26 @@ pub(crate) fn adopted(memorandum: &str, digest: [u8; 32]) -> Event {
     Event::MemorandumAdopted(MemorandumAdopted { memorandum: memorandum.to_owned(), terms_digest: digest.to_vec() })
 }
 
+pub(crate) fn commenced(memorandum: &str, on: Date, message_id: MessageId) -> Event {
+    let (memorandum, on) = (memorandum.to_owned(), on.to_string());
+    Event::MemorandumCommenced(MemorandumCommenced { memorandum, on, message_id: message_id.as_bytes().to_vec() })
+}
+
+pub(crate) fn ends(memorandum: &str, on: Date, message_id: MessageId) -> Event {
+    let (memorandum, on) = (memorandum.to_owned(), on.to_string());
+    Event::MemorandumEnds(MemorandumEnds { memorandum, on, message_id: message_id.as_bytes().to_vec() })
+}
+
 pub(crate) fn conflict(envelope: &VerifiedEnvelope) -> Event {
     Event::ConflictKept(ConflictKept { envelope: envelope.bytes().to_vec() })
 }
 
 pub(crate) fn expired(message_id: MessageId) -> Event {
     Event::NoticeExpired(NoticeExpired { message_id: message_id.as_bytes().to_vec() })
+}
+
+fn day(text: &str) -> Result<Date, ReplayError> {
+    civil::day(text).ok_or(ReplayError::Order("it names no day"))
 }
 
 impl Exchange {
@@ -146,10 +164,10 @@ impl Exchange {
             Event::Genesis(_) => return Err(ReplayError::Order("the log is another contact point's")),
             Event::NoticeSent(sent) => {
                 let envelope = UnverifiedEnvelope::parse(&sent.envelope)?.verify(&self.own.card.envelope_key)?;
-                Change::Sent { envelope: Arc::new(envelope), facts, actor: sent.actor }
+                Change::Sent { envelope: Arc::new(envelope), facts: facts.map(Box::new), actor: sent.actor }
             }
             Event::NoticeReceived(received) => {
-                Change::Received { envelope: self.peers_envelope(&received.envelope)?, facts }
+                Change::Received { envelope: self.peers_envelope(&received.envelope)?, facts: facts.map(Box::new) }
             }
             Event::NoticeRefused(refused) => {
                 Change::Refused { envelope: self.peers_envelope(&refused.envelope)?, code: refused.code }
@@ -173,6 +191,10 @@ impl Exchange {
                 let card = Box::new(unverified.verify(&fingerprint)?);
                 Change::Enrolled { card, address: enrolled.address }
             }
+            Event::MemorandumCommenced(commenced) => {
+                Change::Commenced { memorandum: commenced.memorandum, on: day(&commenced.on)? }
+            }
+            Event::MemorandumEnds(ends) => Change::Ends { memorandum: ends.memorandum, on: day(&ends.on)? },
             Event::MemorandumAdopted(adopted) => {
                 let digest = adopted.terms_digest.as_slice().try_into();
                 let digest = digest.map_err(|_| ReplayError::Order("it names no terms"))?;

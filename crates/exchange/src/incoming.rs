@@ -1,6 +1,6 @@
 //! Receiving: what is rejected, refused, received, and answered again.
 
-use verbale_domain::{Code, Place, Refusal, check_rules};
+use verbale_domain::{Code, Place, Refusal, Subject, check_rules};
 use verbale_envelope::{OpenedNotice, Unopened};
 use verbale_evidence::VerifiedEnvelope;
 use verbale_ledger::LogIndex;
@@ -73,6 +73,7 @@ impl Rejection {
 pub struct PermittedNotice {
     envelope: VerifiedEnvelope,
     sealed: Vec<u8>,
+    subject: Subject,
     kept: Kept,
 }
 
@@ -175,11 +176,12 @@ impl Exchange {
             }
             (Arrival::Opened(opened), None) => {
                 let (opened, kept) = *opened;
-                let refusal = self.check_notice(&opened, &kept).err();
+                let subject = opened.notice().subject();
+                let refusal = self.check_notice(now_ms, &opened, &subject, &kept).err();
                 let (envelope, sealed) = opened.into_parts();
                 match refusal {
                     Some(refusal) => Err(Box::new(Unopened { envelope, refusal })),
-                    None => Ok(Box::new(PermittedNotice { envelope, sealed, kept })),
+                    None => Ok(Box::new(PermittedNotice { envelope, sealed, subject, kept })),
                 }
             }
         }
@@ -212,8 +214,8 @@ impl Exchange {
     }
 
     /// What the state and the rules say of the notice.
-    fn check_notice(&self, opened: &OpenedNotice, kept: &Kept) -> Result<(), Refusal> {
-        let header = opened.notice().header();
+    fn check_notice(&self, now_ms: i64, opened: &OpenedNotice, subject: &Subject, kept: &Kept) -> Result<(), Refusal> {
+        let header = &subject.header;
         let key = (Mailbox::Inbox, header.memorandum.clone(), header.notice_id.clone());
         let known = self.numbers.get(&key).and_then(|id| self.notices.get(id));
         if let Some(known) = known {
@@ -226,11 +228,13 @@ impl Exchange {
             return Err(Refusal::new(Code::IdReuse, "notice_id", reason));
         }
         let sender = &opened.envelope().statement().sender;
-        check_rules(&header, &self.own.memoranda, Place::Arrival { sender, own: &self.own.card.id }).map(drop)
+        let place = Place::Arrival { sender, own: &self.own.card.id };
+        check_rules(subject, &self.own.memoranda, &self.docket, place, now_ms).map(drop)
     }
 
     fn receive(&mut self, now_ms: i64, permitted: PermittedNotice, output: &mut Output) {
-        let PermittedNotice { envelope, sealed, kept } = permitted;
+        let PermittedNotice { envelope, sealed, subject, kept } = permitted;
+        let message_id = envelope.statement().message_id;
         let event = change::received(&envelope, &kept.sealed_facts.digest);
         let beside = Record {
             sealed: Some(sealed),
@@ -238,7 +242,10 @@ impl Exchange {
             keys: Some((envelope.statement().message_id, kept.keys)),
             ..Record::default()
         };
-        self.record(now_ms, event, Change::Received { envelope, facts: Some(kept.facts) }, beside, output);
+        self.record(now_ms, event, Change::Received { envelope, facts: Some(Box::new(kept.facts)) }, beside, output);
+        self.commence(now_ms, message_id, &subject, output);
+        // The time of the entry, which the counterpart sees in its receipt.
+        self.end(now_ms, message_id, self.last_time_ms, output);
     }
 
     fn refuse(&mut self, now_ms: i64, unpermitted: Unopened, output: &mut Output) {

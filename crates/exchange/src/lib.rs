@@ -40,6 +40,7 @@
 
 mod apply;
 mod change;
+mod course;
 mod enrol;
 mod incoming;
 mod link;

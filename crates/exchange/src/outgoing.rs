@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use verbale_domain::{Code, Header, Place, Refusal, check_rules};
+use verbale_domain::{Code, Header, Place, Refusal, Subject, check_rules};
 use verbale_envelope::{Keyed, Sealed};
 use verbale_evidence::{Answers, MessageId, Statement, VerifiedReceipt, sign_statement};
 use verbale_keys::Fingerprint;
@@ -22,8 +22,8 @@ const OUTSTANDING_MAX: usize = 100_000;
 pub struct Submission {
     /// Pseudonym of the person or system.
     pub actor: String,
-    /// Its header.
-    pub header: Header,
+    /// What the rules look at.
+    pub subject: Subject,
     /// Keyed digest of the notice.
     pub digest: Keyed,
     /// The sealed notice, or why it could not be sealed.
@@ -55,7 +55,11 @@ impl Exchange {
 
     /// The answer when this registry number was sent before.
     fn known(&self, submission: &Submission) -> Option<Told> {
-        let key = (Mailbox::Outbox, submission.header.memorandum.clone(), submission.header.notice_id.clone());
+        let key = (
+            Mailbox::Outbox,
+            submission.subject.header.memorandum.clone(),
+            submission.subject.header.notice_id.clone(),
+        );
         let held = self.notices.get(self.numbers.get(&key)?)?;
         if held.digest.as_deref() == Some(submission.digest.as_slice()) {
             let (message_id, number) = (held.message_id, held.number);
@@ -66,9 +70,11 @@ impl Exchange {
     }
 
     fn send(&mut self, now_ms: i64, submission: Submission, output: &mut Output) -> Result<Told, Refusal> {
-        let Submission { actor, header, draft, .. } = submission;
-        let draft = draft?;
-        let route = check_rules(&header, &self.own.memoranda, Place::Submission { own: &self.own.card.id })?;
+        let Submission { actor, subject, draft, .. } = submission;
+        let place = Place::Submission { own: &self.own.card.id };
+        let memoranda = Arc::clone(&self.own.memoranda);
+        let route = check_rules(&subject, &memoranda, &self.docket, place, now_ms)?;
+        let (header, draft) = (&subject.header, draft?);
         let not_enrolled = || {
             let reason =
                 "its card changed or is not enrolled on this node; run `verbale card enrol`, then submit again";
@@ -103,7 +109,7 @@ impl Exchange {
             not_after_ms: created_ms.saturating_add(self.own.validity_ms),
             number,
             previous,
-            answers: self.answered(&header),
+            answers: self.answered(header),
             sealed_sha256: draft.sealed.sha256,
             sealed_bytes: draft.sealed.bytes.len() as u64,
             content_root: draft.sealed.content_root,
@@ -119,7 +125,8 @@ impl Exchange {
             keys: Some((draft.message_id, keys)),
             ..Record::default()
         };
-        self.record(now_ms, event, Change::Sent { envelope, facts: Some(facts), actor }, beside, output);
+        self.record(now_ms, event, Change::Sent { envelope, facts: Some(Box::new(facts)), actor }, beside, output);
+        self.commence(now_ms, draft.message_id, &subject, output);
         self.wake(&channel, &mut output.effects, now_ms);
         Ok(Told::Accepted { message_id: draft.message_id, number, already_known: false })
     }
@@ -164,8 +171,13 @@ impl Exchange {
         }
         let event = change::receipt(message_id, receipt);
         let verdict = receipt.verdict().refusal_code().to_owned();
+        let (received, peer_time_ms) = (verdict.is_empty(), receipt.time_ms());
         let beside = Record { receipt: Some(receipt.bytes().to_vec()), ..Record::default() };
         self.record(now_ms, event, Change::Receipt { message_id, verdict, peer_index }, beside, output);
+        if received {
+            // Received there, on the day that it was there.
+            self.end(now_ms, message_id, peer_time_ms, output);
+        }
         self.link_works(channel);
         self.fill(channel, &mut output.effects, now_ms);
     }

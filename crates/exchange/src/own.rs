@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use verbale_domain::{Header, Memoranda};
+use verbale_domain::{Memoranda, Subject};
 use verbale_envelope::{ArchiveKey, FileKey, Keyed, NoticeKeys, SealedFacts, WrappedKeys};
 use verbale_evidence::{Card, MessageId};
 use verbale_keys::{Fingerprint, SecretKey};
@@ -44,7 +44,7 @@ impl Kept {
     pub fn prepare(
         archive: &ArchiveKey,
         message_id: MessageId,
-        header: &Header,
+        subject: &Subject,
         digest: Keyed,
         file_key: &FileKey,
         random: &[u8; 80],
@@ -53,6 +53,7 @@ impl Kept {
         let nonce = |half: Option<&[u8]>| half.and_then(|n| n.first_chunk::<24>().copied()).unwrap_or_default();
         let facts_key = facts_key.first_chunk::<32>().copied().unwrap_or_default();
         let keys = NoticeKeys { file: file_key.clone(), facts: verbale_envelope::FactsKey::from_bytes(facts_key) };
+        let header = &subject.header;
         let facts = Facts {
             notice_id: header.notice_id.clone(),
             correlates_to: header.correlates_to.clone().unwrap_or_default(),
@@ -61,6 +62,8 @@ impl Kept {
             issued_at: header.issued_at.clone(),
             notice_digest: digest.to_vec(),
             purpose: String::new(),
+            particulars: Some(subject.particulars.clone()),
+            from_side: header.from.party.clone(),
         };
         let sealed_facts = keys.facts.seal(message_id, &facts, &nonce(nonces.get(..24)));
         Self { facts, sealed_facts, keys: archive.wrap(message_id, &keys, &nonce(nonces.get(24..))), digest }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use verbale_domain::Docket;
 use verbale_evidence::{MessageId, StatementDigest, VerifiedEnvelope};
 use verbale_ledger::LogIndex;
 
@@ -90,6 +91,8 @@ pub struct Held {
     pub not_after_ms: i64,
     /// The registry's own number; `None` for refused notices and after erasure.
     pub notice_id: Option<String>,
+    /// The side that sent it; `None` for refused notices and after erasure.
+    pub side: Option<String>,
     /// The registry number of the notice it answers.
     pub correlates_to: Option<String>,
     /// Keyed digest of the notice.
@@ -146,6 +149,7 @@ pub struct Exchange {
     /// Registry numbers of notices that are not refused.
     pub(crate) numbers: HashMap<NumberKey, MessageId>,
     pub(crate) adopted: BTreeMap<String, [u8; 32]>,
+    pub(crate) docket: Docket,
     pub(crate) links: BTreeMap<ChannelId, Link>,
 }
 
@@ -163,6 +167,7 @@ impl Exchange {
             order: Vec::new(),
             numbers: HashMap::new(),
             adopted: BTreeMap::new(),
+            docket: Docket::default(),
             links: BTreeMap::new(),
         }
     }
@@ -175,6 +180,11 @@ impl Exchange {
     /// Number of entries, those of steps under way included.
     pub fn size(&self) -> u64 {
         self.size
+    }
+
+    /// What both sides know under each memorandum.
+    pub fn docket(&self) -> &Docket {
+        &self.docket
     }
 
     /// Enrolled counterparts.

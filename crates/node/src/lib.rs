@@ -24,6 +24,7 @@
 mod accept;
 mod client;
 mod clock;
+mod commencement;
 mod config;
 mod core;
 mod deliver;

@@ -10,20 +10,22 @@ use verbale_journal::Store;
 use verbale_keys::Fingerprint;
 use verbale_ledger::LogIndex;
 use verbale_proto::v1::{
-    AcknowledgeRequest, AcknowledgeResponse, EnrolCardRequest, EnrolCardResponse, Facts, ListRequest, ListResponse,
-    OpenRequest, OpenResponse, ReadLogRequest, ReadLogResponse, ReceiptsRequest, ReceiptsResponse, ShowCardRequest,
-    ShowCardResponse, ShowRequest, ShowResponse, StatusRequest, StatusResponse, SubmitRequest, SubmitResponse,
+    AcknowledgeRequest, AcknowledgeResponse, CommenceRequest, CommenceResponse, DutiesRequest, DutiesResponse,
+    EnrolCardRequest, EnrolCardResponse, Facts, ListRequest, ListResponse, OpenRequest, OpenResponse, ReadLogRequest,
+    ReadLogResponse, ReceiptsRequest, ReceiptsResponse, ShowCardRequest, ShowCardResponse, ShowRequest, ShowResponse,
+    StatusRequest, StatusResponse, SubmitRequest, SubmitResponse,
 };
 use verbale_rpc::node_server::Node;
 use verbale_rpc::tonic::{self, Request, Response, Status, Streaming};
 use verbale_rpc::{Failure, FailureKind};
 
+use crate::clock::now_ms;
 use crate::config::RoleName::{Approver, Auditor, Operator, System};
 use crate::core::{Answer, Core, Needs, Stopped};
 use crate::local_reads::{failed, find, receipts, reveal, sealed};
 use crate::person::{Person, Sight, require};
 use crate::shared::Shared;
-use crate::{random, submit, view};
+use crate::{commencement, random, submit, view};
 
 /// Entries of one message of the log: under 1 MiB.
 const LOG_BYTES: usize = 1 << 20;
@@ -47,9 +49,9 @@ impl Node for NodeService {
     type ReadLogStream = ReceiverStream<Result<ReadLogResponse, Status>>;
 
     async fn submit(&self, request: Request<Streaming<SubmitRequest>>) -> Result<Response<Self::SubmitStream>, Status> {
-        let person = self.person(&request, &[System, Operator])?;
+        let person = self.person(&request, &[System, Operator, Approver])?;
         let stop = self.stop.clone();
-        let responses = submit::run(&self.shared, &self.core, stop, person.name.clone(), request.into_inner());
+        let responses = submit::run(&self.shared, &self.core, stop, person, request.into_inner());
         Ok(Response::new(responses))
     }
 
@@ -151,6 +153,22 @@ impl Node for NodeService {
         let input = move |ticket| Input::Enrol { ticket, card: Box::new(card), bytes, actor, address };
         let index = self.done(input).await?;
         Ok(Response::new(EnrolCardResponse { id, log_index: index.0 }))
+    }
+
+    async fn duties(&self, request: Request<DutiesRequest>) -> Result<Response<DutiesResponse>, Status> {
+        self.person(&request, &[System, Operator, Approver])?;
+        let (request, now) = (request.into_inner(), now_ms());
+        let duties = self.core.read(move |exchange, _| view::duties(exchange, &request, now)).await;
+        Ok(Response::new(DutiesResponse { duties: duties.map_err(stopping)? }))
+    }
+
+    async fn commence(&self, request: Request<CommenceRequest>) -> Result<Response<CommenceResponse>, Status> {
+        let person = self.person(&request, &[Approver])?;
+        let CommenceRequest { memorandum, on } = request.into_inner();
+        let (notice_id, json) =
+            commencement::notice(&self.shared, &memorandum, &on).map_err(|failure| failure.status())?;
+        let message_id = submit::one(&self.shared, &self.core, &person, json).await?;
+        Ok(Response::new(CommenceResponse { message_id, notice_id }))
     }
 
     async fn read_log(&self, request: Request<ReadLogRequest>) -> Result<Response<Self::ReadLogStream>, Status> {

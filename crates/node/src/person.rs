@@ -26,6 +26,11 @@ pub(crate) enum Sight {
 }
 
 impl Person {
+    /// Whether a role is hers.
+    pub(crate) fn has(&self, role: RoleName) -> bool {
+        self.roles.contains(&role)
+    }
+
     /// Auditors see the log and nothing of the facts.
     pub(crate) fn sight(&self) -> Sight {
         let only_auditor = self.roles.iter().all(|role| *role == RoleName::Auditor);

@@ -1,20 +1,31 @@
 //! The work before a step: form, seal, verify, open. It runs in workers, beside the core.
 
-use verbale_domain::{Code, Notice, Place, Refusal, check_rules};
+use verbale_domain::{COMMENCEMENT_RECORD, Code, Notice, Refusal, Subject, recipient};
 use verbale_envelope::{Recipient, SealedNotice, Unopened, open, seal};
 use verbale_evidence::{MessageId, UnverifiedEnvelope, VerifiedEnvelope, is_identifier};
 use verbale_exchange::{Arrival, Draft, Kept, Rejection, Submission};
 
 use crate::clock::now_ms;
+use crate::config::RoleName;
+use crate::person::Person;
 use crate::random;
 use crate::shared::Shared;
 
+/// Kinds that bind a side, and need an approver on every path.
+const FOR_APPROVERS: [&str; 1] = [COMMENCEMENT_RECORD];
+
 /// Checks the form of a notice and seals it.
-pub(crate) fn submission(shared: &Shared, actor: &str, json: &[u8]) -> Result<Submission, Refusal> {
+pub(crate) fn submission(shared: &Shared, person: &Person, json: &[u8]) -> Result<Submission, Refusal> {
     let notice = Notice::from_json(json)?;
     let digest = shared.archive.notice_digest(&notice);
-    let draft = draft(shared, &notice, digest).map(Box::new);
-    Ok(Submission { actor: actor.to_owned(), header: notice.header(), digest, draft })
+    let subject = notice.subject();
+    if FOR_APPROVERS.contains(&subject.header.flow.as_str()) && !person.has(RoleName::Approver) {
+        let reason =
+            format!("{} needs the role approver; an administrator gives it in verbale.toml", subject.header.flow);
+        return Err(Refusal::new(Code::NotAllowed, "flow", reason));
+    }
+    let draft = draft(shared, &notice, &subject, digest).map(Box::new);
+    Ok(Submission { actor: person.name.clone(), subject, digest, draft })
 }
 
 /// The registry number of a notice that has no form, where it can be read.
@@ -24,19 +35,19 @@ pub(crate) fn number_of(json: &[u8]) -> String {
     number.filter(|number| is_identifier(number)).unwrap_or_default().to_owned()
 }
 
-fn draft(shared: &Shared, notice: &Notice, digest: [u8; 32]) -> Result<Draft, Refusal> {
-    let header = notice.header();
+fn draft(shared: &Shared, notice: &Notice, subject: &Subject, digest: [u8; 32]) -> Result<Draft, Refusal> {
     let own = shared.card.id.as_str();
-    let route = check_rules(&header, &shared.memoranda, Place::Submission { own })?;
+    // Whether it may travel is for the core to say; here it is only asked to whom it would be sealed.
+    let to = recipient(&subject.header, &shared.memoranda, now_ms())?;
     let peers = shared.peers.now();
     let not_enrolled = |reason: &str| Refusal::new(Code::NotEnrolled, "to.office", reason);
-    let peer = peers.by_id.get(&route.recipient);
+    let peer = peers.by_id.get(&to);
     let peer =
         peer.ok_or_else(|| not_enrolled("has no card on this node; run `verbale card enrol`, then submit again"))?;
     let recipient: Recipient =
         peer.card.age_recipient.parse().map_err(|_| not_enrolled("has a card whose age recipient cannot be used"))?;
     let message_id = MessageId::new(now_ms().unsigned_abs(), &random::bytes());
-    let sealed = seal(notice, own, (&route.recipient, &recipient), message_id, random::bytes())
+    let sealed = seal(notice, own, (&to, &recipient), message_id, random::bytes())
         .map_err(|error| Refusal::new(Code::TooLarge, "", error.to_string()))?;
     let limit = shared.config.limits.sealed_bytes_max;
     if sealed.bytes.len() as u64 > limit {
@@ -46,8 +57,8 @@ fn draft(shared: &Shared, notice: &Notice, digest: [u8; 32]) -> Result<Draft, Re
         );
         return Err(Refusal::new(Code::TooLarge, "", reason));
     }
-    let kept = Kept::prepare(&shared.archive, message_id, &header, digest, &sealed.file_key, &random::bytes());
-    Ok(Draft { message_id, recipient: route.recipient, recipient_key: recipient.fingerprint(), sealed, kept })
+    let kept = Kept::prepare(&shared.archive, message_id, subject, digest, &sealed.file_key, &random::bytes());
+    Ok(Draft { message_id, recipient: to, recipient_key: recipient.fingerprint(), sealed, kept })
 }
 
 /// Verifies an envelope under the key of the counterpart that is connected.
@@ -75,8 +86,8 @@ pub(crate) fn arrival(
         Err(unopened) => Arrival::Unopened(unopened),
         Ok(opened) => {
             let digest = shared.archive.notice_digest(opened.notice());
-            let (id, header) = (opened.envelope().statement().message_id, opened.notice().header());
-            let kept = Kept::prepare(&shared.archive, id, &header, digest, opened.file_key(), &random::bytes());
+            let (id, subject) = (opened.envelope().statement().message_id, opened.notice().subject());
+            let kept = Kept::prepare(&shared.archive, id, &subject, digest, opened.file_key(), &random::bytes());
             Arrival::Opened(Box::new((opened, kept)))
         }
     })

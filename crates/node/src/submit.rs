@@ -19,6 +19,7 @@ use verbale_rpc::{Failure, FailureKind};
 
 use crate::core::{Answer, Core, Needs, Stopped, question};
 use crate::local::stopping;
+use crate::person::Person;
 use crate::prepare;
 use crate::shared::Shared;
 
@@ -58,7 +59,7 @@ pub(crate) fn run(
     shared: &Arc<Shared>,
     core: &Core,
     mut stop: watch::Receiver<bool>,
-    actor: String,
+    person: Arc<Person>,
     requests: Streaming<SubmitRequest>,
 ) -> ReceiverStream<Result<SubmitResponse, Status>> {
     let (responses, stream) = mpsc::channel(ANSWERS_MAX);
@@ -68,7 +69,7 @@ pub(crate) fn run(
     let ending = sealing.clone();
     tokio::spawn(async move {
         let ended = tokio::select! {
-            ended = seal_all(shared, actor, requests, sealing) => ended,
+            ended = seal_all(shared, person, requests, sealing) => ended,
             _ = stop.wait_for(|stop| *stop) => Err(stopping(Stopped)),
         };
         if let Err(status) = ended {
@@ -84,10 +85,34 @@ pub(crate) fn run(
     ReceiverStream::new(stream)
 }
 
+/// Submits one notice that the node itself wrote for a person, and gives its message id.
+pub(crate) async fn one(
+    shared: &Arc<Shared>,
+    core: &Core,
+    person: &Arc<Person>,
+    json: Vec<u8>,
+) -> Result<String, Status> {
+    let (preparing, person) = (Arc::clone(shared), Arc::clone(person));
+    let prepared = tokio::task::spawn_blocking(move || prepare::submission(&preparing, &person, &json));
+    let prepared = prepared.await.map_err(|_| stopping(Stopped))?;
+    let refused = |refusal: &Refusal| {
+        shared.denied.count(refusal.code.as_str());
+        Failure::new(FailureKind::Refused, refusal.code.as_str(), refusal.sentence()).status()
+    };
+    let submission = prepared.map_err(|refusal| refused(&refusal))?;
+    let asked = core.ask(Needs::Room, move |ticket| Input::Submit(ticket, Box::new(submission))).await;
+    match asked.map_err(stopping)?.await {
+        Ok(Answer::Told { told: Told::Accepted { message_id, .. }, .. }) => Ok(message_id.to_string()),
+        Ok(Answer::Told { told: Told::Refused(refusal), .. }) => Err(refused(&refusal)),
+        Ok(Answer::NoRoom(text)) => Err(Failure::new(FailureKind::NoRoom, "NO_ROOM", text).status()),
+        _ => Err(stopping(Stopped)),
+    }
+}
+
 /// Checks form and seals, several groups at a time; the order is kept by the queue.
 async fn seal_all(
     shared: Arc<Shared>,
-    actor: String,
+    person: Arc<Person>,
     mut requests: Streaming<SubmitRequest>,
     sealing: mpsc::Sender<Sealing>,
 ) -> Result<(), Status> {
@@ -97,9 +122,9 @@ async fn seal_all(
             let bytes: usize = group.iter().map(|request| request.notice_json.len()).sum();
             // JSON, fields and sealed bytes, until they are answered.
             let memory = shared.local_memory.take(3 * bytes as u64).await;
-            let (shared, actor) = (Arc::clone(&shared), actor.clone());
+            let (shared, person) = (Arc::clone(&shared), Arc::clone(&person));
             let prepared = tokio::task::spawn_blocking(move || {
-                group.into_iter().map(|request| prepare_one(&shared, &actor, &request.notice_json)).collect()
+                group.into_iter().map(|request| prepare_one(&shared, &person, &request.notice_json)).collect()
             });
             if sealing.send(Ok((prepared, memory))).await.is_err() {
                 return Ok(());
@@ -134,9 +159,9 @@ async fn gather(requests: &mut Streaming<SubmitRequest>) -> (Vec<SubmitRequest>,
     }
 }
 
-fn prepare_one(shared: &Shared, actor: &str, json: &[u8]) -> Prepared {
-    match prepare::submission(shared, actor, json) {
-        Ok(submission) => (submission.header.notice_id.clone(), Ok(submission)),
+fn prepare_one(shared: &Shared, person: &Person, json: &[u8]) -> Prepared {
+    match prepare::submission(shared, person, json) {
+        Ok(submission) => (submission.subject.header.notice_id.clone(), Ok(submission)),
         Err(refusal) => (prepare::number_of(json), Err(refusal)),
     }
 }
@@ -220,6 +245,6 @@ fn outcome(
 
 fn refused(shared: &Shared, refusal: &Refusal) -> submit_response::Outcome {
     shared.denied.count(refusal.code.as_str());
-    let (code, reason) = (refusal.code.to_string(), refusal.sentence());
-    submit_response::Outcome::Refused(Refused { code, reason })
+    let (code, reason, clause) = (refusal.code.to_string(), refusal.sentence(), refusal.clause.clone());
+    submit_response::Outcome::Refused(Refused { code, reason, clause })
 }

@@ -1,10 +1,10 @@
 //! State as the local service shows it: ids, numbers, codes and times, never content.
 
-use verbale_domain::Notice;
+use verbale_domain::{DutyItem, Memorandum, Notice, civil};
 use verbale_exchange::{Exchange, Happening, Held, LinkState, Mailbox, NoticeState, What};
 use verbale_proto::v1::{
-    Box as WireBox, ChannelStatus, HistoryItem, ListRequest, ListResponse, MemorandumStatus, NoticeSummary, PeerStatus,
-    ShowResponse,
+    Box as WireBox, ChannelStatus, DutiesRequest, DutyStatus, HistoryItem, ListRequest, ListResponse, MemorandumStatus,
+    NoticeSummary, PeerStatus, ShowResponse,
 };
 
 use crate::person::Sight;
@@ -144,9 +144,53 @@ pub(crate) fn peers(exchange: &Exchange) -> Vec<PeerStatus> {
 
 /// The memoranda held.
 pub(crate) fn memoranda(exchange: &Exchange) -> Vec<MemorandumStatus> {
-    let status = |memorandum: &verbale_domain::Memorandum| MemorandumStatus {
-        id: memorandum.id.clone(),
-        terms_digest: hex::encode(memorandum.terms_digest()),
+    let status = |memorandum: &Memorandum| {
+        let course = exchange.docket().course(&memorandum.id).cloned().unwrap_or_default();
+        let in_force_since = match course.in_force_since(memorandum) {
+            None => "not commenced".to_owned(),
+            Some(None) => "not verified".to_owned(),
+            Some(Some(day)) => day.to_string(),
+        };
+        MemorandumStatus {
+            id: memorandum.id.clone(),
+            terms_digest: hex::encode(memorandum.terms_digest()),
+            in_force_since,
+            ends_on: course.ends.map(|day| day.to_string()).unwrap_or_default(),
+            basis: memorandum.basis().as_str().to_owned(),
+        }
     };
     exchange.own().memoranda.iter().map(status).collect()
+}
+
+/// Duties under all memoranda, oldest first.
+pub(crate) fn duties(exchange: &Exchange, request: &DutiesRequest, now_ms: i64) -> Vec<DutyStatus> {
+    let own = exchange.own();
+    let mut all = Vec::new();
+    for memorandum in own.memoranda.iter() {
+        let Some(course) = exchange.docket().course(&memorandum.id) else { continue };
+        let utc = civil::date_of(now_ms, time::UtcOffset::UTC);
+        let side = memorandum.side_of(&own.card.id, utc).unwrap_or_default();
+        let today = civil::date_of(now_ms, memorandum.utc_offset(side));
+        let wanted = |item: &DutyItem| {
+            let kept = if request.overdue { item.is_overdue(today) } else { true };
+            kept && item.closed_ms.is_some() == request.closed
+        };
+        let items = verbale_domain::duties(memorandum, course, today).into_iter().filter(wanted);
+        all.extend(items.map(|item| DutyStatus {
+            duty: item.duty.as_str().to_owned(),
+            memorandum: memorandum.id.clone(),
+            ours: item.owed_by == side,
+            overdue: item.is_overdue(today),
+            notice_id: item.about.number,
+            flow: item.flow,
+            clause: item.clause,
+            owed_by: item.owed_by,
+            since_ms: item.since_ms,
+            closes_by: item.closes_by,
+            closed_ms: item.closed_ms.unwrap_or_default(),
+            remind_on: item.remind_on.map(|day| day.to_string()).unwrap_or_default(),
+        }));
+    }
+    all.sort_by_key(|duty| duty.since_ms);
+    all
 }

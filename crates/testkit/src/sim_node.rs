@@ -89,13 +89,13 @@ impl SimNode {
     }
 
     pub(crate) fn submission(&mut self, now_ms: i64, notice: &Notice, random: &mut Random) -> Submission {
-        let header = notice.header();
+        let subject = notice.subject();
         let archive = self.point.archive();
         let digest = archive.notice_digest(notice);
         let message_id = MessageId::new(now_ms.unsigned_abs(), &random.bytes());
         let to = (self.peer.card.id.as_str(), &self.peer.recipient);
         let sealed = seal(notice, &self.point.card.id, to, message_id, random.bytes()).unwrap();
-        let kept = Kept::prepare(&archive, message_id, &header, digest, &sealed.file_key, &random.bytes());
+        let kept = Kept::prepare(&archive, message_id, &subject, digest, &sealed.file_key, &random.bytes());
         let draft = Draft {
             message_id,
             recipient: self.peer.card.id.clone(),
@@ -103,7 +103,7 @@ impl SimNode {
             sealed,
             kept,
         };
-        Submission { actor: "system".into(), header, digest, draft: Ok(Box::new(draft)) }
+        Submission { actor: "system".into(), subject, digest, draft: Ok(Box::new(draft)) }
     }
 
     /// Verifies and opens what came from the peer, as a node's workers do.
@@ -122,8 +122,8 @@ impl SimNode {
             Ok(opened) => {
                 let archive = self.point.archive();
                 let digest = archive.notice_digest(opened.notice());
-                let (id, header) = (opened.envelope().statement().message_id, opened.notice().header());
-                let kept = Kept::prepare(&archive, id, &header, digest, opened.file_key(), &random.bytes());
+                let (id, subject) = (opened.envelope().statement().message_id, opened.notice().subject());
+                let kept = Kept::prepare(&archive, id, &subject, digest, opened.file_key(), &random.bytes());
                 Arrival::Opened(Box::new((opened, kept)))
             }
         })

@@ -6,8 +6,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 use verbale_node::{Folder, connect, connect_tls};
 use verbale_proto::v1::{
-    AcknowledgeRequest, EnrolCardRequest, ListRequest, OpenRequest, ReadLogRequest, ReceiptsRequest, ShowCardRequest,
-    ShowRequest, StatusRequest, SubmitRequest,
+    AcknowledgeRequest, CommenceRequest, DutiesRequest, EnrolCardRequest, ListRequest, OpenRequest, ReadLogRequest,
+    ReceiptsRequest, ShowCardRequest, ShowRequest, StatusRequest, SubmitRequest,
 };
 use verbale_rpc::Failure;
 use verbale_rpc::node_client::NodeClient;
@@ -21,16 +21,28 @@ use crate::notices::general;
 type Client = NodeClient<Channel>;
 
 /// Every method of the local service.
-const METHODS: [&str; 10] =
-    ["Submit", "List", "Show", "Open", "Acknowledge", "Receipts", "Status", "ShowCard", "EnrolCard", "ReadLog"];
+const METHODS: [&str; 12] = [
+    "Submit",
+    "List",
+    "Show",
+    "Open",
+    "Acknowledge",
+    "Receipts",
+    "Status",
+    "ShowCard",
+    "EnrolCard",
+    "ReadLog",
+    "Duties",
+    "Commence",
+];
 
 /// Roles, and the methods that they may call: the table that `proto/verbale/v1/local.proto` promises.
 const ALLOWED: [(&str, &[&str]); 5] = [
     ("", &[]),
     ("\"auditor\"", &["List", "Show", "Receipts", "Status", "ShowCard", "ReadLog"]),
-    ("\"approver\"", &["List", "Show", "Receipts", "Status", "ShowCard"]),
-    ("\"system\"", &["Submit", "List", "Show", "Open", "Acknowledge", "Receipts", "Status", "ShowCard"]),
-    ("\"operator\"", &METHODS),
+    ("\"approver\"", &["Submit", "List", "Show", "Receipts", "Status", "ShowCard", "Duties", "Commence"]),
+    ("\"system\"", &["Submit", "List", "Show", "Open", "Acknowledge", "Receipts", "Status", "ShowCard", "Duties"]),
+    ("\"operator\"", METHODS.split_last().unwrap().1),
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
@@ -92,6 +104,8 @@ async fn call(client: &mut Client, method: &str) -> Result<(), Status> {
         "ShowCard" => client.show_card(ShowCardRequest {}).await.map(drop),
         "EnrolCard" => client.enrol_card(EnrolCardRequest::default()).await.map(drop),
         "ReadLog" => client.read_log(ReadLogRequest { from_index: 0 }).await?.into_inner().message().await.map(drop),
+        "Duties" => client.duties(DutiesRequest::default()).await.map(drop),
+        "Commence" => client.commence(CommenceRequest::default()).await.map(drop),
         other => panic!("no method {other}"),
     }
 }

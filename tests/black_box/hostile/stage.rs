@@ -12,7 +12,7 @@ use super::craft::{Craft, Target};
 use crate::node::Node;
 
 pub(crate) const MEMORANDUM: &str = "JP-KG-SSW-2023";
-const OTHER_MEMORANDUM: &str = "JP-TJ-SSW-2024";
+const OTHER_MEMORANDUM: &str = "JP-UZ-SSW-2019";
 
 /// A node that takes 1 MiB notices and lets nobody stall it for more than a second stays far below this.
 const MEMORY_MAX: u64 = 200 << 20;
@@ -37,7 +37,7 @@ impl Stage {
                 .replace("stall_seconds = 30", "stall_seconds = 1")
                 .replace("handshake_seconds = 10", "handshake_seconds = 1")
         });
-        let counterparts = ["KG-MLSSM-CECA", "TJ-MLMEP-MS-DLPSA", "XX-STRANGER"].map(Node::init);
+        let counterparts = ["KG-MLSSM-CECA", "UZ-CONTACT-UNVERIFIED", "XX-STRANGER"].map(Node::init);
         node.start();
         for counterpart in &counterparts[..2] {
             node.enrol(counterpart).good();
@@ -92,7 +92,7 @@ impl Stage {
     pub(crate) async fn still_serves(&mut self, row: &str) {
         let mut fresh = self.honest.open(&self.node.address, OTHER_MEMORANDUM).await.unwrap();
         self.notices += 1;
-        let json = json("TJ", &self.honest.card.id, OTHER_MEMORANDUM, self.notices);
+        let json = json("UZ", &self.honest.card.id, OTHER_MEMORANDUM, self.notices);
         let target = Target { card: &self.card, memorandum: OTHER_MEMORANDUM };
         let notice = Craft::honest(&self.honest, &target, &fresh, &json).make();
         // Sent over the link that was open before, if there is one: the other one only shows that connecting works.

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
-use verbale_proto::v1::{ChannelStatus, StatusRequest, StatusResponse};
+use verbale_proto::v1::{ChannelStatus, MemorandumStatus, StatusRequest, StatusResponse};
 
 use super::client;
 use crate::args::NodeArgs;
@@ -41,9 +41,9 @@ pub(crate) async fn run(node: &NodeArgs) -> Result<ExitCode, CliError> {
         ]);
     }
     println!("\n{rows}");
-    let mut rows = table(&["memorandum", "digest of its terms"]);
-    for memorandum in &status.memoranda {
-        rows.add_row([memorandum.id.clone(), memorandum.terms_digest.clone()]);
+    let mut rows = table(&["memorandum", "in force since", "ends", "disclosure needs"]);
+    for m in &status.memoranda {
+        rows.add_row([m.id.clone(), m.in_force_since.clone(), m.ends_on.clone(), m.basis.clone()]);
     }
     println!("\n{rows}");
     for (title, counts) in [
@@ -72,6 +72,14 @@ fn link(channel: &ChannelStatus) -> String {
     }
 }
 
+/// One memorandum.
+pub(crate) fn memorandum_json(m: &MemorandumStatus) -> Value {
+    json!({
+        "id": m.id, "terms_digest": m.terms_digest, "in_force_since": m.in_force_since,
+        "ends_on": (!m.ends_on.is_empty()).then_some(&m.ends_on), "basis": m.basis,
+    })
+}
+
 fn as_json(status: &StatusResponse) -> Value {
     let channels: Vec<Value> = status
         .channels
@@ -89,8 +97,7 @@ fn as_json(status: &StatusResponse) -> Value {
         .iter()
         .map(|peer| json!({"id": peer.id, "serial": peer.serial, "fingerprint": peer.fingerprint, "address": peer.address}))
         .collect();
-    let memoranda: Vec<Value> =
-        status.memoranda.iter().map(|m| json!({"id": m.id, "terms_digest": m.terms_digest})).collect();
+    let memoranda: Vec<Value> = status.memoranda.iter().map(memorandum_json).collect();
     json!({
         "id": status.id, "version": status.version, "log_size": status.log_size, "index_size": status.index_size,
         "checkpoint": status.checkpoint, "log_vkey": status.log_vkey, "peer_address": status.peer_address,

@@ -89,7 +89,7 @@ fn read(
 /// The node would not even take it.
 fn too_large(bytes: usize) -> SubmitResponse {
     let reason = format!("the notice is {bytes} bytes, the limit is {JSON_BYTES_MAX}; send attachments by another way");
-    let refused = Refused { code: Code::TooLarge.to_string(), reason };
+    let refused = Refused { code: Code::TooLarge.to_string(), reason, clause: String::new() };
     SubmitResponse { notice_id: String::new(), outcome: Some(submit_response::Outcome::Refused(refused)) }
 }
 
@@ -115,6 +115,7 @@ fn as_json(line: u64, response: &SubmitResponse) -> Value {
         }),
         Some(submit_response::Outcome::Refused(refused)) => json!({
             "line": line, "notice_id": response.notice_id, "outcome": "refused", "code": refused.code, "reason": refused.reason,
+            "clause": refused.clause,
         }),
         None => json!({"line": line, "notice_id": response.notice_id, "outcome": "unknown"}),
     }

@@ -1,0 +1,88 @@
+//! `verbale check`: the rules without a node.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::ExitCode;
+
+use serde_json::json;
+use verbale_domain::{Memoranda, OfflineCheck, Stage, Verdict, civil};
+
+use crate::args::{CheckArgs, NodeArgs};
+use crate::failure::CliError;
+
+pub(crate) fn run(args: &CheckArgs, node: &NodeArgs) -> Result<ExitCode, CliError> {
+    let memoranda = memoranda(args.memoranda.as_deref())?;
+    let mut checker = OfflineCheck::new(&memoranda);
+    for text in &args.commenced {
+        let wrong = || CliError::Usage(format!("{text} must have the form ID=YYYY-MM-DD"));
+        let (id, day) = text.split_once('=').ok_or_else(wrong)?;
+        checker.commence(id, civil::day(day).ok_or_else(wrong)?).map_err(CliError::Usage)?;
+    }
+    if let Some(history) = &args.history {
+        for line in lines(history)? {
+            checker.check(&line);
+        }
+    }
+    let mut refused = false;
+    for line in lines(&args.file)? {
+        let verdict = checker.check(&line);
+        refused |= verdict.refusal.is_some();
+        println!("{}", if node.json { as_json(&verdict) } else { as_text(&verdict) });
+    }
+    Ok(if refused { ExitCode::from(1) } else { ExitCode::SUCCESS })
+}
+
+/// The files of a folder, or those that ship with the program.
+fn memoranda(dir: Option<&Path>) -> Result<Memoranda, CliError> {
+    let unusable = |error: verbale_domain::MemorandumError| CliError::Usage(error.to_string());
+    let Some(dir) = dir else { return Memoranda::parse(Memoranda::shipped().iter().copied()).map_err(unusable) };
+    let unreadable = |error| CliError::Usage(format!("{} cannot be read: {error}", dir.display()));
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(dir).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        if path.extension().is_some_and(|extension| extension == "toml") {
+            files.push((path.display().to_string(), std::fs::read_to_string(&path).map_err(unreadable)?));
+        }
+    }
+    files.sort();
+    Memoranda::parse(files.iter().map(|(file, text)| (file.as_str(), text.as_str()))).map_err(unusable)
+}
+
+/// The lines of a file that are not blank.
+fn lines(path: &Path) -> Result<Vec<Vec<u8>>, CliError> {
+    let unreadable = |error| CliError::Usage(format!("{} cannot be read: {error}", path.display()));
+    let input: Box<dyn std::io::Read> = if path.as_os_str() == "-" {
+        Box::new(std::io::stdin())
+    } else {
+        Box::new(std::fs::File::open(path).map_err(unreadable)?)
+    };
+    let lines = BufReader::new(input).split(b'\n').collect::<Result<Vec<_>, _>>().map_err(unreadable)?;
+    Ok(lines.into_iter().filter(|line| !line.trim_ascii().is_empty()).collect())
+}
+
+fn as_text(verdict: &Verdict) -> String {
+    let number = if verdict.notice_id.is_empty() { "(no number)" } else { &verdict.notice_id };
+    match &verdict.refusal {
+        None => format!("{number}  ACCEPT  {}", verdict.clause),
+        Some(refusal) if refusal.clause.is_empty() => {
+            format!("{number}  REFUSE  {}  {}", refusal.code, refusal.sentence())
+        }
+        Some(refusal) => {
+            format!("{number}  REFUSE  {}  {} (clause {})", refusal.code, refusal.sentence(), refusal.clause)
+        }
+    }
+}
+
+fn as_json(verdict: &Verdict) -> String {
+    let stage = |stage| match stage {
+        Stage::Schema => "schema",
+        Stage::Policy => "policy",
+    };
+    let refusal = verdict.refusal.as_ref();
+    json!({
+        "notice_id": verdict.notice_id, "verdict": if refusal.is_some() { "REFUSE" } else { "ACCEPT" },
+        "stage": refusal.map(|refusal| stage(refusal.code.stage())), "code": refusal.map(|refusal| refusal.code.as_str()),
+        "clause": verdict.clause, "reason": refusal.map(verbale_domain::Refusal::sentence),
+    })
+    .to_string()
+}

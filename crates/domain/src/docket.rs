@@ -1,0 +1,163 @@
+//! The docket of each memorandum: which notices both sides know, what answers what, since when and until when it is in force.
+//! Rules that need state ask it; it is made of accepted notices alone, so a replay makes the same one.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use time::Date;
+use verbale_proto::v1::Particulars;
+
+use crate::memorandum::{CommencesOn, Memorandum};
+
+/// A notice by the side that sent it and its registry number.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NoticeKey {
+    /// The side.
+    pub side: String,
+    /// The registry number.
+    pub number: String,
+}
+
+/// What the docket keeps of an accepted notice.
+#[derive(Clone)]
+pub struct Docketed {
+    /// Its flow.
+    pub flow: String,
+    /// What it answers.
+    pub answers: Option<NoticeKey>,
+    /// What its body says.
+    pub particulars: Particulars,
+    /// When it was accepted, in milliseconds since 1970-01-01 UTC.
+    pub since_ms: i64,
+    /// When both sides knew it, likewise; `None` while the receipt for a sent one is not held.
+    pub delivered_ms: Option<i64>,
+    /// When it was handed over to the own people or system, likewise.
+    pub handed_over_ms: Option<i64>,
+}
+
+/// An accepted notice on its way into the docket.
+pub struct Entered {
+    /// Its flow.
+    pub flow: String,
+    /// The registry number of what it answers.
+    pub correlates_to: Option<String>,
+    /// What its body says.
+    pub particulars: Particulars,
+    /// When it was accepted, in milliseconds since 1970-01-01 UTC.
+    pub since_ms: i64,
+    /// Whether the other side knows it already.
+    pub known_to_both: bool,
+}
+
+/// The course of one memorandum.
+#[derive(Clone, Default)]
+pub struct Course {
+    /// The recorded day of commencement, where it depends on a receipt.
+    pub commenced: Option<Date>,
+    /// The last day in force.
+    pub ends: Option<Date>,
+    notices: HashMap<NoticeKey, Docketed>,
+    /// Sides that ever sent a notice.
+    sides: BTreeSet<String>,
+    answers: HashMap<NoticeKey, Vec<NoticeKey>>,
+    /// Days that full lists or deltas describe, by side and flow: what a delta may continue.
+    lists: HashSet<(String, String, String)>,
+}
+
+/// The courses of all memoranda.
+#[derive(Clone, Default)]
+pub struct Docket(BTreeMap<String, Course>);
+
+impl Docket {
+    /// The course of a memorandum; an empty one when nothing happened under it.
+    pub fn course(&self, memorandum: &str) -> Option<&Course> {
+        self.0.get(memorandum)
+    }
+
+    /// The same, to be changed.
+    pub fn course_mut(&mut self, memorandum: &str) -> &mut Course {
+        self.0.entry(memorandum.to_owned()).or_default()
+    }
+
+    /// Takes an accepted notice. What it begins or ends is said apart: [`Course::commenced`], [`Course::end`].
+    pub fn enter(&mut self, memorandum: &str, key: NoticeKey, entered: Entered) {
+        let Entered { flow, correlates_to, particulars, since_ms, known_to_both } = entered;
+        let course = self.course_mut(memorandum);
+        let answers = correlates_to.and_then(|number| course.find(&key.side, &number)).map(|(key, _)| key);
+        if let Some(answered) = &answers {
+            course.answers.entry(answered.clone()).or_default().push(key.clone());
+        }
+        course.sides.insert(key.side.clone());
+        if !particulars.as_of.is_empty() {
+            course.lists.insert((key.side.clone(), flow.clone(), particulars.as_of.clone()));
+        }
+        let delivered_ms = known_to_both.then_some(since_ms);
+        course
+            .notices
+            .insert(key, Docketed { flow, answers, particulars, since_ms, delivered_ms, handed_over_ms: None });
+    }
+
+    /// Notes that the counterpart has received a notice that this node sent.
+    pub fn delivered(&mut self, memorandum: &str, key: &NoticeKey, at_ms: i64) {
+        if let Some(docketed) = self.0.get_mut(memorandum).and_then(|course| course.notices.get_mut(key)) {
+            docketed.delivered_ms = Some(at_ms);
+        }
+    }
+
+    /// Notes that a received notice was handed over to the own people or system.
+    pub fn handed_over(&mut self, memorandum: &str, key: &NoticeKey, at_ms: i64) {
+        if let Some(docketed) = self.0.get_mut(memorandum).and_then(|course| course.notices.get_mut(key)) {
+            docketed.handed_over_ms = Some(at_ms);
+        }
+    }
+
+    /// Takes a notice out again: the counterpart refused it, so it does not know it.
+    pub fn strike(&mut self, memorandum: &str, key: &NoticeKey) {
+        let Some(course) = self.0.get_mut(memorandum) else { return };
+        let Some(struck) = course.notices.remove(key) else { return };
+        if let Some(answers) = struck.answers.and_then(|answered| course.answers.get_mut(&answered)) {
+            answers.retain(|answer| answer != key);
+        }
+    }
+}
+
+impl Course {
+    /// The notice that a number means for a side: the other side's, else its own.
+    pub fn find(&self, side: &str, number: &str) -> Option<(NoticeKey, &Docketed)> {
+        let of = |side: &str| {
+            let key = NoticeKey { side: side.to_owned(), number: number.to_owned() };
+            self.notices.get(&key).map(|docketed| (key, docketed))
+        };
+        let others = self.sides.iter().filter(|other| *other != side);
+        others.map(String::as_str).find_map(of).or_else(|| of(side))
+    }
+
+    /// The answers to a notice, in the order in which they were accepted.
+    pub fn answers_to(&self, key: &NoticeKey) -> impl Iterator<Item = (&NoticeKey, &Docketed)> {
+        let answers = self.answers.get(key).into_iter().flatten();
+        answers.filter_map(|answer| self.notices.get_key_value(answer))
+    }
+
+    /// Whether a list of this day is known.
+    pub fn knows_list(&self, side: &str, flow: &str, as_of: &str) -> bool {
+        self.lists.contains(&(side.to_owned(), flow.to_owned(), as_of.to_owned()))
+    }
+
+    /// All notices.
+    pub fn notices(&self) -> impl Iterator<Item = (&NoticeKey, &Docketed)> {
+        self.notices.iter()
+    }
+
+    /// Since when the memorandum is in force; `None` when no day is recorded though one must be.
+    pub fn in_force_since(&self, memorandum: &Memorandum) -> Option<Option<Date>> {
+        match memorandum.commences() {
+            CommencesOn::Day(day) => Some(Some(day)),
+            CommencesOn::Receipt => self.commenced.map(Some),
+            CommencesOn::NotVerified => Some(self.commenced),
+        }
+    }
+
+    /// Notes the last day in force. The earliest end holds.
+    pub fn end(&mut self, on: Date) {
+        self.ends = Some(self.ends.map_or(on, |earlier| earlier.min(on)));
+    }
+}

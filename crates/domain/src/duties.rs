@@ -1,0 +1,157 @@
+//! What each side owes because of the notices that both know, since when, and what closes it. Derived from the docket each time: a
+//! duty is never stored, so it cannot disagree with the notices.
+//!
+//! # Source
+//! DOMAIN section 2, column "what the receiver must do"; 7(2) for what the originator must publish itself.
+
+use time::{Date, Duration};
+
+use crate::civil;
+use crate::docket::{Course, Docketed, NoticeKey};
+use crate::memorandum::{Duty, KindTerms, Memorandum};
+
+const PUBLICATION_CONFIRMATION: &str = "S02";
+const CORRECTION: &str = "S03";
+const CONSENT_WITHDRAW: &str = "F23";
+
+/// One duty, open or closed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DutyItem {
+    /// What is owed.
+    pub duty: Duty,
+    /// Because of which notice.
+    pub about: NoticeKey,
+    /// Its flow.
+    pub flow: String,
+    /// The clause.
+    pub clause: String,
+    /// The side that owes it.
+    pub owed_by: String,
+    /// Since when, in milliseconds since 1970-01-01 UTC.
+    pub since_ms: i64,
+    /// What closes it, in words.
+    pub closes_by: String,
+    /// When it was closed, likewise.
+    pub closed_ms: Option<i64>,
+    /// The day after which it is shown as overdue: what the notice wants, else a reminder. Not a legal deadline.
+    pub remind_on: Option<Date>,
+}
+
+impl DutyItem {
+    /// Whether its day has passed and it is open.
+    pub fn is_overdue(&self, today: Date) -> bool {
+        self.closed_ms.is_none() && self.remind_on.is_some_and(|day| today > day)
+    }
+}
+
+/// All duties under a memorandum, oldest first.
+pub fn duties(memorandum: &Memorandum, course: &Course, today: Date) -> Vec<DutyItem> {
+    let asked = Asked { memorandum, course, today };
+    let mut items: Vec<DutyItem> = course.notices().flat_map(|(key, notice)| asked.of_notice(key, notice)).collect();
+    items.sort_by(|a, b| (a.since_ms, &a.about).cmp(&(b.since_ms, &b.about)));
+    items
+}
+
+struct Asked<'a> {
+    memorandum: &'a Memorandum,
+    course: &'a Course,
+    today: Date,
+}
+
+impl Asked<'_> {
+    fn of_notice(&self, key: &NoticeKey, notice: &Docketed) -> Vec<DutyItem> {
+        // What the other side does not know yet binds nobody.
+        let (Some(kind), Some(since_ms)) = (self.memorandum.kind(&notice.flow), notice.delivered_ms) else {
+            return Vec::new();
+        };
+        let Some(receiver) = self.memorandum.other_side(&key.side) else { return Vec::new() };
+        let conditions = (!notice.particulars.conditions.is_empty()).then_some(Duty::Conditions);
+        let of_receiver = kind.duty().into_iter().chain(conditions).map(|duty| (duty, receiver));
+        let of_sender = kind.own_duty().map(|duty| (duty, key.side.as_str()));
+        let item = |(duty, side): (Duty, &str)| DutyItem {
+            duty,
+            about: key.clone(),
+            flow: notice.flow.clone(),
+            clause: kind.clause().to_owned(),
+            owed_by: side.to_owned(),
+            since_ms: self.reopened(duty, key).unwrap_or(since_ms),
+            closes_by: closes_by(duty, &notice.flow),
+            closed_ms: self.closed(duty, side, (key, notice)),
+            remind_on: self.remind_on(duty, notice, since_ms, side),
+        };
+        of_receiver.chain(of_sender).map(item).collect()
+    }
+
+    /// A correction reopens what was published.
+    fn reopened(&self, duty: Duty, key: &NoticeKey) -> Option<i64> {
+        let corrections = self.course.answers_to(key).filter(|(_, answer)| answer.flow == CORRECTION);
+        corrections.filter(|_| duty == Duty::Publish).filter_map(|(_, correction)| correction.delivered_ms).max()
+    }
+
+    fn closed(&self, duty: Duty, side: &str, (key, notice): (&NoticeKey, &Docketed)) -> Option<i64> {
+        let answered = |closes: &dyn Fn(&Docketed) -> bool| {
+            let answers = self.course.answers_to(key).filter(|(answer, _)| answer.side == side);
+            answers.filter(|(_, answer)| closes(answer)).filter_map(|(_, answer)| answer.delivered_ms).min()
+        };
+        match duty {
+            Duty::Publish => {
+                let reopened = self.reopened(duty, key).unwrap_or(i64::MIN);
+                answered(&|answer| answer.flow == PUBLICATION_CONFIRMATION && answer.since_ms >= reopened)
+            }
+            // An answer that is not complete leaves it open.
+            Duty::Reply | Duty::Investigate | Duty::Comply | Duty::Assist | Duty::AnswerConsent => {
+                answered(&|answer| {
+                    let kind = self.memorandum.kind(&answer.flow);
+                    let complete =
+                        answer.particulars.complete != Some(false) && answer.particulars.outcome != "PARTIAL";
+                    complete && kind.is_some_and(KindTerms::is_answer) && answer.flow != CONSENT_WITHDRAW
+                })
+            }
+            Duty::Consult => {
+                let by_answer =
+                    answered(&|answer| self.memorandum.kind(&answer.flow).is_some_and(KindTerms::is_answer));
+                by_answer.or(notice.handed_over_ms)
+            }
+            Duty::Acknowledge => notice.handed_over_ms,
+            // The receipt of a termination is recorded by itself; that of the last notification by an approver.
+            Duty::RecordReceipt if notice.flow == crate::rules::TERMINATION => {
+                self.course.ends.and(notice.delivered_ms)
+            }
+            Duty::RecordReceipt => self.course.commenced.and(notice.delivered_ms).or(notice.handed_over_ms),
+            Duty::Conditions => {
+                // A withdrawal comes from who granted.
+                let answers = self.course.answers_to(key).filter(|(_, answer)| answer.flow == CONSENT_WITHDRAW);
+                let withdrawn = answers.filter_map(|(_, answer)| answer.delivered_ms).min();
+                let over = civil::day(&notice.particulars.valid_to).is_some_and(|last| self.today > last);
+                withdrawn.or(notice.handed_over_ms).or(over.then_some(notice.since_ms))
+            }
+        }
+    }
+
+    fn remind_on(&self, duty: Duty, notice: &Docketed, since_ms: i64, side: &str) -> Option<Date> {
+        let wanted = civil::day(&notice.particulars.wanted_by).filter(|_| duty == Duty::Reply);
+        let reminder = || {
+            let days = self.memorandum.reminder_days(duty)?;
+            civil::date_of(since_ms, self.memorandum.utc_offset(side)).checked_add(Duration::days(days.into()))
+        };
+        wanted.or_else(reminder)
+    }
+}
+
+/// What closes a duty, in words for the one who owes it.
+fn closes_by(duty: Duty, flow: &str) -> String {
+    let text = match duty {
+        Duty::Publish => "publish it, then confirm with S02 PUBLICATION_CONFIRMATION",
+        Duty::Reply => "a complete reply, delivered",
+        Duty::Investigate => "the report of the investigation, delivered",
+        Duty::Comply => "a response with outcome FULL or NONE, delivered",
+        Duty::Consult if flow == "F18" => "the record of the consultation (F19), delivered",
+        Duty::Consult => "consult, then `verbale ack`",
+        Duty::AnswerConsent => "a grant (F21) or a refusal (F22), delivered",
+        Duty::Acknowledge => "`verbale ack`, when those concerned were told",
+        Duty::Assist => "the status of the assistance (F29), delivered",
+        Duty::RecordReceipt => "the date of receipt, recorded by an approver",
+        Duty::Conditions => "the end of the grant, its withdrawal, or `verbale ack` when all conditions are met",
+    };
+    text.to_owned()
+}

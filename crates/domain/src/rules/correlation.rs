@@ -1,0 +1,145 @@
+//! What a notice answers, who may answer it, and what consent and disclosure notices may say.
+
+use super::marks::covers;
+use super::{DISCLOSURE_NOTICE, Question};
+use crate::civil;
+use crate::docket::{Docketed, NoticeKey};
+use crate::memorandum::KindTerms;
+use crate::refusal::{Code, Refusal};
+
+const CONSENT_REQUEST: &str = "F20";
+const CONSENT_GRANT: &str = "F21";
+const CONSENT_WITHDRAW: &str = "F23";
+const CORRECTION: &str = "S03";
+
+/// Answers to a consent request, and the withdrawal of a grant.
+const CONSENT_ANSWERS: [&str; 3] = [CONSENT_GRANT, "F22", CONSENT_WITHDRAW];
+
+const AT: &str = "correlates_to";
+
+impl Question<'_> {
+    /// The notice that it names, where both sides know it.
+    pub(super) fn answered(&self) -> Option<(NoticeKey, &Docketed)> {
+        self.course.find(&self.header.from.party, self.header.correlates_to.as_deref()?)
+    }
+
+    /// Consent is of the other: who asked cannot answer (Kyrgyz 3, Tajik 3).
+    pub(super) fn consent_answer(&self) -> Result<(), Refusal> {
+        if !CONSENT_ANSWERS.contains(&self.header.flow.as_str()) || self.header.correlates_to.is_none() {
+            return Ok(());
+        }
+        let clause = self.memorandum.clause_of_disclosure();
+        let Some((key, answered)) = self.answered() else {
+            let reason = "names a consent request or a grant that is not known under this memorandum";
+            return Err(Refusal::new(Code::NoSuchRequest, AT, reason).under(clause));
+        };
+        // The grant that is withdrawn came from the other side of the request.
+        let granted_by_us = self.header.flow == CONSENT_WITHDRAW && answered.flow == CONSENT_GRANT;
+        let by_asker =
+            if granted_by_us { key.side != self.header.from.party } else { key.side == self.header.from.party };
+        if by_asker && [CONSENT_REQUEST, CONSENT_GRANT].contains(&answered.flow.as_str()) {
+            let reason =
+                "was asked for by the same side: consent is of the other, nobody gives or withdraws it to itself";
+            return Err(Refusal::new(Code::SelfConsent, "from.party", reason).under(clause));
+        }
+        Ok(())
+    }
+
+    pub(super) fn correlation(&self, kind: KindTerms<'_>) -> Result<(), Refusal> {
+        let Some(number) = &self.header.correlates_to else {
+            if kind.must_answer() {
+                let reason = format!("is missing: {} answers {}", self.header.flow, kind.answered());
+                return Err(Refusal::new(Code::MissingCorrelation, AT, reason).under(kind.clause()));
+            }
+            return Ok(());
+        };
+        let bad = |reason: String| Err(Refusal::new(Code::BadCorrelation, AT, reason).under(kind.clause()));
+        let Some((key, answered)) = self.answered() else {
+            return bad("names a notice that is not known under this memorandum".to_owned());
+        };
+        if *number == self.header.notice_id && key.side == self.header.from.party {
+            return bad("names the notice itself".to_owned());
+        }
+        if !kind.may_answer(&answered.flow) {
+            return bad(format!(
+                "names a notice of kind {}; {} answers {}",
+                answered.flow,
+                self.header.flow,
+                kind.answered()
+            ));
+        }
+        let about = &self.subject.particulars.about;
+        if !about.is_empty() && !CONSENT_ANSWERS.contains(&self.header.flow.as_str()) && about != number {
+            return bad("names another notice than the body is about".to_owned());
+        }
+        if self.header.flow == CORRECTION && key.side != self.header.from.party {
+            return bad("names a notice of the other side; only who sent a notice corrects it".to_owned());
+        }
+        let is_reply = kind.is_answer() && !CONSENT_ANSWERS.contains(&self.header.flow.as_str());
+        if is_reply && key.side == self.header.from.party {
+            let reason = "was sent by the same side: who asked does not answer";
+            return Err(Refusal::new(Code::ReplyFromAsker, "from.party", reason).under(kind.clause()));
+        }
+        Ok(())
+    }
+
+    /// A grant covers no more than was asked for.
+    pub(super) fn consent(&self, kind: KindTerms<'_>) -> Result<(), Refusal> {
+        if self.header.flow != CONSENT_GRANT {
+            return Ok(());
+        }
+        let Some((_, request)) = self.answered() else { return Ok(()) };
+        let (granted, asked) = (&self.subject.particulars, &request.particulars);
+        let wider =
+            |at: &str, reason: &str| Err(Refusal::new(Code::ConsentWiderThanRequest, at, reason).under(kind.clause()));
+        if granted.about != asked.about {
+            return wider("body.about_notice", "is another notice than the one that was asked about");
+        }
+        if granted.fields.iter().any(|field| !asked.fields.iter().any(|asked| covers(asked, field))) {
+            return wider("body.fields", "has a field that was not asked for");
+        }
+        if (&granted.audience_class, &granted.audience_name) != (&asked.audience_class, &asked.audience_name) {
+            return wider("body.audience", "is another audience than the one that was asked for");
+        }
+        if granted.purpose != asked.purpose {
+            return wider("body.purpose", "is another purpose than the one that was asked for");
+        }
+        // Days in the form YYYY-MM-DD: their order is that of their text.
+        let begins_earlier = granted.valid_from < asked.valid_from;
+        let ends_later =
+            !asked.valid_to.is_empty() && (granted.valid_to.is_empty() || granted.valid_to > asked.valid_to);
+        if begins_earlier || ends_later {
+            return wider("body.validity", "reaches beyond the time that was asked for");
+        }
+        Ok(())
+    }
+
+    /// Consent is asked, and notice given, about information of the other side, and notice before the disclosure.
+    pub(super) fn disclosure_notice(&self, kind: KindTerms<'_>) -> Result<(), Refusal> {
+        let is_notice = self.header.flow == DISCLOSURE_NOTICE;
+        if !is_notice && self.header.flow != CONSENT_REQUEST {
+            return Ok(());
+        }
+        let not_before = civil::moment_ms(&self.subject.particulars.not_before);
+        let issued = civil::moment_ms(&self.header.issued_at);
+        if is_notice && not_before.zip(issued).is_some_and(|(not_before, issued)| not_before < issued) {
+            let reason = "is before the notice was issued: a notice that comes after the disclosure opens nothing";
+            return Err(Refusal::new(Code::RetroactiveNotice, "body.disclose_not_before", reason).under(kind.clause()));
+        }
+        if self.answered().is_some_and(|(key, _)| key.side == self.header.from.party) {
+            let reason = "is a notice of the side that sends this one: clause 3 is about information of the other";
+            return Err(Refusal::new(Code::NotOthersInformation, AT, reason).under(kind.clause()));
+        }
+        Ok(())
+    }
+
+    /// A delta continues a list that is known.
+    pub(super) fn delta(&self, kind: KindTerms<'_>) -> Result<(), Refusal> {
+        let base = &self.subject.particulars.delta_from;
+        if base.is_empty() || self.course.knows_list(&self.header.from.party, &self.header.flow, base) {
+            return Ok(());
+        }
+        let reason = "is the day of a list that is not known; send the whole list";
+        Err(Refusal::new(Code::BadCorrelation, "body.delta_from", reason).under(kind.clause()))
+    }
+}

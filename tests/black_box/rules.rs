@@ -1,0 +1,160 @@
+//! The rules as their users meet them: `verbale check`, commencement, duties, ends.
+
+use serde_json::{Value, json};
+
+use crate::node::{Node, verbale};
+use crate::notices::travel;
+
+const NOTICES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/data/notices.jsonl");
+const REFUSED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/data/notices-refused.jsonl");
+const COMMENCED: &str = "JP-TJ-SSW-2024=2025-02-01";
+
+#[test]
+fn check_accepts_every_realistic_notice_and_refuses_each_other_one_with_its_code() {
+    let said = verbale(&["check", "--commenced", COMMENCED, NOTICES, "--json"], None).good();
+    let verdicts = said.json();
+    assert_eq!(verdicts.len(), 43);
+    assert!(verdicts.iter().all(|verdict| verdict["verdict"] == "ACCEPT"), "{}", said.out);
+    let said = verbale(&["check", "--commenced", COMMENCED, "--history", NOTICES, REFUSED, "--json"], None);
+    assert_eq!(said.code, 1);
+    let cases = std::fs::read_to_string(REFUSED).unwrap();
+    for (verdict, case) in said.json().iter().zip(cases.lines()) {
+        let case: Value = serde_json::from_str(case).unwrap();
+        assert_eq!((&verdict["code"], &verdict["stage"]), (&case["code"], &case["stage"]), "{verdict}");
+        assert_eq!(verdict["verdict"], "REFUSE");
+        assert!(!verdict["reason"].as_str().unwrap().is_empty());
+    }
+    assert_eq!(said.json().len(), cases.lines().count());
+    // Without the day of commencement nothing travels under the Tajik text.
+    let said = verbale(&["check", NOTICES, "--json"], None);
+    let refused: Vec<Value> = said.json().into_iter().filter(|verdict| verdict["verdict"] == "REFUSE").collect();
+    assert!(refused.iter().all(|verdict| verdict["notice_id"].as_str().unwrap().contains("TJ")), "{}", said.out);
+    assert_eq!(refused[0]["code"], "NOT_COMMENCED");
+    assert_eq!(refused[0]["clause"], "10");
+    assert_eq!(verbale(&["check", "/nowhere"], None).code, 2);
+    assert_eq!(verbale(&["check", "--commenced", "JP-KG-SSW-2023=2025-02-01", NOTICES], None).code, 2);
+    let broken = verbale(&["check", "-", "--json"], Some("{\"notice_id\":\n")).json().remove(0);
+    assert_eq!((&broken["code"], &broken["stage"]), (&"BAD_JSON".into(), &"schema".into()));
+}
+
+fn status(node: &Node, memorandum: &str) -> Value {
+    let said = node.run(&["--json", "memorandum", "list"]).good();
+    said.json().into_iter().find(|held| held["id"] == memorandum).unwrap()
+}
+
+#[test]
+fn a_memorandum_commences_on_both_sides_when_an_approver_records_the_day() {
+    let memorandum = "JP-TJ-SSW-2024";
+    let (mut japan, mut partner) = (Node::init("JP-MOJ-ISA-RMD"), Node::init("TJ-MLMEP-MS-DLPSA"));
+    japan.start();
+    partner.start();
+    japan.enrol(&partner).good();
+    partner.enrol(&japan).good();
+    let alert = json!({
+        "notice_id": "JP-1", "memorandum": memorandum, "flow": "F14", "kind": "GENERAL_INFORMATION", "clause": "4(1)",
+        "from": {"party": "JP", "office": "JP-MOJ-ISA-RMD"}, "to": {"party": "TJ", "office": "TJ-MLMEP-MS-DLPSA"},
+        "issued_at": "2026-02-03T10:15:00+09:00", "classification": "CONFIDENTIAL", "receiver_obligation": "NONE",
+        "languages": ["en"], "body": {"title": "A title", "text": "A text"},
+    });
+    assert_eq!(status(&japan, memorandum)["in_force_since"], "not commenced");
+    let said = japan.submit(&alert.to_string());
+    assert_eq!((said.code, &said.json()[0]["code"]), (1, &"NOT_COMMENCED".into()));
+    let commence = ["memorandum", "commence", memorandum, "--on", "2025-02-01"];
+    let said = japan.run(&commence);
+    assert_eq!(said.code, 1);
+    assert!(said.err.contains("NOT_ALLOWED") && said.err.contains("approver"), "{}", said.err);
+    japan.stop();
+    japan.make_approver();
+    japan.start();
+    japan.run(&commence).good();
+    japan.until_delivered();
+    for node in [&japan, &partner] {
+        assert_eq!(status(node, memorandum)["in_force_since"], "2025-02-01");
+    }
+    japan.submit(&alert.to_string()).good();
+    japan.until_delivered();
+    // Another day is refused, and so is a notice from before the day.
+    let said = japan.run(&["memorandum", "commence", memorandum, "--on", "2025-03-01"]);
+    assert!(said.err.contains("ID_REUSE") || said.err.contains("BAD_VALUE"), "{}", said.err);
+    let mut early = alert.clone();
+    (early["notice_id"], early["issued_at"]) = ("JP-2".into(), "2025-01-31T23:00:00+09:00".into());
+    assert_eq!(japan.submit(&early.to_string()).json()[0]["code"], "BEFORE_COMMENCEMENT");
+    // After a restart it is the same.
+    for node in [&mut japan, &mut partner] {
+        node.stop();
+        node.start();
+        assert_eq!(status(node, memorandum)["in_force_since"], "2025-02-01");
+    }
+    crate::audit::sound(&japan, &partner);
+}
+
+#[test]
+fn duties_open_with_what_arrives_and_close_with_what_answers_it() {
+    let (mut japan, mut partner) = crate::node::pair();
+    travel("JP-KG-SSW-2023", &[&japan, &partner]);
+    let duties = |node: &Node, args: &[&str]| node.run(&[&["--json", "duties"], args].concat()).good().json();
+    let of = |duties: &[Value], number: &str, duty: &str| -> Vec<Value> {
+        duties.iter().filter(|item| item["notice_id"] == number && item["duty"] == duty).cloned().collect()
+    };
+    for node in [&mut japan, &mut partner] {
+        node.stop();
+        node.start();
+        let (open, closed) = (duties(node, &[]), duties(node, &["--closed"]));
+        // Nobody published yet; both sides owe it for what was approved (7(2)), the receiver alone for an order.
+        assert_eq!(of(&open, "KG-JP-2026-000001", "publish").len(), 2);
+        assert_eq!(of(&open, "JP-KG-2026-000001", "publish").len(), 1);
+        // Answered: an inquiry, a referral, both consent requests, a request for assistance.
+        for (number, duty) in [
+            ("KG-JP-2026-000004", "reply"),
+            ("JP-KG-2026-000007", "investigate"),
+            ("KG-JP-2026-000011", "answer-consent"),
+            ("JP-KG-2026-000014", "answer-consent"),
+            ("JP-KG-2026-000016", "assist"),
+        ] {
+            assert!(of(&open, number, duty).is_empty(), "{number} {duty} is open");
+            let item = &of(&closed, number, duty)[0];
+            assert!(item["open_ms"].as_i64().is_some_and(|open| open >= 0), "{item}");
+        }
+        // A response with outcome PARTIAL leaves it open.
+        assert_eq!(of(&open, "JP-KG-2026-000011", "comply").len(), 1);
+        // A reply was wanted by a day that has passed, but it came.
+        assert!(of(&duties(node, &["--overdue"]), "KG-JP-2026-000004", "reply").is_empty());
+        assert!(open.iter().all(|item| item["legal_deadline"] == false && item["clause"] != ""));
+    }
+    // The confirmation of a publication closes the receiver's duty, and a correction reopens it.
+    let confirm = |number: &str| {
+        json!({
+            "notice_id": number, "memorandum": "JP-KG-SSW-2023", "flow": "S02", "kind": "PUBLICATION_CONFIRMATION",
+            "clause": "6(1)", "from": {"party": "JP", "office": "JP-MOJ-ISA-RMD"},
+            "to": {"party": "KG", "office": "KG-MLSSM-CECA"}, "issued_at": "2026-02-10T10:00:00+09:00",
+            "correlates_to": "KG-JP-2026-000001", "classification": "CONFIDENTIAL", "receiver_obligation": "NONE",
+            "languages": ["en"],
+            "body": {"about_notice": "KG-JP-2026-000001", "published_on": "2026-02-10", "where": "a register"},
+        })
+        .to_string()
+    };
+    let ours = |node: &Node| {
+        of(&duties(node, &[]), "KG-JP-2026-000001", "publish").iter().filter(|d| d["owed_by"] == "JP").count()
+    };
+    japan.submit(&confirm("JP-S02-1")).good();
+    japan.until_delivered();
+    assert_eq!((ours(&japan), ours(&partner)), (0, 0));
+    let correction = json!({
+        "notice_id": "KG-S03-1", "memorandum": "JP-KG-SSW-2023", "flow": "S03", "kind": "CORRECTION", "clause": "7(2)",
+        "from": {"party": "KG", "office": "KG-MLSSM-CECA"}, "to": {"party": "JP", "office": "JP-MOJ-ISA-RMD"},
+        "issued_at": "2026-02-11T10:00:00+06:00", "correlates_to": "KG-JP-2026-000001", "classification": "CONFIDENTIAL",
+        "receiver_obligation": "NONE", "languages": ["en"],
+        "body": {"about_notice": "KG-JP-2026-000001", "corrected_notice": "KG-JP-2026-000001", "reason": "a slip"},
+    });
+    partner.submit(&correction.to_string()).good();
+    partner.until_delivered();
+    assert_eq!((ours(&japan), ours(&partner)), (1, 1));
+    japan.submit(&confirm("JP-S02-2")).good();
+    japan.until_delivered();
+    assert_eq!((ours(&japan), ours(&partner)), (0, 0));
+    // A termination was among the notices: both sides compute the same end from its receipt.
+    let ends = status(&japan, "JP-KG-SSW-2023")["ends_on"].clone();
+    assert!(ends.is_string(), "{ends}");
+    assert_eq!(status(&partner, "JP-KG-SSW-2023")["ends_on"], ends);
+    crate::audit::sound(&japan, &partner);
+}
