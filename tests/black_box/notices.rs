@@ -48,13 +48,19 @@ pub(crate) fn travel(memorandum: &str, nodes: &[&Node]) -> Vec<(String, String)>
     for (office, line) in &lines {
         let notice: Value = serde_json::from_str(line).unwrap();
         if !notice["correlates_to"].is_null() {
-            nodes.iter().for_each(|node| node.until_delivered());
+            all_delivered(nodes);
         }
         let said = nodes.iter().find(|node| node.id == *office).unwrap().submit(line);
         assert_eq!(said.code, 0, "{}", said.out);
     }
-    nodes.iter().for_each(|node| node.until_delivered());
+    all_delivered(nodes);
     lines
+}
+
+fn all_delivered(nodes: &[&Node]) {
+    for node in nodes {
+        node.until_delivered();
+    }
 }
 
 /// The notices under a memorandum that an office sends and that answer nothing, one on each line.

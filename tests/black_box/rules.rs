@@ -158,3 +158,45 @@ fn duties_open_with_what_arrives_and_close_with_what_answers_it() {
     assert_eq!(status(&partner, "JP-KG-SSW-2023")["ends_on"], ends);
     crate::audit::sound(&japan, &partner);
 }
+
+#[test]
+fn a_memorandum_is_added_with_a_file_and_no_code() {
+    let (mut japan, mut partner) = (Node::init("JP-MOJ-ISA-RMD"), Node::init("ZZ-CONTACT"));
+    let shipped = std::fs::read_to_string(japan.dir.join("memoranda/JP-KG-SSW-2023.toml")).unwrap();
+    // An invented partner with another offset, a rule of its own for the end, and fewer kinds.
+    let invented = shipped
+        .replace("KG-MLSSM-CECA", "ZZ-CONTACT")
+        .replace("KG-MLSSM", "ZZ-LABOUR")
+        .replace("\"KG\"", "\"ZZ\"")
+        .replace("sides.KG", "sides.ZZ")
+        .replace("JP-KG-SSW-2023", "JP-ZZ-2030")
+        .replace("months = 6", "months = 3")
+        .lines()
+        .filter(|line| !line.starts_with("F05"))
+        .collect::<Vec<_>>()
+        .join("\n");
+    for node in [&mut japan, &mut partner] {
+        std::fs::write(node.dir.join("memoranda/JP-ZZ-2030.toml"), &invented).unwrap();
+        node.start();
+    }
+    japan.enrol(&partner).good();
+    partner.enrol(&japan).good();
+    let under = |line: String| {
+        let line = line.replace("JP-KG-SSW-2023", "JP-ZZ-2030").replace("KG-MLSSM-CECA", "ZZ-CONTACT");
+        line.replace("\"party\":\"KG\"", "\"party\":\"ZZ\"")
+    };
+    japan.submit(&under(crate::notices::general(true, "JP-1", "text"))).good();
+    partner.submit(&under(crate::notices::general(false, "ZZ-1", "text"))).good();
+    japan.until_delivered();
+    partner.until_delivered();
+    assert_eq!(japan.list("inbox")[0]["memorandum"], "JP-ZZ-2030");
+    assert_eq!(japan.list("outbox")[0]["state"], "DELIVERED");
+    // What its file does not have does not travel.
+    let order = crate::notices::from_office("JP-KG-SSW-2023", "JP-MOJ-ISA-RMD").remove(0);
+    let mut order: Value = serde_json::from_str(&order).unwrap();
+    order["memorandum"] = "JP-ZZ-2030".into();
+    order["to"] = json!({"party": "ZZ", "office": "ZZ-CONTACT"});
+    let refused = japan.submit(&order.to_string());
+    assert_eq!((&refused.json()[0]["code"], refused.code), (&"WRONG_DIRECTION".into(), 1));
+    crate::audit::sound(&japan, &partner);
+}

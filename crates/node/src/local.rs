@@ -158,7 +158,7 @@ impl Node for NodeService {
     async fn duties(&self, request: Request<DutiesRequest>) -> Result<Response<DutiesResponse>, Status> {
         self.person(&request, &[System, Operator, Approver])?;
         let (request, now) = (request.into_inner(), now_ms());
-        let duties = self.core.read(move |exchange, _| view::duties(exchange, &request, now)).await;
+        let duties = self.core.read(move |exchange, _| view::duties(exchange, request, now)).await;
         Ok(Response::new(DutiesResponse { duties: duties.map_err(stopping)? }))
     }
 

@@ -163,7 +163,7 @@ pub(crate) fn memoranda(exchange: &Exchange) -> Vec<MemorandumStatus> {
 }
 
 /// Duties under all memoranda, oldest first.
-pub(crate) fn duties(exchange: &Exchange, request: &DutiesRequest, now_ms: i64) -> Vec<DutyStatus> {
+pub(crate) fn duties(exchange: &Exchange, request: DutiesRequest, now_ms: i64) -> Vec<DutyStatus> {
     let own = exchange.own();
     let mut all = Vec::new();
     for memorandum in own.memoranda.iter() {

@@ -1,0 +1,180 @@
+//! Every code of the rules, the years, and who is a party, without a node.
+
+#![expect(clippy::unwrap_used, reason = "a test")]
+
+use serde_json::{Value, json};
+use verbale_domain::{Code, Memoranda, OfflineCheck, civil};
+
+const NOTICES: &str = include_str!("../../../tests/data/notices.jsonl");
+
+fn memoranda() -> Memoranda {
+    Memoranda::parse(Memoranda::shipped().iter().copied()).unwrap()
+}
+
+/// A notice of the data, to be changed.
+fn notice(number: &str) -> Value {
+    let of = |line: &&str| serde_json::from_str::<Value>(line).unwrap()["notice_id"] == number;
+    serde_json::from_str(NOTICES.lines().find(of).unwrap()).unwrap()
+}
+
+/// A checker that knows all notices of the data.
+fn knowing(memoranda: &Memoranda) -> OfflineCheck<'_> {
+    let mut checker = OfflineCheck::new(memoranda);
+    checker.commence("JP-TJ-SSW-2024", civil::day("2025-02-01").unwrap()).unwrap();
+    for line in NOTICES.lines() {
+        assert!(checker.check(line.as_bytes()).refusal.is_none());
+    }
+    checker
+}
+
+type Change = fn(&mut Value);
+
+/// The notice that is changed under a new number, the code, and the change.
+const ROWS: [(&str, Option<Code>, Change); 38] = [
+    ("KG-JP-2026-000007", None, |_| ()),
+    ("KG-JP-2026-000007", Some(Code::UnknownMemorandum), |n| n["memorandum"] = "JP-XX-2030".into()),
+    ("TJ-JP-2026-000008", Some(Code::BeforeCommencement), |n| n["issued_at"] = "2025-01-31T23:59:59+05:00".into()),
+    ("KG-JP-2026-000007", Some(Code::BeforeCommencement), |n| n["issued_at"] = "2023-07-05T10:00:00+06:00".into()),
+    ("KG-JP-2026-000007", None, |n| n["issued_at"] = "2023-07-06T10:00:00+06:00".into()),
+    ("KG-JP-2026-000007", Some(Code::NotAParty), |n| n["from"]["party"] = "TJ".into()),
+    ("KG-JP-2026-000007", Some(Code::NotAParty), |n| n["to"]["office"] = "JP-NPA".into()),
+    ("KG-JP-2026-000007", Some(Code::NotAParty), |n| n["from"]["office"] = "KG-MIA".into()),
+    ("KG-JP-2026-000007", Some(Code::SenderNotContactPoint), |n| n["from"]["office"] = "KG-MLSSM".into()),
+    // The police are a party under SSW, though no contact point, and no party under TITP.
+    ("JP-KG-2026-000008", Some(Code::SenderNotContactPoint), |n| n["from"]["office"] = "JP-NPA".into()),
+    ("JP-UZT-2026-000001", Some(Code::NotAParty), |n| n["from"]["office"] = "JP-NPA".into()),
+    ("JP-KG-2026-000001", Some(Code::WrongDirection), swap),
+    ("KG-JP-2026-000007", Some(Code::ClassTooLow), |n| n["classification"] = "PUBLIC".into()),
+    ("KG-JP-2026-000003", None, |n| n["classification"] = "PUBLIC".into()),
+    ("KG-JP-2026-000003", Some(Code::PublishSetLeaksRestricted), |n| {
+        n["publishable_fields"] = json!(["org.name_en", "restricted.reason_detail"]);
+    }),
+    ("KG-JP-2026-000003", Some(Code::PublishSetLeaksRestricted), |n| n["publishable_fields"] = json!(["*"])),
+    ("KG-JP-2026-000001", Some(Code::PublishSetLeaksRestricted), |n| {
+        n["restricted"] = json!({"org": true});
+    }),
+    ("KG-JP-2026-000006", Some(Code::MissingCorrelation), |n| n["correlates_to"] = Value::Null),
+    ("KG-JP-2026-000003", None, |n| n["correlates_to"] = "JP-KG-2026-000007".into()),
+    ("KG-JP-2026-000003", Some(Code::BadCorrelation), |n| n["correlates_to"] = "JP-KG-2026-000001".into()),
+    ("KG-JP-2026-000006", Some(Code::BadCorrelation), |n| n["correlates_to"] = "JP-KG-2026-999999".into()),
+    // Of another memorandum.
+    ("KG-JP-2026-000006", Some(Code::BadCorrelation), |n| n["correlates_to"] = "JP-UZT-2026-000001".into()),
+    ("KG-JP-2026-000006", Some(Code::BadCorrelation), |n| n["correlates_to"] = "JP-KG-2026-000001".into()),
+    ("JP-TJ-2026-000007", Some(Code::ReplyFromAsker), swap),
+    ("JP-KG-2026-000012", Some(Code::SelfConsent), swap),
+    ("JP-KG-2026-000013", Some(Code::SelfConsent), swap),
+    ("JP-KG-2026-000012", Some(Code::NoSuchRequest), |n| n["correlates_to"] = "KG-JP-2026-777777".into()),
+    ("JP-KG-2026-000012", Some(Code::BadCorrelation), |n| n["correlates_to"] = "KG-JP-2026-000004".into()),
+    ("JP-KG-2026-000012", Some(Code::ConsentWiderThanRequest), |n| n["body"]["fields"] = json!(["evidence"])),
+    ("JP-KG-2026-000012", Some(Code::ConsentWiderThanRequest), |n| n["body"]["audience"]["name"] = "Another".into()),
+    ("JP-KG-2026-000012", Some(Code::ConsentWiderThanRequest), |n| n["body"]["validity"]["to"] = "2027-01-01".into()),
+    ("JP-KG-2026-000012", Some(Code::ConsentWiderThanRequest), |n| n["body"]["purpose"] = "another".into()),
+    ("TJ-JP-2026-000008", Some(Code::RetroactiveNotice), |n| {
+        n["body"]["disclose_not_before"] = "2026-03-10T08:59:59+05:00".into();
+    }),
+    ("KG-JP-2026-000011", Some(Code::NotOthersInformation), |n| {
+        n["correlates_to"] = "KG-JP-2026-000007".into();
+        n["body"]["about_notice"] = "KG-JP-2026-000007".into();
+    }),
+    ("KG-JP-2026-000015", Some(Code::TerminationTooEarly), |n| n["body"]["effective_on"] = "2027-06-29".into()),
+    ("KG-JP-2026-000001", Some(Code::MixedScriptName), |n| n["body"]["org"]["name_en"] = "A\u{43b}a-Too".into()),
+    ("JP-KG-2026-000004", Some(Code::BadCorrelation), |n| delta(n, "2026-04-14")),
+    ("JP-KG-2026-000004", None, |n| delta(n, "2026-04-15")),
+];
+
+fn swap(notice: &mut Value) {
+    let from = notice["from"].take();
+    notice["from"] = notice["to"].take();
+    notice["to"] = from;
+}
+
+fn delta(notice: &mut Value, base: &str) {
+    let body = notice["body"].as_object_mut().unwrap();
+    body.retain(|name, _| name == "as_of");
+    body.insert("as_of".into(), "2026-05-01".into());
+    body.insert("complete".into(), false.into());
+    body.insert("delta_from".into(), base.into());
+    body.insert("removed".into(), json!([]));
+    notice["publishable_fields"] = json!(["as_of"]);
+}
+
+#[test]
+fn each_rule_refuses_with_its_code_and_the_clause_it_rests_on() {
+    let memoranda = memoranda();
+    for (row, (number, code, change)) in ROWS.into_iter().enumerate() {
+        let mut checker = knowing(&memoranda);
+        let mut notice = notice(number);
+        change(&mut notice);
+        notice["notice_id"] = format!("ROW-{row}").into();
+        let verdict = checker.check(notice.to_string().as_bytes());
+        assert_eq!(
+            verdict.refusal.as_ref().map(|refusal| refusal.code),
+            code,
+            "row {row}, {number}: {:?}",
+            verdict.refusal
+        );
+        if let Some(refusal) = verdict.refusal {
+            let own = [Code::UnknownMemorandum].contains(&refusal.code);
+            assert!(own || !refusal.clause.is_empty(), "row {row}: {refusal} names no clause");
+        }
+    }
+}
+
+#[test]
+fn after_the_end_only_consent_notice_and_outstanding_replies_travel() {
+    let memoranda = memoranda();
+    let after = |number: &str, issued_at: &str| {
+        let mut checker = knowing(&memoranda);
+        let mut notice = notice(number);
+        (notice["notice_id"], notice["issued_at"]) = ("LATER-1".into(), issued_at.into());
+        checker.check(notice.to_string().as_bytes()).refusal.map(|refusal| refusal.code)
+    };
+    // The termination of the data was received on 2026-12-31: in force through 2027-06-30, by the receiver's date.
+    let (last, over) = ("2027-06-30T23:59:59+09:00", "2027-07-01T00:00:00+09:00");
+    assert_eq!(after("KG-JP-2026-000007", last), None);
+    assert_eq!(after("KG-JP-2026-000007", over), Some(Code::AfterTermination));
+    // The same moment is still the day before for a Kyrgyz receiver.
+    assert_eq!(after("JP-KG-2026-000009", over), None);
+    assert_eq!(after("JP-KG-2026-000009", "2027-07-01T03:00:00+09:00"), Some(Code::AfterTermination));
+    for number in
+        ["KG-JP-2026-000011", "JP-KG-2026-000012", "JP-KG-2026-000013", "KG-JP-2026-000005", "KG-JP-2026-000006"]
+    {
+        assert_eq!(after(number, "2027-08-01T00:00:00+09:00"), None, "{number}");
+    }
+}
+
+#[test]
+fn the_police_are_a_party_under_one_memorandum_and_none_under_another() {
+    let memoranda = memoranda();
+    let is_party = |id: &str, office: &str| memoranda.get(id).unwrap().is_of_party("JP", office);
+    assert!(is_party("JP-KG-SSW-2023", "JP-NPA") && is_party("JP-VN-SSW-2019", "JP-NPA"));
+    assert!(!is_party("JP-UZ-TITP-2019", "JP-NPA"));
+    assert!(is_party("JP-UZ-TITP-2019", "JP-MOJ-ISA-RMD") && !is_party("JP-UZ-TITP-2019", "JP-MOJX"));
+    // A renamed ministry is a party under both of its names.
+    let uzbek = memoranda.get("JP-UZ-TITP-2019").unwrap();
+    assert!(uzbek.is_of_party("UZ", "UZ-MELR") && uzbek.is_of_party("UZ", "UZ-MPRE"));
+}
+
+#[test]
+fn a_list_of_twelve_thousand_rows_is_accepted_and_one_with_a_number_twice_is_not() {
+    let memoranda = memoranda();
+    let mut list = notice("JP-KG-2026-000004");
+    let row = list["body"]["entries"][0].clone();
+    let entries: Vec<Value> = (0..12_000)
+        .map(|i| {
+            let mut row = row.clone();
+            row["registration_no"] = format!("{:02}登-{:06}", 19 + i / 1_000_000, i).into();
+            row
+        })
+        .collect();
+    list["body"]["count"] = entries.len().into();
+    list["body"]["entries"] = entries.into();
+    let text = list.to_string();
+    let started = std::time::Instant::now();
+    let refusal = OfflineCheck::new(&memoranda).check(text.as_bytes()).refusal;
+    println!("12,000 rows, {} bytes, in {:?}", text.len(), started.elapsed());
+    assert!(refusal.is_none(), "{refusal:?}");
+    list["body"]["entries"][11_999]["registration_no"] = list["body"]["entries"][0]["registration_no"].clone();
+    let refusal = OfflineCheck::new(&memoranda).check(list.to_string().as_bytes()).refusal;
+    assert_eq!(refusal.map(|refusal| refusal.code), Some(Code::DuplicateEntry));
+}

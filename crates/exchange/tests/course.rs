@@ -1,0 +1,123 @@
+//! Two nodes, by hand: what one sends the other receives, and both compute the same end of a memorandum.
+
+#![expect(clippy::unwrap_used, reason = "a test")]
+
+use verbale_domain::{Notice, civil};
+use verbale_envelope::{SealedNotice, open, seal};
+use verbale_evidence::{MessageId, UnverifiedEnvelope, decode_entry, verify_receipt};
+use verbale_exchange::{Arrival, ChannelId, Draft, Exchange, Input, Kept, Opening, Record, Submission, genesis};
+use verbale_keys::Role;
+use verbale_ledger::{Checkpoint, LogIndex, TlogProof, Tree, leaf_hash};
+use verbale_proto::v1::Receipt;
+use verbale_proto::v1::log_entry::Event;
+use verbale_testkit::{ContactPoint, Known};
+
+const MEMORANDUM: &str = "JP-KG-SSW-2023";
+const YEAR_MS: i64 = 365 * 24 * 3600 * 1000;
+
+struct Side {
+    point: ContactPoint,
+    exchange: Exchange,
+    entries: Vec<Vec<u8>>,
+}
+
+impl Side {
+    fn new(id: &str, seed: u8) -> Self {
+        let point = ContactPoint::new(id, seed);
+        let mut exchange = Exchange::new(point.own(YEAR_MS));
+        let first = genesis(0, &point.card, &point.card_bytes).unwrap().entry;
+        exchange.replay(&first, None).unwrap();
+        Self { point, exchange, entries: vec![first] }
+    }
+
+    fn step(&mut self, now_ms: i64, input: Input) -> Vec<Record> {
+        let output = self.exchange.step(now_ms, input);
+        assert!(output.fault.is_none());
+        self.entries.extend(output.records.iter().map(|record| record.entry.clone()));
+        output.records
+    }
+
+    fn enrol(&mut self, other: &Known) {
+        let (card, bytes) = (Box::new(other.card.clone()), other.card_bytes.clone());
+        self.step(1, Input::Enrol { ticket: 1, card, bytes, actor: "person".into(), address: "host:1".into() });
+    }
+
+    fn ends(&self) -> Option<String> {
+        self.exchange.docket().course(MEMORANDUM)?.ends.map(|day| day.to_string())
+    }
+
+    /// The receipt for an entry, under the head of all entries now.
+    fn receipt(&self, index: usize) -> Receipt {
+        let entry = self.entries.get(index).unwrap().clone();
+        let mut tree = Tree::default();
+        for entry in &self.entries {
+            tree.append(leaf_hash(entry));
+        }
+        let head = Checkpoint { origin: self.point.card.log_origin.clone(), size: tree.size(), root: tree.root() };
+        let hashes = tree.inclusion_proof(LogIndex(index as u64), tree.size()).unwrap();
+        let checkpoint = head.sign(&self.point.secret(Role::Log));
+        let proof = TlogProof { index: LogIndex(index as u64), hashes, checkpoint }.to_text();
+        Receipt { entry, proof }
+    }
+}
+
+fn moment(text: &str) -> i64 {
+    civil::moment_ms(text).unwrap()
+}
+
+#[test]
+fn a_termination_that_arrives_late_over_new_year_ends_the_memorandum_on_the_same_day_on_both_sides() {
+    let (mut japan, mut partner) = (Side::new("JP-MOJ-ISA-RMD", 1), Side::new("KG-MLSSM-CECA", 2));
+    let (japans, partners) = (japan.point.known(), partner.point.known());
+    japan.enrol(&partners);
+    partner.enrol(&japans);
+
+    // Sent late on 30 December, Kyrgyz time.
+    let sent_ms = moment("2026-12-30T23:50:00+06:00");
+    let json = r#"{"notice_id":"KG-END","memorandum":"JP-KG-SSW-2023","flow":"F34","kind":"TERMINATION_NOTICE","clause":"10",
+        "from":{"party":"KG","office":"KG-MLSSM-CECA"},"to":{"party":"JP","office":"JP-MOJ-ISA-RMD"},
+        "issued_at":"2026-12-30T23:50:00+06:00","classification":"CONFIDENTIAL","receiver_obligation":"RECORD_RECEIPT_DATE",
+        "languages":["en"],"body":{"statement":"a statement","received_on":"2026-12-31","effective_on":"2027-06-30"}}"#;
+    let notice = Notice::from_json(json.as_bytes()).unwrap_or_else(|refusal| panic!("{refusal}"));
+    let (archive, message_id) = (partner.point.archive(), MessageId::from_bytes([7; 16]));
+    let to = (japans.card.id.as_str(), &japans.recipient);
+    let sealed = seal(&notice, &partners.card.id, to, message_id, [8; 32]).unwrap();
+    let bytes = sealed.bytes.clone();
+    let (subject, digest) = (notice.subject(), archive.notice_digest(&notice));
+    let kept = Kept::prepare(&archive, message_id, &subject, digest, &sealed.file_key, &[9; 80]);
+    let (recipient, recipient_key) = (japans.card.id.clone(), japans.recipient.fingerprint());
+    let draft = Ok(Box::new(Draft { message_id, recipient, recipient_key, sealed, kept }));
+    let submission = Submission { actor: "person".into(), subject, digest, draft };
+    let records = partner.step(sent_ms, Input::Submit(2, Box::new(submission)));
+    let Event::NoticeSent(sent) = decode_entry(&records[0].entry).unwrap().1 else { panic!("it was not sent") };
+    let envelope = UnverifiedEnvelope::parse(&sent.envelope).unwrap().verify(&partners.card.envelope_key).unwrap();
+    assert_eq!(partner.ends(), None, "nothing ends before it is received");
+
+    // It arrives when it is 2 January in Japan, and still 1 January in Kyrgyzstan.
+    let arrived_ms = moment("2027-01-02T01:30:00+09:00");
+    let bound = SealedNotice::bind(envelope.clone(), bytes).unwrap();
+    let opened = open(bound, &japan.point.identity).unwrap_or_else(|unopened| panic!("{}", unopened.refusal));
+    let (archive, subject) = (japan.point.archive(), opened.notice().subject());
+    let kept = Kept::prepare(
+        &archive,
+        message_id,
+        &subject,
+        archive.notice_digest(opened.notice()),
+        opened.file_key(),
+        &[5; 80],
+    );
+    let from_partner = ChannelId { peer: partners.card.id.clone(), memorandum: MEMORANDUM.into() };
+    let index = japan.entries.len();
+    let arrival = Arrival::Opened(Box::new((opened, kept)));
+    assert_eq!(japan.step(arrived_ms, Input::Arrived(3, from_partner, arrival)).len(), 2);
+    assert_eq!(japan.ends().as_deref(), Some("2027-07-02"), "six months after receipt, by the receiver's date");
+
+    // The receipt comes back days later: the day in it counts, not the day on which it came.
+    let receipt = verify_receipt(&japan.receipt(index), &japans.card.log_vkey(), &envelope).unwrap();
+    let channel = ChannelId { peer: japans.card.id.clone(), memorandum: MEMORANDUM.into() };
+    let opening = Opening { next_number: 1, last: None };
+    let later_ms = moment("2027-01-09T12:00:00+06:00");
+    partner.step(later_ms, Input::LinkOpened { channel: channel.clone(), link: 1, opening, jitter: 0 });
+    assert_eq!(partner.step(later_ms, Input::ReceiptArrived(channel, Box::new(receipt))).len(), 2);
+    assert_eq!(partner.ends(), japan.ends());
+}
