@@ -7,11 +7,28 @@ fn the_demo_ends_well_and_keeps_its_folders_when_asked() {
     let dir = tempfile::Builder::new().prefix("vb").tempdir().unwrap();
     let kept = dir.path().join("demo");
     let said = verbale(&["demo", "--keep", kept.to_str().unwrap()], None).good();
-    assert!(said.out.contains("30 receipts held by the senders, each verified"), "{}", said.out);
-    assert!(kept.join("JP-MOJ-ISA-RMD/journal").is_dir() && kept.join("KG-MLSSM-CECA/journal").is_dir());
+    assert!(said.out.contains("48 receipts held by the senders, each verified"), "{}", said.out);
+    for id in ["JP-MOJ-ISA-RMD", "KG-MLSSM-CECA", "TJ-MLMEP-MS-DLPSA"] {
+        assert!(kept.join(id).join("journal").is_dir(), "{id}");
+    }
     let again = verbale(&["demo", "--keep", kept.to_str().unwrap()], None);
     assert_eq!(again.code, 1);
     assert!(again.err.contains("not empty"), "{}", again.err);
     let json = verbale(&["demo", "--json"], None).good().json();
-    assert_eq!(json.last().unwrap()["receipts"], 30);
+    let outcome = json.last().unwrap();
+    assert_eq!(outcome["receipts"], 48);
+    // Every kind of the two memoranda was there: their files name them.
+    let sent: std::collections::BTreeSet<&str> = json.iter().filter_map(|line| line["flow"].as_str()).collect();
+    for file in ["JP-KG-SSW-2023.toml", "JP-TJ-SSW-2024.toml"] {
+        let text = std::fs::read_to_string(kept.join("JP-MOJ-ISA-RMD/memoranda").join(file)).unwrap();
+        let flows = text.lines().filter_map(|line| line.split_once(" = { from").map(|(flow, _)| flow));
+        // The day of commencement is recorded by a command.
+        for flow in flows.filter(|flow| *flow != "S05") {
+            assert!(sent.contains(flow), "{flow} of {file} was not sent");
+        }
+    }
+    for duty in ["reply", "investigate", "comply", "answer-consent", "assist"] {
+        assert_eq!(outcome["duties"][duty]["open"], 0, "{duty}");
+        assert!(outcome["duties"][duty]["closed"].as_u64() > Some(0), "{duty}");
+    }
 }

@@ -84,9 +84,9 @@ pub(crate) async fn run(args: &BenchArgs, node: &NodeArgs) -> Result<ExitCode, C
 async fn audit(sender: &mut Side, receiver: &mut Side) -> Result<(), CliError> {
     let held = receipts::held(&mut sender.client, String::new()).await?;
     let held: Vec<_> = held.into_iter().map(|(_, receipt)| receipt).collect();
-    let of_sender = verify::log(&mut sender.client, &sender.card, &receiver.card).await?;
-    let of_receiver = verify::log(&mut receiver.client, &receiver.card, &sender.card).await?;
-    verify::agree(&of_sender, &of_receiver, &held)
+    let of_sender = verify::log(&mut sender.client, &sender.card, &[&receiver.card]).await?;
+    let of_receiver = verify::log(&mut receiver.client, &receiver.card, &[&sender.card]).await?;
+    verify::agree(&of_sender, (&receiver.card, &of_receiver), &held)
 }
 
 impl Report {

@@ -1,28 +1,35 @@
-//! `verbale demo`: two real nodes on this machine, enrolled with each other, exchange realistic notices.
+//! `verbale demo`: three real nodes on this machine, Japan enrolled with the Kyrgyz and the Tajik side, exchange realistic notices
+//! of every kind of the two memoranda.
+
+mod lines;
+mod outcome;
 
 use std::collections::HashMap;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
-use verbale_domain::{TERMINATION, civil};
-use verbale_evidence::VerifiedReceipt;
-use verbale_proto::v1::{ShowRequest, SubmitRequest, submit_response};
+use verbale_proto::v1::{CommenceRequest, ShowRequest, SubmitRequest, submit_response};
 
 use crate::args::{DemoArgs, NodeArgs};
+use crate::commands::Client;
 use crate::commands::notices::state;
-use crate::commands::{Client, receipts};
 use crate::failure::CliError;
-use crate::output::hex;
-use crate::stage::{JAPAN, KYRGYZSTAN as PARTNER, Side, StageFolder};
-use crate::verify;
+use crate::stage::{JAPAN, KYRGYZSTAN, Side, StageFolder, TAJIKISTAN};
+use lines::Line;
+use outcome::Outcome;
 
-/// Invented notices, in the form in which the ministries' registries hand them over.
-const BUNDLED: &str = include_str!("../../../tests/data/notices.jsonl");
+/// The two memoranda whose texts were seen.
+const MEMORANDA: [&str; 2] = ["JP-KG-SSW-2023", TAJIK];
 
-const MEMORANDUM: &str = "JP-KG-SSW-2023";
+/// Commences on receipt of a notification, whose day an approver records (clause 10).
+const TAJIK: &str = "JP-TJ-SSW-2024";
+const COMMENCED: &str = "2025-02-01";
+
+/// The sides, in the order of the nodes.
+const SIDES: [&str; 3] = ["JP", "KG", "TJ"];
 
 /// A notice must be delivered so soon on one machine.
 const DELIVERY_TIME: Duration = Duration::from_secs(30);
@@ -30,130 +37,89 @@ const DELIVERY_TIME: Duration = Duration::from_secs(30);
 /// Pause between two looks at a notice's state.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
-/// One notice of the file.
-struct Line {
-    json: String,
-    notice_id: String,
-    flow: String,
-    kind: String,
-    from: String,
-    correlates_to: Option<String>,
-}
-
 pub(crate) async fn run(args: &DemoArgs, node: &NodeArgs) -> Result<ExitCode, CliError> {
-    let lines = read_notices(args)?;
+    let lines = lines::read(args, &MEMORANDA)?;
     let folder = StageFolder::make("demo", args.keep.as_deref())?;
     let say = |text: &str| {
         if !node.json {
             println!("{text}");
         }
     };
-    say(&format!("Two contact points, one `verbale serve` process each, in {}:", folder.path().display()));
-    let mut japan = Side::start(&folder, JAPAN, say).await?;
-    let mut partner = Side::start(&folder, PARTNER, say).await?;
+    say(&format!("Three contact points, one `verbale serve` process each, in {}:", folder.path().display()));
+    let mut sides = Vec::new();
+    for office in [JAPAN, KYRGYZSTAN, TAJIKISTAN] {
+        sides.push(Side::start(&folder, office, say).await?);
+    }
     say("\nEach enrols the other's card. In life two people compare these fingerprints by telephone:");
-    japan.enrol(&partner, &folder, say).await?;
-    partner.enrol(&japan, &folder, say).await?;
-    say(&format!("\n{} notices under {MEMORANDUM}; kinds, numbers and times, never content:\n", lines.len()));
-    say(
-        "     after  from                 to              number  flow  kind                          registry number     answers",
-    );
+    let [japan, partners @ ..] = sides.as_mut_slice() else { return Err(CliError::Gone("no node".to_owned())) };
+    for partner in partners {
+        japan.enrol(partner, &folder, say).await?;
+        partner.enrol(japan, &folder, say).await?;
+    }
     let started = Instant::now();
-    let senders = exchange(&lines, &mut japan, &mut partner, started, node.json).await?;
-    let summary = check(&mut japan, &mut partner, senders).await?;
-    report(&summary, started, node.json);
-    japan.node.stop()?;
-    partner.node.stop()?;
+    let request = CommenceRequest { memorandum: TAJIK.to_owned(), on: COMMENCED.to_owned() };
+    let commenced = japan.client.commence(request).await?.into_inner();
+    delivered(&mut japan.client, &commenced.notice_id).await?;
+    say(&format!(
+        "\n{TAJIK} commences on receipt of the last notification (clause 10). An approver in Japan records the day,\n\
+         {COMMENCED}; it travels signed, and both nodes apply it."
+    ));
+    say(&format!(
+        "\n{} notices under {}; kinds, numbers and times, never content:\n",
+        lines.len(),
+        MEMORANDA.join(" and ")
+    ));
+    say(
+        "     after  from                 to                 number  flow  kind                          registry number     answers",
+    );
+    exchange(&lines, &mut sides, started, node.json).await?;
+    let outcome = Outcome::check(&mut sides, lines.len() + 1).await?;
+    if node.json {
+        println!("{}", outcome.json());
+    } else {
+        outcome.print(started);
+    }
+    for side in sides {
+        side.node.stop()?;
+    }
     match folder.finish()? {
         Some(kept) if !node.json => {
-            println!(
-                "Kept in {}. Look around: verbale list inbox --dir {}/{}",
-                kept.display(),
-                kept.display(),
-                JAPAN.0
-            );
+            let kept = kept.display();
+            println!("Kept in {kept}. Look around: verbale serve --dir {kept}/{}, then verbale list inbox", JAPAN.0);
         }
         _ => {}
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn read_notices(args: &DemoArgs) -> Result<Vec<Line>, CliError> {
-    let text = match &args.notices {
-        None => BUNDLED.to_owned(),
-        Some(file) => std::fs::read_to_string(file)
-            .map_err(|error| CliError::Usage(format!("{} cannot be read: {error}", file.display())))?,
-    };
-    let mut lines = Vec::new();
-    for (number, json) in (1..).zip(text.lines()).filter(|(_, json)| !json.trim().is_empty()) {
-        let mut value: Value = serde_json::from_str(json)
-            .map_err(|error| CliError::Usage(format!("line {number} is no JSON: {error}")))?;
-        let json = date_from_today(&mut value).unwrap_or_else(|| json.to_owned());
-        let member = |name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-        if member("memorandum") != MEMORANDUM {
-            continue;
-        }
-        lines.push(Line {
-            json,
-            notice_id: member("notice_id"),
-            flow: member("flow"),
-            kind: member("kind"),
-            from: value.pointer("/from/office").and_then(Value::as_str).unwrap_or_default().to_owned(),
-            correlates_to: value.get("correlates_to").and_then(Value::as_str).map(str::to_owned),
-        });
-    }
-    if lines.is_empty() {
-        return Err(CliError::Usage(format!("there is no notice under {MEMORANDUM} among them")));
-    }
-    Ok(lines)
-}
-
-/// A termination is dated from today: the rules compare it with the clock.
-fn date_from_today(notice: &mut Value) -> Option<String> {
-    if notice.get("flow").and_then(Value::as_str) != Some(TERMINATION) {
-        return None;
-    }
-    let today = time::OffsetDateTime::now_utc().date();
-    let body = notice.get_mut("body")?.as_object_mut()?;
-    body.insert("received_on".to_owned(), today.to_string().into());
-    body.insert("effective_on".to_owned(), civil::months_after(today, 7).to_string().into());
-    Some(notice.to_string())
-}
-
-/// Submits each notice from its proper side, an answer after what it answers has arrived; returns who sent what.
-async fn exchange(
-    lines: &[Line],
-    japan: &mut Side,
-    partner: &mut Side,
-    started: Instant,
-    json: bool,
-) -> Result<HashMap<String, String>, CliError> {
-    let mut senders: HashMap<String, String> = HashMap::new();
+/// Submits each notice from its proper side, an answer after what it answers has arrived.
+async fn exchange(lines: &[Line], sides: &mut [Side], started: Instant, json: bool) -> Result<(), CliError> {
+    let mut senders: HashMap<&str, usize> = HashMap::new();
     for line in lines {
-        if let Some(asked) = line.correlates_to.as_ref().and_then(|number| Some((number, senders.get(number)?))) {
-            let sender = if *asked.1 == japan.card.id { &mut *japan } else { &mut *partner };
-            delivered(&mut sender.client, asked.0).await?;
+        let at = |side: &str| SIDES.iter().position(|known| *known == side);
+        let (Some(from), Some(to)) = (at(&line.from), at(&line.to)) else {
+            return Err(CliError::Refused(format!("{} is of a side that has no node here", line.notice_id)));
+        };
+        if let Some((asked, sender)) = line.correlates_to.as_deref().and_then(|n| Some((n, *senders.get(n)?)))
+            && let Some(sender) = sides.get_mut(sender)
+        {
+            delivered(&mut sender.client, asked).await?;
         }
-        let (from, to) = if line.from == japan.card.id { (&mut *japan, &*partner) } else { (&mut *partner, &*japan) };
-        if line.from != from.card.id {
-            return Err(CliError::Refused(format!(
-                "{} comes from {}, which has no node here",
-                line.notice_id, line.from
-            )));
-        }
-        let number = submit(&mut from.client, line).await?;
-        senders.insert(line.notice_id.clone(), from.card.id.clone());
+        let to = sides.get(to).map(|side| side.card.id.clone()).unwrap_or_default();
+        let Some(sender) = sides.get_mut(from) else { continue };
+        let number = submit(&mut sender.client, line).await?;
+        senders.insert(&line.notice_id, from);
         let after = started.elapsed().as_millis();
         if json {
             println!(
                 "{}",
-                json!({"event": "submitted", "after_ms": after, "from": from.card.id, "to": to.card.id, "number": number, "flow": line.flow, "notice_id": line.notice_id})
+                json!({"event": "submitted", "after_ms": after, "from": sender.card.id, "to": to, "number": number, "flow": line.flow, "notice_id": line.notice_id})
             );
         } else {
             println!(
-                "{after:>7} ms  {:<15} ───▶ {:<15} {number:>5}  {:<4}  {:<28}  {:<18}  {}",
-                from.card.id,
-                to.card.id,
+                "{after:>7} ms  {:<17} ───▶ {:<17} {number:>5}  {:<4}  {:<28}  {:<18}  {}",
+                sender.card.id,
+                to,
                 line.flow,
                 line.kind,
                 line.notice_id,
@@ -161,11 +127,12 @@ async fn exchange(
             );
         }
     }
-    for (number, sender) in &senders {
-        let side = if *sender == japan.card.id { &mut *japan } else { &mut *partner };
-        delivered(&mut side.client, number).await?;
+    for (number, sender) in senders {
+        if let Some(side) = sides.get_mut(sender) {
+            delivered(&mut side.client, number).await?;
+        }
     }
-    Ok(senders)
+    Ok(())
 }
 
 async fn submit(client: &mut Client, line: &Line) -> Result<u64, CliError> {
@@ -193,64 +160,5 @@ async fn delivered(client: &mut Client, number: &str) -> Result<(), CliError> {
             "QUEUED" if Instant::now() < deadline => tokio::time::sleep(LOOK_AGAIN).await,
             _ => return Err(CliError::Refused(format!("{number} was not delivered: {}", state(&notice)))),
         }
-    }
-}
-
-struct Summary {
-    sent: [usize; 2],
-    receipts: usize,
-    heads: [(String, u64, String); 2],
-}
-
-/// Verifies every receipt and both logs.
-async fn check(japan: &mut Side, partner: &mut Side, senders: HashMap<String, String>) -> Result<Summary, CliError> {
-    let of =
-        |held: Vec<(verbale_proto::v1::HeldReceipt, VerifiedReceipt)>| held.into_iter().map(|(_, receipt)| receipt);
-    let ours: Vec<VerifiedReceipt> = of(receipts::held(&mut japan.client, String::new()).await?).collect();
-    let theirs: Vec<VerifiedReceipt> = of(receipts::held(&mut partner.client, String::new()).await?).collect();
-    let logs = [
-        verify::log(&mut japan.client, &japan.card, &partner.card).await?,
-        verify::log(&mut partner.client, &partner.card, &japan.card).await?,
-    ];
-    let [log_japan, log_partner] = &logs;
-    verify::agree(log_japan, log_partner, &ours)?;
-    verify::agree(log_partner, log_japan, &theirs)?;
-    let sent = [log_japan.sent.len(), log_partner.sent.len()];
-    if sent.iter().sum::<usize>() != senders.len() {
-        return Err(CliError::damaged("the logs do not hold every notice that was submitted"));
-    }
-    let head =
-        |log: &verify::VerifiedLog| (log.checkpoint.origin.clone(), log.checkpoint.size.0, hex(&log.checkpoint.root));
-    Ok(Summary { sent, receipts: ours.len() + theirs.len(), heads: [head(log_japan), head(log_partner)] })
-}
-
-fn report(summary: &Summary, started: Instant, json: bool) {
-    let [japan, partner] = summary.sent;
-    if json {
-        let heads: Vec<Value> = summary
-            .heads
-            .iter()
-            .map(|(origin, size, root)| json!({"origin": origin, "size": size, "root": root}))
-            .collect();
-        println!(
-            "{}",
-            json!({"event": "verified", "sent_by_japan": japan, "sent_by_partner": partner, "receipts": summary.receipts, "heads": heads})
-        );
-        return;
-    }
-    println!("\nDone in {} ms:", started.elapsed().as_millis());
-    println!(
-        "  {} notices submitted, signed, sealed, delivered, opened and checked: {japan} from {}, {partner} from {}",
-        japan + partner,
-        JAPAN.0,
-        PARTNER.0
-    );
-    println!(
-        "  {} receipts held by the senders, each verified: its entry stands in the receiver's signed log",
-        summary.receipts
-    );
-    println!("  both logs read whole and verified against their signed heads; they agree with each other:");
-    for (origin, size, root) in &summary.heads {
-        println!("    {origin}: {size} entries, root {root}");
     }
 }

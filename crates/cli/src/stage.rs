@@ -18,6 +18,11 @@ pub(crate) const JAPAN: Office =
     ("JP-MOJ-ISA-RMD", "Residency Management Division, Immigration Services Agency of Japan");
 pub(crate) const KYRGYZSTAN: Office = ("KG-MLSSM-CECA", "Center for Employment of Citizens abroad, Kyrgyz Republic");
 
+pub(crate) const TAJIKISTAN: Office = (
+    "TJ-MLMEP-MS-DLPSA",
+    "Department of Law, Personnel and Special Affairs, Migration Service, Republic of Tajikistan",
+);
+
 /// A running node, and a client of it.
 pub(crate) struct Side {
     pub(crate) node: RunningNode,

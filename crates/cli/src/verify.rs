@@ -14,15 +14,15 @@ use crate::failure::CliError;
 pub(crate) struct VerifiedLog {
     tree: Tree,
     pub(crate) checkpoint: Checkpoint,
-    /// Statements sent, in the order of the log.
-    pub(crate) sent: Vec<StatementDigest>,
+    /// Statements sent, in the order of the log, and to whom.
+    pub(crate) sent: Vec<(String, StatementDigest)>,
     /// Statements received or refused.
     pub(crate) answered: HashSet<[u8; 32]>,
 }
 
-/// Reads a node's whole log and verifies it: the signed head over all entries, each entry's form, each own envelope and the
-/// counterpart's, the order of times.
-pub(crate) async fn log(client: &mut Client, own: &Card, peer: &Card) -> Result<VerifiedLog, CliError> {
+/// Reads a node's whole log and verifies it: the signed head over all entries, each entry's form, each own envelope and those of
+/// its counterparts, the order of times.
+pub(crate) async fn log(client: &mut Client, own: &Card, peers: &[&Card]) -> Result<VerifiedLog, CliError> {
     let mut responses = client.read_log(ReadLogRequest { from_index: 0 }).await?.into_inner();
     let (mut entries, mut note) = (Vec::new(), String::new());
     while let Some(part) = responses.message().await? {
@@ -40,16 +40,17 @@ pub(crate) async fn log(client: &mut Client, own: &Card, peer: &Card) -> Result<
             return Err(wrong(format!("entry {index} is earlier than the one before it")));
         }
         last_ms = time_ms;
-        let (bytes, key) = match event {
-            Event::NoticeSent(event) => (event.envelope, own.envelope_key),
-            Event::NoticeReceived(event) => (event.envelope, peer.envelope_key),
-            Event::NoticeRefused(event) => (event.envelope, peer.envelope_key),
+        let (bytes, signers): (_, &[&Card]) = match event {
+            Event::NoticeSent(event) => (event.envelope, &[own]),
+            Event::NoticeReceived(event) => (event.envelope, peers),
+            Event::NoticeRefused(event) => (event.envelope, peers),
             _ => continue,
         };
-        let envelope = UnverifiedEnvelope::parse(&bytes).and_then(|envelope| envelope.verify(&key));
-        let envelope = envelope.map_err(|error| wrong(format!("entry {index}: {error}")))?;
+        let unverified = || UnverifiedEnvelope::parse(&bytes);
+        let verified = signers.iter().find_map(|card| unverified().and_then(|e| e.verify(&card.envelope_key)).ok());
+        let envelope = verified.ok_or_else(|| wrong(format!("entry {index}: nobody known signed its envelope")))?;
         if envelope.statement().sender == own.id {
-            sent.push(envelope.digest());
+            sent.push((envelope.statement().recipient.clone(), envelope.digest()));
         } else {
             answered.insert(envelope.digest().0);
         }
@@ -60,20 +61,24 @@ pub(crate) async fn log(client: &mut Client, own: &Card, peer: &Card) -> Result<
     Ok(VerifiedLog { tree, checkpoint, sent, answered })
 }
 
-/// Every notice that one side sent stands in the other's log, and every receipt names an entry that is there.
+/// Every notice that one side sent to the other stands in the other's log, and every receipt of the other names an entry that
+/// is there.
 pub(crate) fn agree(
     sender: &VerifiedLog,
-    receiver: &VerifiedLog,
+    (to, receiver): (&Card, &VerifiedLog),
     receipts: &[VerifiedReceipt],
 ) -> Result<(), CliError> {
     let receiver_name = &receiver.checkpoint.origin;
-    for digest in &sender.sent {
+    let sent: Vec<&StatementDigest> = sender.sent.iter().filter(|(id, _)| *id == to.id).map(|(_, sent)| sent).collect();
+    for digest in &sent {
         if !receiver.answered.contains(&digest.0) {
             return Err(CliError::damaged(format!("a notice that was sent does not stand in {receiver_name}")));
         }
     }
+    let of_receiver = |receipt: &&VerifiedReceipt| receipt.checkpoint().origin == *receiver_name;
+    let receipts: Vec<&VerifiedReceipt> = receipts.iter().filter(of_receiver).collect();
     let about: HashSet<[u8; 32]> = receipts.iter().map(|receipt| receipt.about().0).collect();
-    if about.len() != sender.sent.len() {
+    if about.len() != sent.len() {
         return Err(CliError::damaged("there are fewer receipts than notices sent"));
     }
     for receipt in receipts {

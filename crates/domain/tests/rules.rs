@@ -1,6 +1,11 @@
 //! Every code of the rules, the years, and who is a party, without a node.
 
-#![expect(clippy::unwrap_used, reason = "a test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "a test that changes JSON"
+)]
 
 use serde_json::{Value, json};
 use verbale_domain::{Code, Memoranda, OfflineCheck, civil};

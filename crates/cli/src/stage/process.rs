@@ -27,6 +27,7 @@ impl RunningNode {
         let folder = Folder::new(dir);
         let made = init(&folder, id, SocketAddr::from(([127, 0, 0, 1], 0)));
         let made = made.map_err(|error| CliError::failed(format!("{id} could not be made"), error))?;
+        give_every_role(dir).map_err(failed("its configuration cannot be changed"))?;
         let program = std::env::current_exe().map_err(failed("this program cannot be found"))?;
         let log = File::create(dir.join("serve.log")).map_err(failed("its log file cannot be made"))?;
         let mut command = Command::new(program);
@@ -68,6 +69,14 @@ impl RunningNode {
             let _ = kill_process(pid, Signal::TERM);
         }
     }
+}
+
+/// Whoever runs staged nodes plays every part on them; in life they are several persons.
+fn give_every_role(dir: &Path) -> std::io::Result<()> {
+    let path = dir.join("verbale.toml");
+    let text = std::fs::read_to_string(&path)?;
+    let own = "roles = [\"system\", \"operator\"]";
+    std::fs::write(path, text.replace(own, "roles = [\"system\", \"operator\", \"approver\", \"auditor\"]"))
 }
 
 impl Drop for RunningNode {

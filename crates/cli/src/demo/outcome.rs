@@ -1,0 +1,119 @@
+//! What the demo checks at its end: every receipt, all logs, and the duties.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use serde_json::{Value, json};
+use verbale_evidence::{Card, VerifiedReceipt};
+use verbale_proto::v1::{DutiesRequest, DutyStatus};
+
+use crate::commands::receipts;
+use crate::failure::CliError;
+use crate::output::hex;
+use crate::stage::Side;
+use crate::verify;
+
+/// Duties that an answering notice closes: none may be open at the end.
+const ANSWERED: [&str; 5] = ["reply", "investigate", "comply", "answer-consent", "assist"];
+
+pub(crate) struct Outcome {
+    /// Notices sent, by contact point.
+    sent: Vec<(String, usize)>,
+    receipts: usize,
+    heads: Vec<(String, u64, String)>,
+    /// Duties by name: open and closed, as Japan's node shows them.
+    duties: BTreeMap<String, [usize; 2]>,
+}
+
+impl Outcome {
+    /// Verifies every receipt and all logs; `submitted` notices must stand in them. Japan comes first.
+    pub(crate) async fn check(sides: &mut [Side], submitted: usize) -> Result<Self, CliError> {
+        let cards: Vec<Card> = sides.iter().map(|side| side.card.clone()).collect();
+        let (mut logs, mut held) = (Vec::new(), Vec::new());
+        for side in sides.iter_mut() {
+            let peers: Vec<&Card> = cards.iter().filter(|card| card.id != side.card.id).collect();
+            logs.push(verify::log(&mut side.client, &side.card, &peers).await?);
+            let receipts = receipts::held(&mut side.client, String::new()).await?;
+            held.push(receipts.into_iter().map(|(_, receipt)| receipt).collect::<Vec<VerifiedReceipt>>());
+        }
+        for (from, receipts) in logs.iter().zip(&held) {
+            for (to, card) in logs.iter().zip(&cards).filter(|(to, _)| !std::ptr::eq(*to, from)) {
+                verify::agree(from, (card, to), receipts)?;
+            }
+        }
+        let sent: Vec<(String, usize)> =
+            cards.iter().zip(&logs).map(|(card, log)| (card.id.clone(), log.sent.len())).collect();
+        if sent.iter().map(|(_, sent)| sent).sum::<usize>() != submitted {
+            return Err(CliError::damaged("the logs do not hold every notice that was submitted"));
+        }
+        let strayed =
+            logs.iter().zip(&cards).skip(1).flat_map(|(log, card)| log.sent.iter().map(move |(to, _)| (to, card)));
+        if let Some((to, card)) =
+            strayed.into_iter().find(|(to, _)| cards.first().is_some_and(|japan| **to != japan.id))
+        {
+            return Err(CliError::damaged(format!("a notice of {} went to {to}", card.id)));
+        }
+        let heads = logs.iter().map(|log| &log.checkpoint);
+        let heads = heads.map(|head| (head.origin.clone(), head.size.0, hex(&head.root))).collect();
+        let duties = match sides.first_mut() {
+            Some(japan) => duties(japan).await?,
+            None => BTreeMap::new(),
+        };
+        Ok(Self { sent, receipts: held.iter().map(Vec::len).sum(), heads, duties })
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        let heads: Vec<Value> = self
+            .heads
+            .iter()
+            .map(|(origin, size, root)| json!({"origin": origin, "size": size, "root": root}))
+            .collect();
+        let sent: BTreeMap<&String, &usize> = self.sent.iter().map(|(id, sent)| (id, sent)).collect();
+        let duties: BTreeMap<&String, Value> =
+            self.duties.iter().map(|(name, [open, closed])| (name, json!({"open": open, "closed": closed}))).collect();
+        json!({"event": "verified", "sent": sent, "receipts": self.receipts, "heads": heads, "duties": duties})
+    }
+
+    pub(crate) fn print(&self, started: Instant) {
+        let by: Vec<String> = self.sent.iter().map(|(id, sent)| format!("{sent} from {id}")).collect();
+        println!("\nDone in {} ms:", started.elapsed().as_millis());
+        println!(
+            "  {} notices submitted, signed, sealed, delivered, opened and checked: {}",
+            self.receipts,
+            by.join(", ")
+        );
+        println!(
+            "  {} receipts held by the senders, each verified: its entry stands in the receiver's signed log",
+            self.receipts
+        );
+        println!("  all logs read whole and verified against their signed heads; they agree with each other:");
+        for (origin, size, root) in &self.heads {
+            println!("    {origin}: {size} entries, root {root}");
+        }
+        println!("  no notice went to a side that its memorandum does not name");
+        println!("\nWhat the sides owe each other, as Japan's node shows it (verbale duties):");
+        for (name, [open, closed]) in &self.duties {
+            println!("    {name:<16} {closed:>3} closed, {open:>3} open");
+        }
+        println!("  none is open that an answer was sent for; what is open waits for a publication or for people");
+    }
+}
+
+/// Open and closed duties; none may be open that an answer was sent for.
+async fn duties(japan: &mut Side) -> Result<BTreeMap<String, [usize; 2]>, CliError> {
+    let mut counts: BTreeMap<String, [usize; 2]> = BTreeMap::new();
+    for (at, closed) in [(0, false), (1, true)] {
+        let request = DutiesRequest { overdue: false, closed };
+        let duties: Vec<DutyStatus> = japan.client.duties(request).await?.into_inner().duties;
+        let open = duties.iter().find(|duty| !closed && ANSWERED.contains(&duty.duty.as_str()));
+        if let Some(open) = open {
+            return Err(CliError::Refused(format!("the duty to {} about {} is still open", open.duty, open.notice_id)));
+        }
+        for duty in duties {
+            if let Some(count) = counts.entry(duty.duty).or_default().get_mut(at) {
+                *count += 1;
+            }
+        }
+    }
+    Ok(counts)
+}
