@@ -200,3 +200,51 @@ fn a_memorandum_is_added_with_a_file_and_no_code() {
     assert_eq!((&refused.json()[0]["code"], refused.code), (&"WRONG_DIRECTION".into(), 1));
     crate::audit::sound(&japan, &partner);
 }
+
+#[test]
+fn a_moved_contact_point_and_a_renamed_ministry_keep_channels_and_duties() {
+    let (mut japan, mut partner) = crate::node::pair();
+    travel("JP-KG-SSW-2023", &[&japan, &partner]);
+    let open = |node: &Node| -> Vec<(Value, Value)> {
+        let duties = node.run(&["--json", "duties"]).good().json();
+        duties.iter().map(|duty| (duty["duty"].clone(), duty["notice_id"].clone())).collect()
+    };
+    let digest = |node: &Node| status(node, "JP-KG-SSW-2023")["terms_digest"].clone();
+    let before = (open(&japan), open(&partner), digest(&japan));
+    let numbers = partner.list("outbox").len() as u64;
+    // The ministry has another name, and another office of it took over node and mail.
+    for node in [&mut japan, &mut partner] {
+        node.stop();
+        let path = node.dir.join("memoranda/JP-KG-SSW-2023.toml");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let moved = "\n[[contacts]]\nside = \"KG\"\noffice = \"KG-MLE-MIGRATION\"\nname = \"Department of Migration\"\n\
+                     since = \"2026-01-01\"\nnode = \"KG-MLSSM-CECA\"\n\n[[succession]]\nside = \"KG\"\nfrom = \"KG-MLSSM\"\n\
+                     to = \"KG-MLE\"\nname = \"Ministry of Labour and Employment\"\nsince = \"2026-01-01\"\n\n[reminders]";
+        std::fs::write(&path, text.replace("\n[reminders]", moved)).unwrap();
+        node.start();
+    }
+    assert_eq!((open(&japan), open(&partner), digest(&japan)), before, "a duty or the terms changed with the office");
+    let line = crate::notices::general(false, "KG-NEW-1", "text").replace("KG-MLSSM-CECA", "KG-MLE-MIGRATION");
+    let said = partner.submit(&line).good();
+    assert_eq!(said.json()[0]["number"], numbers + 1, "the channel began anew");
+    // The answer to what the old office asked comes from the new one, and closes the duty.
+    let answer = json!({
+        "notice_id": "KG-NEW-2", "memorandum": "JP-KG-SSW-2023", "flow": "F17", "kind": "TEST_COOPERATION_RESPONSE",
+        "clause": "5", "from": {"party": "KG", "office": "KG-MLE-MIGRATION"},
+        "to": {"party": "JP", "office": "JP-MOJ-ISA-RMD"}, "issued_at": "2026-07-20T12:00:00+06:00",
+        "correlates_to": "JP-KG-2026-000011", "classification": "CONFIDENTIAL", "receiver_obligation": "NONE",
+        "languages": ["en"], "body": {"outcome": "FULL", "detail": "all of it"},
+    });
+    partner.submit(&answer.to_string()).good();
+    // Mail to the old office still arrives, and so does mail to the new one.
+    japan.submit(&crate::notices::general(true, "JP-OLD-1", "text")).good();
+    let to_new = crate::notices::general(true, "JP-NEW-1", "text").replace("KG-MLSSM-CECA", "KG-MLE-MIGRATION");
+    japan.submit(&to_new).good();
+    partner.until_delivered();
+    japan.until_delivered();
+    for node in [&japan, &partner] {
+        assert!(!open(node).contains(&("comply".into(), "JP-KG-2026-000011".into())));
+    }
+    assert!(japan.list("outbox").iter().all(|notice| notice["state"] == "DELIVERED"));
+    crate::audit::sound(&japan, &partner);
+}

@@ -39,7 +39,7 @@ mod schema;
 
 pub use docket::{Course, Docket, Docketed, Entered, NoticeKey};
 pub use duties::{DutyItem, duties};
-pub use memorandum::{Basis, Class, CommencesOn, Duty, Memoranda, Memorandum, MemorandumError};
+pub use memorandum::{Basis, Class, CommencesOn, ContactPoint, Duty, Memoranda, Memorandum, MemorandumError};
 pub use notice::{Header, Notice, Party};
 pub use offline::{OfflineCheck, Verdict};
 pub use particulars::Subject;

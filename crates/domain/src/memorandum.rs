@@ -91,6 +91,15 @@ pub struct Memorandum {
     digest: [u8; 32],
 }
 
+/// Who receives mail for a side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ContactPoint<'m> {
+    /// The office, as notices name it.
+    pub office: &'m str,
+    /// The node that serves it, as cards name it.
+    pub node: &'m str,
+}
+
 /// Since when a memorandum is in force, as far as its file says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CommencesOn {
@@ -213,16 +222,29 @@ impl Memorandum {
             || self.contacts.iter().any(|(contact, _)| contact.side == side && contact.office == office)
     }
 
-    /// The office that is the contact point of a side on a day, where the file names one.
-    pub fn contact_point(&self, side: &str, on: Date) -> Option<&str> {
-        let of_side = self.contacts.iter().filter(|(contact, _)| contact.side == side);
-        let begun = of_side.filter(|(_, since)| since.is_none_or(|since| since <= on));
-        begun.max_by_key(|(_, since)| *since).map(|(contact, _)| contact.office.as_str())
+    /// The contact point of a side on a day, where the file names one.
+    pub fn contact_point(&self, side: &str, on: Date) -> Option<ContactPoint<'_>> {
+        let begun = self.contacts_of(side).filter(|(_, since)| since.is_none_or(|since| since <= on));
+        let (contact, _) = begun.max_by_key(|(_, since)| *since)?;
+        Some(ContactPoint { office: &contact.office, node: contact.node() })
     }
 
-    /// The sides that have this office as their contact point on a day.
-    pub fn side_of(&self, office: &str, on: Date) -> Option<&str> {
-        self.terms.sides.keys().map(String::as_str).find(|side| self.contact_point(side, on) == Some(office))
+    /// Whether an office may write for its side: the contact point of the day, or one that it took over from, whose mail may
+    /// still be under way.
+    pub(crate) fn may_write(&self, side: &str, office: &str, on: Date) -> bool {
+        let Some(present) = self.contact_point(side, on) else { return false };
+        let begun = self.contacts_of(side).filter(|(_, since)| since.is_none_or(|since| since <= on));
+        begun.into_iter().any(|(contact, _)| contact.office == office && contact.node() == present.node)
+    }
+
+    fn contacts_of<'m>(&'m self, side: &str) -> impl Iterator<Item = &'m (Contact, Option<Date>)> {
+        self.contacts.iter().filter(move |(contact, _)| contact.side == side)
+    }
+
+    /// The side whose contact point a node serves on a day.
+    pub fn side_of(&self, node: &str, on: Date) -> Option<&str> {
+        let serves = |side: &&str| self.contact_point(side, on).is_some_and(|contact| contact.node == node);
+        self.terms.sides.keys().map(String::as_str).find(serves)
     }
 
     /// What the memorandum says of a flow.

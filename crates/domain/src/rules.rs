@@ -55,7 +55,7 @@ pub enum Place<'a> {
 pub struct Route<'m> {
     /// The memorandum.
     pub memorandum: &'m Memorandum,
-    /// The contact point that receives.
+    /// The node that receives, by the id on its card.
     pub recipient: String,
 }
 
@@ -110,7 +110,7 @@ pub fn check_rules<'m>(
     Ok(Route { memorandum, recipient })
 }
 
-/// The contact point to which a notice is sealed, before any rule is asked.
+/// The node to which a notice is sealed, before any rule is asked.
 ///
 /// # Errors
 /// UNKNOWN_MEMORANDUM or NOT_A_PARTY, where there is none.
@@ -118,8 +118,8 @@ pub fn recipient(header: &Header, memoranda: &Memoranda, now_ms: i64) -> Result<
     let none = |code, at: &str| Refusal::new(code, at, "has no contact point to which the notice could be sealed");
     let memorandum = memoranda.get(&header.memorandum).ok_or_else(|| none(Code::UnknownMemorandum, "memorandum"))?;
     let today = civil::date_of(now_ms, memorandum.utc_offset(&header.to.party));
-    let office = memorandum.contact_point(&header.to.party, today).ok_or_else(|| none(Code::NotAParty, "to.party"))?;
-    Ok(office.to_owned())
+    let contact = memorandum.contact_point(&header.to.party, today).ok_or_else(|| none(Code::NotAParty, "to.party"))?;
+    Ok(contact.node.to_owned())
 }
 
 impl Question<'_> {
@@ -185,19 +185,24 @@ impl Question<'_> {
         AFTER_THE_END.contains(&self.header.flow.as_str()) || (is_answer && self.answered().is_some())
     }
 
-    /// The contact point that receives, if both sides are parties and their contact points write to each other.
+    /// The node that receives, if both sides are parties and their contact points write to each other.
     fn parties(&self, place: Place<'_>) -> Result<String, Refusal> {
         let (memorandum, header) = (self.memorandum, self.header);
         let (exempt, today) = (self.is_exempt(), self.today());
         let contact = |party: &Party, at: &str| {
-            memorandum.contact_point(&party.party, today).ok_or_else(|| {
-                let reason = format!("is not a side of {} with a contact point", memorandum.id);
-                Refusal::new(Code::NotAParty, at, reason).under(CONTACT_POINTS)
-            })
+            memorandum.contact_point(&party.party, today).map(|contact| (contact.office, contact.node)).ok_or_else(
+                || {
+                    let reason = format!("is not a side of {} with a contact point", memorandum.id);
+                    Refusal::new(Code::NotAParty, at, reason).under(CONTACT_POINTS)
+                },
+            )
         };
-        let (sender, recipient) = (contact(&header.from, "from.party")?, contact(&header.to, "to.party")?);
-        if !exempt && header.to.office != recipient {
-            let reason = format!("is not the contact point of its side under {}; write to {recipient}", memorandum.id);
+        let (sender_office, sender) = contact(&header.from, "from.party")?;
+        let (recipient_office, recipient) = contact(&header.to, "to.party")?;
+        let may_write = |party: &Party| exempt || memorandum.may_write(&party.party, &party.office, today);
+        if !may_write(&header.to) {
+            let reason =
+                format!("is not the contact point of its side under {}; write to {recipient_office}", memorandum.id);
             return Err(Refusal::new(Code::NotAParty, "to.office", reason).under(CONTACT_POINTS));
         }
         if !exempt && !memorandum.is_of_party(&header.from.party, &header.from.office) {
@@ -213,8 +218,8 @@ impl Question<'_> {
             let reason = "is the contact point of another node; it was sent to the wrong one";
             return Err(Refusal::new(Code::NotAParty, "to.party", reason).under(CONTACT_POINTS));
         }
-        if sender != from_here || (!exempt && header.from.office != sender) {
-            let reason = format!("only {sender} writes for its side under {}", memorandum.id);
+        if sender != from_here || !may_write(&header.from) {
+            let reason = format!("only {sender_office} writes for its side under {}", memorandum.id);
             return Err(Refusal::new(Code::SenderNotContactPoint, "from.office", reason).under(CONTACT_POINTS));
         }
         Ok(recipient.to_owned())

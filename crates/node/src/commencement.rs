@@ -21,13 +21,14 @@ pub(crate) fn notice(shared: &Shared, memorandum: &str, on: &str) -> Result<(Str
     let not_ours = || refused("NOT_A_PARTY", format!("{own} is no contact point of {memorandum}"));
     let side = side.ok_or_else(not_ours)?;
     let other = held.other_side(side).ok_or_else(not_ours)?;
-    let to = held.contact_point(other, civil::date_of(now, held.utc_offset(other))).ok_or_else(not_ours)?;
+    let office = |side: &str| held.contact_point(side, civil::date_of(now, held.utc_offset(side))).map(|c| c.office);
+    let (from, to) = (office(side).ok_or_else(not_ours)?, office(other).ok_or_else(not_ours)?);
     let number = format!("{side}-{memorandum}-COMMENCED");
     let kind = Notice::kind_of(COMMENCEMENT_RECORD).unwrap_or_default();
     let issued_at = civil::moment_text(now, held.utc_offset(side));
     let notice = json!({
         "notice_id": number, "memorandum": memorandum, "flow": COMMENCEMENT_RECORD, "kind": kind, "clause": "10",
-        "from": {"party": side, "office": own}, "to": {"party": other, "office": to}, "issued_at": issued_at,
+        "from": {"party": side, "office": from}, "to": {"party": other, "office": to}, "issued_at": issued_at,
         "classification": "CONFIDENTIAL", "receiver_obligation": "NONE", "languages": ["en"], "body": {"commenced_on": on},
     });
     Ok((number, notice.to_string().into_bytes()))

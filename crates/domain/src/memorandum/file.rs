@@ -182,6 +182,16 @@ pub(super) struct Contact {
     name: String,
     /// First day; absent: from the beginning.
     pub(super) since: Option<String>,
+    /// The node that serves it, by the id on its card; absent: the office's own. An office that takes over from another keeps the
+    /// node, and with it channels and log.
+    pub(super) node: Option<String>,
+}
+
+impl Contact {
+    /// The id of the node that serves it.
+    pub(super) fn node(&self) -> &str {
+        self.node.as_deref().unwrap_or(&self.office)
+    }
 }
 
 /// A body of a side that another one succeeded.
