@@ -24,8 +24,8 @@ pub struct Docketed {
     pub flow: String,
     /// What it answers.
     pub answers: Option<NoticeKey>,
-    /// What its body says.
-    pub particulars: Particulars,
+    /// What its body says; most kinds say nothing here, and a docket holds many.
+    particulars: Option<Box<Particulars>>,
     /// When it was accepted, in milliseconds since 1970-01-01 UTC.
     pub since_ms: i64,
     /// When both sides knew it, likewise; `None` while the receipt for a sent one is not held.
@@ -47,6 +47,26 @@ pub struct Entered {
     /// Whether the other side knows it already.
     pub known_to_both: bool,
 }
+
+/// Of a body that says nothing that rules or duties ask for.
+static NO_PARTICULARS: Particulars = Particulars {
+    about: String::new(),
+    fields: Vec::new(),
+    audience_class: String::new(),
+    audience_name: String::new(),
+    purpose: String::new(),
+    valid_from: String::new(),
+    valid_to: String::new(),
+    effective: String::new(),
+    received_on: String::new(),
+    not_before: String::new(),
+    complete: None,
+    outcome: String::new(),
+    wanted_by: String::new(),
+    as_of: String::new(),
+    delta_from: String::new(),
+    conditions: Vec::new(),
+};
 
 /// The course of one memorandum.
 #[derive(Clone, Default)]
@@ -90,10 +110,10 @@ impl Docket {
         if !particulars.as_of.is_empty() {
             course.lists.insert((key.side.clone(), flow.clone(), particulars.as_of.clone()));
         }
+        let particulars = (particulars != NO_PARTICULARS).then(|| Box::new(particulars));
         let delivered_ms = known_to_both.then_some(since_ms);
-        course
-            .notices
-            .insert(key, Docketed { flow, answers, particulars, since_ms, delivered_ms, handed_over_ms: None });
+        let docketed = Docketed { flow, answers, particulars, since_ms, delivered_ms, handed_over_ms: None };
+        course.notices.insert(key, docketed);
     }
 
     /// Notes that the counterpart has received a notice that this node sent.
@@ -117,6 +137,13 @@ impl Docket {
         if let Some(answers) = struck.answers.and_then(|answered| course.answers.get_mut(&answered)) {
             answers.retain(|answer| answer != key);
         }
+    }
+}
+
+impl Docketed {
+    /// What its body says.
+    pub fn particulars(&self) -> &Particulars {
+        self.particulars.as_deref().unwrap_or(&NO_PARTICULARS)
     }
 }
 

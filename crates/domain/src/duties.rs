@@ -65,7 +65,7 @@ impl Asked<'_> {
             return Vec::new();
         };
         let Some(receiver) = self.memorandum.other_side(&key.side) else { return Vec::new() };
-        let conditions = (!notice.particulars.conditions.is_empty()).then_some(Duty::Conditions);
+        let conditions = (!notice.particulars().conditions.is_empty()).then_some(Duty::Conditions);
         let of_receiver = kind.duty().into_iter().chain(conditions).map(|duty| (duty, receiver));
         let of_sender = kind.own_duty().map(|duty| (duty, key.side.as_str()));
         let item = |(duty, side): (Duty, &str)| DutyItem {
@@ -103,7 +103,7 @@ impl Asked<'_> {
                 answered(&|answer| {
                     let kind = self.memorandum.kind(&answer.flow);
                     let complete =
-                        answer.particulars.complete != Some(false) && answer.particulars.outcome != "PARTIAL";
+                        answer.particulars().complete != Some(false) && answer.particulars().outcome != "PARTIAL";
                     complete && kind.is_some_and(KindTerms::is_answer) && answer.flow != CONSENT_WITHDRAW
                 })
             }
@@ -122,14 +122,14 @@ impl Asked<'_> {
                 // A withdrawal comes from who granted.
                 let answers = self.course.answers_to(key).filter(|(_, answer)| answer.flow == CONSENT_WITHDRAW);
                 let withdrawn = answers.filter_map(|(_, answer)| answer.delivered_ms).min();
-                let over = civil::day(&notice.particulars.valid_to).is_some_and(|last| self.today > last);
+                let over = civil::day(&notice.particulars().valid_to).is_some_and(|last| self.today > last);
                 withdrawn.or(notice.handed_over_ms).or(over.then_some(notice.since_ms))
             }
         }
     }
 
     fn remind_on(&self, duty: Duty, notice: &Docketed, since_ms: i64, side: &str) -> Option<Date> {
-        let wanted = civil::day(&notice.particulars.wanted_by).filter(|_| duty == Duty::Reply);
+        let wanted = civil::day(&notice.particulars().wanted_by).filter(|_| duty == Duty::Reply);
         let reminder = || {
             let days = self.memorandum.reminder_days(duty)?;
             civil::date_of(since_ms, self.memorandum.utc_offset(side)).checked_add(Duration::days(days.into()))

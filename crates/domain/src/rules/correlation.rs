@@ -89,7 +89,7 @@ impl Question<'_> {
             return Ok(());
         }
         let Some((_, request)) = self.answered() else { return Ok(()) };
-        let (granted, asked) = (&self.subject.particulars, &request.particulars);
+        let (granted, asked) = (&self.subject.particulars, request.particulars());
         let wider =
             |at: &str, reason: &str| Err(Refusal::new(Code::ConsentWiderThanRequest, at, reason).under(kind.clause()));
         if granted.about != asked.about {
