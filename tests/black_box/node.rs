@@ -12,7 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
-const VERBALE: &str = env!("CARGO_BIN_EXE_verbale");
+pub(crate) const VERBALE: &str = env!("CARGO_BIN_EXE_verbale");
 
 /// What does not happen in this time does not happen: machines that run tests are slow.
 const PATIENCE: Duration = Duration::from_mins(1);

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::node::{Node, verbale};
 use crate::notices::travel;
 
-const NOTICES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/data/notices.jsonl");
+pub(crate) const NOTICES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/data/notices.jsonl");
 const REFUSED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/data/notices-refused.jsonl");
 const COMMENCED: &str = "JP-TJ-SSW-2024=2025-02-01";
 

@@ -17,11 +17,12 @@ pub(crate) struct Args {
 }
 
 const EXIT_CODES: &str = "Exit codes:
-  0  done
-  1  refused: by a rule, by the node, or for want of a role; the code says which rule
-  2  usage: the command line or a file on it cannot be used
-  3  the node is not reachable, or is stopping
-  4  data is damaged: a journal, a log, a card or a receipt is not what it must be";
+  0    done
+  1    refused: by a rule, by the node, or for want of a role; the code says which rule
+  2    usage: the command line or a file on it cannot be used
+  3    the node is not reachable, or is stopping
+  4    data is damaged: a journal, a log, a card or a receipt is not what it must be
+  141  whoever read the output stopped reading; what was asked may be done in part";
 
 impl Args {
     /// The command line, with the exit codes in the help of every command.

@@ -15,6 +15,7 @@ use serde_json::json;
 use crate::args::{BenchArgs, NodeArgs};
 use crate::commands::receipts;
 use crate::failure::CliError;
+use crate::output::say;
 use crate::stage::{JAPAN, KYRGYZSTAN, Side, StageFolder};
 use crate::verify;
 use load::{Load, Outcome};
@@ -41,25 +42,26 @@ struct Report {
 pub(crate) async fn run(args: &BenchArgs, node: &NodeArgs) -> Result<ExitCode, CliError> {
     let say = |text: &str| {
         if !node.json {
-            println!("{text}");
+            say!("{text}");
         }
+        Ok(())
     };
     let folder = StageFolder::make("bench", None)?;
-    say(&format!("Two nodes, one `verbale serve` process each, in {}:", folder.path().display()));
+    say(&format!("Two nodes, one `verbale serve` process each, in {}:", folder.path().display()))?;
     let mut sender = Side::start(&folder, KYRGYZSTAN, say).await?;
     let mut receiver = Side::start(&folder, JAPAN, say).await?;
-    sender.enrol(&receiver, &folder, |_| ()).await?;
-    receiver.enrol(&sender, &folder, |_| ()).await?;
+    sender.enrol(&receiver, &folder, |_| Ok(())).await?;
+    receiver.enrol(&sender, &folder, |_| Ok(())).await?;
     let mut load = Load::new(args.size)?;
     load.run(&sender.client, WARM_UP, None).await?;
 
-    say(&format!("\nThe floor: {}", floor::WHAT));
+    say(&format!("\nThe floor: {}", floor::WHAT))?;
     let before = floor::per_second(folder.path(), args.size)?;
-    say(&format!("  {before:.0} notices a second"));
+    say(&format!("  {before:.0} notices a second"))?;
     match args.rate {
-        None => say(&format!("\n{} notices of {} bytes, as fast as they go:", args.notices, load.json_bytes())),
+        None => say(&format!("\n{} notices of {} bytes, as fast as they go:", args.notices, load.json_bytes()))?,
         Some(rate) => {
-            say(&format!("\n{} notices of {} bytes, {rate} a second:", args.notices, load.json_bytes()));
+            say(&format!("\n{} notices of {} bytes, {rate} a second:", args.notices, load.json_bytes()))?;
         }
     }
     let start = [Usage::of(&mut sender).await?, Usage::of(&mut receiver).await?];
@@ -68,12 +70,12 @@ pub(crate) async fn run(args: &BenchArgs, node: &NodeArgs) -> Result<ExitCode, C
     let after = floor::per_second(folder.path(), args.size)?;
     let report = Report::new(&load, args, outcome, (start, end), f64::midpoint(before, after));
     if node.json {
-        println!("{}", report.json());
+        say!("{}", report.json());
     } else {
-        report.print();
+        report.print()?;
     }
     audit(&mut sender, &mut receiver).await?;
-    say("\nAfterwards both logs were read whole and verified, and so was every receipt: they agree.");
+    say("\nAfterwards both logs were read whole and verified, and so was every receipt: they agree.")?;
     sender.node.stop()?;
     receiver.node.stop()?;
     folder.finish()?;
@@ -123,20 +125,21 @@ impl Report {
         self.per_second / self.floor_per_second
     }
 
-    fn print(&self) {
+    fn print(&self) -> Result<(), CliError> {
         let [cpu_sender, cpu_receiver] = self.cpu_us;
         let [disk_sender, disk_receiver] = self.disk_bytes;
         let [rss_sender, rss_receiver] = self.peak_rss.map(|bytes| bytes >> 20);
-        println!("  {:<44} {:>10.0}", "notices a second", self.per_second);
-        println!("  {:<44} {:>10.0}", "floor, mean of before and after", self.floor_per_second);
-        println!("  {:<44} {:>10.2}", "ratio to the floor", self.ratio());
-        println!("  {:<44} {:>10.1}", "submission to durable receipt, p50, ms", ms(self.p50));
-        println!("  {:<44} {:>10.1}", "submission to durable receipt, p99, ms", ms(self.p99));
-        println!("  {:<44} {:>10}", "", "  sender  receiver");
-        println!("  {:<44} {cpu_sender:>10.0}  {cpu_receiver:>8.0}", "CPU of the node a notice, µs");
-        println!("  {:<44} {rss_sender:>10}  {rss_receiver:>8}", "peak memory of the node, MiB");
-        println!("  {:<44} {disk_sender:>10.0}  {disk_receiver:>8.0}", "bytes on disk a notice");
-        println!("  {:<44} {:>10.0}", "bytes on the wire a notice, both ways", self.wire_bytes);
+        say!("  {:<44} {:>10.0}", "notices a second", self.per_second);
+        say!("  {:<44} {:>10.0}", "floor, mean of before and after", self.floor_per_second);
+        say!("  {:<44} {:>10.2}", "ratio to the floor", self.ratio());
+        say!("  {:<44} {:>10.1}", "submission to durable receipt, p50, ms", ms(self.p50));
+        say!("  {:<44} {:>10.1}", "submission to durable receipt, p99, ms", ms(self.p99));
+        say!("  {:<44} {:>10}", "", "  sender  receiver");
+        say!("  {:<44} {cpu_sender:>10.0}  {cpu_receiver:>8.0}", "CPU of the node a notice, µs");
+        say!("  {:<44} {rss_sender:>10}  {rss_receiver:>8}", "peak memory of the node, MiB");
+        say!("  {:<44} {disk_sender:>10.0}  {disk_receiver:>8.0}", "bytes on disk a notice");
+        say!("  {:<44} {:>10.0}", "bytes on the wire a notice, both ways", self.wire_bytes);
+        Ok(())
     }
 
     fn json(&self) -> serde_json::Value {

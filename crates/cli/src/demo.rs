@@ -17,6 +17,7 @@ use crate::args::{DemoArgs, NodeArgs};
 use crate::commands::Client;
 use crate::commands::notices::state;
 use crate::failure::CliError;
+use crate::output::say;
 use crate::stage::{JAPAN, KYRGYZSTAN, Side, StageFolder, TAJIKISTAN};
 use lines::Line;
 use outcome::Outcome;
@@ -42,15 +43,16 @@ pub(crate) async fn run(args: &DemoArgs, node: &NodeArgs) -> Result<ExitCode, Cl
     let folder = StageFolder::make("demo", args.keep.as_deref())?;
     let say = |text: &str| {
         if !node.json {
-            println!("{text}");
+            say!("{text}");
         }
+        Ok(())
     };
-    say(&format!("Three contact points, one `verbale serve` process each, in {}:", folder.path().display()));
+    say(&format!("Three contact points, one `verbale serve` process each, in {}:", folder.path().display()))?;
     let mut sides = Vec::new();
     for office in [JAPAN, KYRGYZSTAN, TAJIKISTAN] {
         sides.push(Side::start(&folder, office, say).await?);
     }
-    say("\nEach enrols the other's card. In life two people compare these fingerprints by telephone:");
+    say("\nEach enrols the other's card. In life two people compare these fingerprints by telephone:")?;
     let [japan, partners @ ..] = sides.as_mut_slice() else { return Err(CliError::Gone("no node".to_owned())) };
     for partner in partners {
         japan.enrol(partner, &folder, say).await?;
@@ -63,21 +65,21 @@ pub(crate) async fn run(args: &DemoArgs, node: &NodeArgs) -> Result<ExitCode, Cl
     say(&format!(
         "\n{TAJIK} commences on receipt of the last notification (clause 10). An approver in Japan records the day,\n\
          {COMMENCED}; it travels signed, and both nodes apply it."
-    ));
+    ))?;
     say(&format!(
         "\n{} notices under {}; kinds, numbers and times, never content:\n",
         lines.len(),
         MEMORANDA.join(" and ")
-    ));
+    ))?;
     say(
         "     after  from                 to                 number  flow  kind                          registry number     answers",
-    );
+    )?;
     exchange(&lines, &mut sides, started, node.json).await?;
     let outcome = Outcome::check(&mut sides, lines.len() + 1).await?;
     if node.json {
-        println!("{}", outcome.json());
+        say!("{}", outcome.json());
     } else {
-        outcome.print(started);
+        outcome.print(started)?;
     }
     for side in sides {
         side.node.stop()?;
@@ -85,7 +87,7 @@ pub(crate) async fn run(args: &DemoArgs, node: &NodeArgs) -> Result<ExitCode, Cl
     match folder.finish()? {
         Some(kept) if !node.json => {
             let kept = kept.display();
-            println!("Kept in {kept}. Look around: verbale serve --dir {kept}/{}, then verbale list inbox", JAPAN.0);
+            say!("Kept in {kept}. Look around: verbale serve --dir {kept}/{}, then verbale list inbox", JAPAN.0);
         }
         _ => {}
     }
@@ -111,12 +113,12 @@ async fn exchange(lines: &[Line], sides: &mut [Side], started: Instant, json: bo
         senders.insert(&line.notice_id, from);
         let after = started.elapsed().as_millis();
         if json {
-            println!(
+            say!(
                 "{}",
                 json!({"event": "submitted", "after_ms": after, "from": sender.card.id, "to": to, "number": number, "flow": line.flow, "notice_id": line.notice_id})
             );
         } else {
-            println!(
+            say!(
                 "{after:>7} ms  {:<17} ───▶ {:<17} {number:>5}  {:<4}  {:<28}  {:<18}  {}",
                 sender.card.id,
                 to,

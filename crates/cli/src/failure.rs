@@ -22,6 +22,9 @@ pub(crate) enum CliError {
     /// The node answered that it is stopping, or went away.
     #[error("{0}")]
     Gone(String),
+    /// Whoever read standard output stopped reading.
+    #[error("nobody reads standard output any more")]
+    OutputClosed,
     /// Data is damaged.
     #[error("{text}")]
     Damaged {
@@ -69,6 +72,8 @@ impl CliError {
             Self::Usage(_) => 2,
             Self::Unreachable(_) | Self::Gone(_) => 3,
             Self::Damaged { .. } => 4,
+            // What a shell reports of a program that SIGPIPE ended.
+            Self::OutputClosed => 141,
         })
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Exit codes: 0 done, 1 refused, 2 usage, 3 not reachable, 4 damaged.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "printing is what a command line is for")]
+#![expect(clippy::print_stderr, reason = "printing is what a command line is for; standard output has `say!`")]
 #![expect(clippy::disallowed_methods, reason = "the command line reads the files it is given and waits for people")]
 
 mod args;
@@ -27,6 +27,8 @@ fn main() -> ExitCode {
     let args = Args::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     match run(args) {
         Ok(code) => code,
+        // The reader left on purpose; there is nothing to complain of.
+        Err(error @ CliError::OutputClosed) => error.exit_code(),
         Err(error) => {
             eprintln!("verbale: {}", error.chain());
             error.exit_code()
@@ -57,7 +59,9 @@ fn run(args: Args) -> Result<ExitCode, CliError> {
             Command::Demo(demo) => demo::run(&demo, &node).await,
             Command::Bench(bench) => bench::run(&bench, &node).await,
             Command::Completions { shell } => {
-                clap_complete::generate(shell, &mut Args::definition(), "verbale", &mut std::io::stdout());
+                let mut script = Vec::new();
+                clap_complete::generate(shell, &mut Args::definition(), "verbale", &mut script);
+                output::line(format_args!("{}", String::from_utf8_lossy(&script).trim_end()))?;
                 Ok(ExitCode::SUCCESS)
             }
         }

@@ -1,10 +1,31 @@
 //! Tables for people, JSON for machines.
 
+use std::fmt::Arguments;
+use std::io::{ErrorKind, IsTerminal as _, Write as _};
+
 use comfy_table::presets::{NOTHING, UTF8_FULL_CONDENSED};
 use comfy_table::{ContentArrangement, Table};
-use std::io::IsTerminal as _;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+
+use crate::failure::CliError;
+
+/// Writes a line to standard output, and leaves the function when nobody reads it any more.
+macro_rules! say {
+    ($($text:tt)*) => { $crate::output::line(format_args!($($text)*))? };
+}
+pub(crate) use say;
+
+/// Writes a line to standard output.
+///
+/// # Errors
+/// [`CliError::OutputClosed`] when its reader is gone (`verbale list inbox | head`), another one when it cannot be written.
+pub(crate) fn line(text: Arguments<'_>) -> Result<(), CliError> {
+    writeln!(std::io::stdout().lock(), "{text}").map_err(|error| match error.kind() {
+        ErrorKind::BrokenPipe => CliError::OutputClosed,
+        _ => CliError::failed("standard output cannot be written; what was asked may be done in part", error),
+    })
+}
 
 /// A table: ruled on a terminal, plain elsewhere.
 pub(crate) fn table(header: &[&str]) -> Table {

@@ -5,6 +5,9 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::failure::CliError;
+use crate::output::line;
+
 /// What takes no longer shows no bar.
 const LONG: Duration = Duration::from_millis(500);
 
@@ -41,11 +44,11 @@ impl Progress {
     }
 
     /// Lets something else be printed without the bar in it.
-    pub(crate) fn print(&self, line: &str) {
+    pub(crate) fn print(&self, text: &str) -> Result<(), CliError> {
         let bar = self.bar.lock().unwrap_or_else(PoisonError::into_inner);
         match &*bar {
-            Some(bar) => bar.suspend(|| println!("{line}")),
-            None => println!("{line}"),
+            Some(bar) => bar.suspend(|| line(format_args!("{text}"))),
+            None => line(format_args!("{text}")),
         }
     }
 

@@ -32,11 +32,15 @@ pub(crate) struct Side {
 
 impl Side {
     /// Makes and starts the node of a contact point.
-    pub(crate) async fn start(folder: &StageFolder, (id, name): Office, say: impl Fn(&str)) -> Result<Self, CliError> {
+    pub(crate) async fn start(
+        folder: &StageFolder,
+        (id, name): Office,
+        say: impl Fn(&str) -> Result<(), CliError>,
+    ) -> Result<Self, CliError> {
         let node = RunningNode::start(&folder.path().join(id), id)?;
         let mut client = verbale_node::connect(node.folder()).await?;
         let (_, card) = card::own(&mut client).await?;
-        say(&format!("  {id}  at {}  {name}", node.address()));
+        say(&format!("  {id}  at {}  {name}", node.address()))?;
         Ok(Self { node, client, card })
     }
 
@@ -45,7 +49,7 @@ impl Side {
         &mut self,
         other: &Self,
         folder: &StageFolder,
-        say: impl Fn(&str),
+        say: impl Fn(&str) -> Result<(), CliError>,
     ) -> Result<(), CliError> {
         let text = std::fs::read_to_string(folder.path().join(&other.card.id).join("card.txt"))
             .map_err(|error| CliError::failed("the card of a node cannot be read", error))?;
@@ -57,7 +61,7 @@ impl Side {
             address: other.node.address().to_string(),
         };
         self.client.enrol_card(request).await?;
-        say(&format!("  {} enrolled {}: {}", self.card.id, other.card.id, fingerprint.grouped()));
+        say(&format!("  {} enrolled {}: {}", self.card.id, other.card.id, fingerprint.grouped()))?;
         Ok(())
     }
 }

@@ -9,7 +9,7 @@ use verbale_proto::v1::{EnrolCardRequest, ShowCardRequest};
 use super::{Client, client};
 use crate::args::{CardCommand, NodeArgs};
 use crate::failure::CliError;
-use crate::output::moment;
+use crate::output::{moment, say};
 
 pub(crate) async fn run(command: CardCommand, node: &NodeArgs) -> Result<ExitCode, CliError> {
     let mut client = client(node).await?;
@@ -17,7 +17,7 @@ pub(crate) async fn run(command: CardCommand, node: &NodeArgs) -> Result<ExitCod
         CardCommand::Show => {
             let (bytes, card) = own(&mut client).await?;
             if node.json {
-                println!(
+                say!(
                     "{}",
                     json!({
                         "id": card.id, "serial": card.serial, "fingerprint": card.card_key.fingerprint().to_string(),
@@ -26,7 +26,7 @@ pub(crate) async fn run(command: CardCommand, node: &NodeArgs) -> Result<ExitCod
                     })
                 );
             } else {
-                print!("{}", card_text(&bytes, &card));
+                say!("{}", card_text(&bytes, &card).trim_end());
             }
         }
         CardCommand::Enrol { file, fingerprint, address } => {
@@ -36,12 +36,9 @@ pub(crate) async fn run(command: CardCommand, node: &NodeArgs) -> Result<ExitCod
             let request = EnrolCardRequest { card, fingerprint, address: address.clone() };
             let enrolled = client.enrol_card(request).await?.into_inner();
             if node.json {
-                println!("{}", json!({"id": enrolled.id, "address": address, "log_index": enrolled.log_index}));
+                say!("{}", json!({"id": enrolled.id, "address": address, "log_index": enrolled.log_index}));
             } else {
-                println!(
-                    "Enrolled {} at {address} (log entry {}); effective at once.",
-                    enrolled.id, enrolled.log_index
-                );
+                say!("Enrolled {} at {address} (log entry {}); effective at once.", enrolled.id, enrolled.log_index);
             }
         }
     }

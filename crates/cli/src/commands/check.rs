@@ -9,6 +9,7 @@ use verbale_domain::{Memoranda, OfflineCheck, Stage, Verdict, civil};
 
 use crate::args::{CheckArgs, NodeArgs};
 use crate::failure::CliError;
+use crate::output::say;
 
 pub(crate) fn run(args: &CheckArgs, node: &NodeArgs) -> Result<ExitCode, CliError> {
     let memoranda = memoranda(args.memoranda.as_deref())?;
@@ -27,7 +28,7 @@ pub(crate) fn run(args: &CheckArgs, node: &NodeArgs) -> Result<ExitCode, CliErro
     for line in lines(&args.file)? {
         let verdict = checker.check(&line);
         refused |= verdict.refusal.is_some();
-        println!("{}", if node.json { as_json(&verdict) } else { as_text(&verdict) });
+        say!("{}", if node.json { as_json(&verdict) } else { as_text(&verdict) });
     }
     Ok(if refused { ExitCode::from(1) } else { ExitCode::SUCCESS })
 }

@@ -8,14 +8,14 @@ use verbale_proto::v1::{CommenceRequest, DutiesRequest, DutyStatus, StatusReques
 use super::client;
 use crate::args::{DutiesArgs, MemorandumCommand, NodeArgs};
 use crate::failure::CliError;
-use crate::output::{moment, table};
+use crate::output::{moment, say, table};
 
 pub(crate) async fn run(args: &DutiesArgs, node: &NodeArgs) -> Result<ExitCode, CliError> {
     let request = DutiesRequest { overdue: args.overdue, closed: args.closed };
     let duties = client(node).await?.duties(request).await?.into_inner().duties;
     if node.json {
         for duty in &duties {
-            println!("{}", as_json(duty));
+            say!("{}", as_json(duty));
         }
         return Ok(ExitCode::SUCCESS);
     }
@@ -33,8 +33,8 @@ pub(crate) async fn run(args: &DutiesArgs, node: &NodeArgs) -> Result<ExitCode, 
             if args.closed { closed(duty) } else { duty.closes_by.clone() },
         ]);
     }
-    println!("{rows}");
-    println!(
+    say!("{rows}");
+    say!(
         "A reminder is what the notice asks for, or what this node was told to remind of. It is not a legal deadline."
     );
     Ok(ExitCode::SUCCESS)
@@ -66,25 +66,25 @@ pub(crate) async fn memorandum(command: MemorandumCommand, node: &NodeArgs) -> R
             let mut rows = table(&["memorandum", "in force since", "ends", "disclosure needs", "digest of its terms"]);
             for m in &memoranda {
                 if node.json {
-                    println!("{}", super::status::memorandum_json(m));
+                    say!("{}", super::status::memorandum_json(m));
                 }
                 let digest = m.terms_digest.get(..16).unwrap_or_default().to_owned();
                 rows.add_row([m.id.clone(), m.in_force_since.clone(), m.ends_on.clone(), m.basis.clone(), digest]);
             }
             if !node.json {
-                println!("{rows}");
+                say!("{rows}");
             }
         }
         MemorandumCommand::Commence { id, on } => {
             let request = CommenceRequest { memorandum: id.clone(), on: on.clone() };
             let commenced = client.commence(request).await?.into_inner();
             if node.json {
-                println!(
+                say!(
                     "{}",
                     json!({"memorandum": id, "on": on, "notice_id": commenced.notice_id, "message_id": commenced.message_id})
                 );
             } else {
-                println!("{id} commenced on {on}; notice {} tells the counterpart.", commenced.notice_id);
+                say!("{id} commenced on {on}; notice {} tells the counterpart.", commenced.notice_id);
             }
         }
     }

@@ -7,6 +7,7 @@ use verbale_node::{Folder, InitError, init};
 
 use crate::args::{InitArgs, NodeArgs};
 use crate::failure::CliError;
+use crate::output::say;
 
 pub(crate) fn run(args: &InitArgs, node: &NodeArgs) -> Result<ExitCode, CliError> {
     let folder = Folder::new(&args.folder);
@@ -17,16 +18,16 @@ pub(crate) fn run(args: &InitArgs, node: &NodeArgs) -> Result<ExitCode, CliError
     })?;
     let (dir, listen) = (args.folder.display(), made.listen);
     if node.json {
-        println!(
+        say!(
             "{}",
             json!({"id": args.id, "dir": dir.to_string(), "listen": listen.to_string(), "fingerprint": made.fingerprint.to_string()})
         );
         return Ok(ExitCode::SUCCESS);
     }
-    println!("Made the node of {} in {dir}.", args.id);
-    println!("Counterparts reach it at {listen}; you may submit, read and enrol (person-1 in {dir}/verbale.toml).");
-    println!("Fingerprint of its card, to be read out to counterparts:\n  {}", made.fingerprint.grouped());
-    println!("Move {dir}/keys/card.pem to a place off this machine: it is needed only for the next card.");
-    println!("\nNext: verbale serve --dir {dir}");
+    say!("Made the node of {} in {dir}.", args.id);
+    say!("Counterparts reach it at {listen}; you may submit, read and enrol (person-1 in {dir}/verbale.toml).");
+    say!("Fingerprint of its card, to be read out to counterparts:\n  {}", made.fingerprint.grouped());
+    say!("Move {dir}/keys/card.pem to a place off this machine: it is needed only for the next card.");
+    say!("\nNext: verbale serve --dir {dir}");
     Ok(ExitCode::SUCCESS)
 }

@@ -10,7 +10,7 @@ use verbale_proto::v1::{
 use super::{Client, client};
 use crate::args::{ListArgs, Mailbox, NodeArgs};
 use crate::failure::CliError;
-use crate::output::{hex, moment, table};
+use crate::output::{hex, moment, say, table};
 
 pub(crate) async fn list(args: &ListArgs, node: &NodeArgs) -> Result<ExitCode, CliError> {
     let mut client = client(node).await?;
@@ -21,7 +21,7 @@ pub(crate) async fn list(args: &ListArgs, node: &NodeArgs) -> Result<ExitCode, C
     let notices = all(&mut client, mailbox).await?;
     if node.json {
         for notice in &notices {
-            println!("{}", summary_json(notice));
+            say!("{}", summary_json(notice));
         }
         return Ok(ExitCode::SUCCESS);
     }
@@ -38,7 +38,7 @@ pub(crate) async fn list(args: &ListArgs, node: &NodeArgs) -> Result<ExitCode, C
             notice.message_id.clone(),
         ]);
     }
-    println!("{rows}");
+    say!("{rows}");
     Ok(ExitCode::SUCCESS)
 }
 
@@ -60,36 +60,33 @@ pub(crate) async fn show(id: String, node: &NodeArgs) -> Result<ExitCode, CliErr
     let shown = client(node).await?.show(ShowRequest { id }).await?.into_inner();
     let Some(notice) = &shown.notice else { return Err(CliError::damaged("the node answered without a notice")) };
     if node.json {
-        println!("{}", shown_json(notice, &shown));
+        say!("{}", shown_json(notice, &shown));
         return Ok(ExitCode::SUCCESS);
     }
-    println!("{}  {} {}", or_dash(&notice.notice_id), notice.flow, notice.kind);
-    println!("  message id   {}", notice.message_id);
-    println!(
-        "  memorandum   {}, number {} of the channel with {}",
-        notice.memorandum, notice.number, notice.counterpart
-    );
-    println!("  state        {}", state(notice));
-    println!("  answers      {}", or_dash(&notice.correlates_to));
-    println!("  statement    {}", hex(&shown.statement_digest));
-    println!("  sealed       {} bytes, valid until {}", shown.sealed_bytes, moment(shown.not_after_ms));
+    say!("{}  {} {}", or_dash(&notice.notice_id), notice.flow, notice.kind);
+    say!("  message id   {}", notice.message_id);
+    say!("  memorandum   {}, number {} of the channel with {}", notice.memorandum, notice.number, notice.counterpart);
+    say!("  state        {}", state(notice));
+    say!("  answers      {}", or_dash(&notice.correlates_to));
+    say!("  statement    {}", hex(&shown.statement_digest));
+    say!("  sealed       {} bytes, valid until {}", shown.sealed_bytes, moment(shown.not_after_ms));
     let mut rows = table(&["log entry", "time", "event", "by"]);
     for item in &shown.history {
         rows.add_row([item.log_index.to_string(), moment(item.time_ms), item.event.clone(), or_dash(&item.detail)]);
     }
-    println!("{rows}");
+    say!("{rows}");
     Ok(ExitCode::SUCCESS)
 }
 
 pub(crate) async fn open(id: String, purpose: String, node: &NodeArgs) -> Result<ExitCode, CliError> {
     let opened = client(node).await?.open(OpenRequest { id, purpose }).await?.into_inner();
     if node.json {
-        println!("{}", opened.notice_json);
+        say!("{}", opened.notice_json);
         return Ok(ExitCode::SUCCESS);
     }
     let notice: Value = serde_json::from_str(&opened.notice_json)
         .map_err(|error| CliError::failed("the node gave something else than JSON", error))?;
-    println!("{notice:#}");
+    say!("{notice:#}");
     eprintln!("This reading is log entry {}.", opened.log_index);
     Ok(ExitCode::SUCCESS)
 }
@@ -97,9 +94,9 @@ pub(crate) async fn open(id: String, purpose: String, node: &NodeArgs) -> Result
 pub(crate) async fn acknowledge(id: String, node: &NodeArgs) -> Result<ExitCode, CliError> {
     let acknowledged = client(node).await?.acknowledge(AcknowledgeRequest { id: id.clone() }).await?.into_inner();
     if node.json {
-        println!("{}", json!({"id": id, "log_index": acknowledged.log_index}));
+        say!("{}", json!({"id": id, "log_index": acknowledged.log_index}));
     } else {
-        println!("{id} was handed over (log entry {}).", acknowledged.log_index);
+        say!("{id} was handed over (log entry {}).", acknowledged.log_index);
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -11,7 +11,7 @@ use verbale_proto::v1::{HeldReceipt, Receipt, ReceiptsRequest};
 use super::{Client, card, client};
 use crate::args::NodeArgs;
 use crate::failure::CliError;
-use crate::output::table;
+use crate::output::{say, table};
 
 pub(crate) async fn run(id: Option<String>, to: Option<&Path>, node: &NodeArgs) -> Result<ExitCode, CliError> {
     let mut client = client(node).await?;
@@ -27,7 +27,7 @@ pub(crate) async fn run(id: Option<String>, to: Option<&Path>, node: &NodeArgs) 
     let mut rows = table(&["notice", "verdict", "entry", "head size", "log of", "verified"]);
     for (held, verified) in &receipts {
         if node.json {
-            println!("{}", receipt_json(held, verified));
+            say!("{}", receipt_json(held, verified));
         }
         rows.add_row([
             held.notice_id.clone(),
@@ -39,7 +39,7 @@ pub(crate) async fn run(id: Option<String>, to: Option<&Path>, node: &NodeArgs) 
         ]);
     }
     if !node.json {
-        println!("{rows}");
+        say!("{rows}");
     }
     Ok(ExitCode::SUCCESS)
 }

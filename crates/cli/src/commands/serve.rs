@@ -9,6 +9,7 @@ use verbale_node::{Phase, ServeError, serve, start_tracing};
 use super::folder;
 use crate::args::NodeArgs;
 use crate::failure::CliError;
+use crate::output::line;
 use crate::progress::Progress;
 
 pub(crate) async fn run(node: &NodeArgs) -> Result<ExitCode, CliError> {
@@ -29,8 +30,8 @@ pub(crate) async fn run(node: &NodeArgs) -> Result<ExitCode, CliError> {
     };
     let ready = |listen| {
         bar.end();
-        // For whoever started the node and waits for it.
-        println!("serving {} on {listen}", config.node.id);
+        // For whoever started the node and waits for it; that nobody reads it is no reason to stop.
+        let _ = line(format_args!("serving {} on {listen}", config.node.id));
         let _ = std::io::stdout().flush();
     };
     serve(&folder, Arc::new(progress), ready).await.map_err(failed)?;

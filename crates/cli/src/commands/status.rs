@@ -8,26 +8,21 @@ use verbale_proto::v1::{ChannelStatus, MemorandumStatus, StatusRequest, StatusRe
 use super::client;
 use crate::args::NodeArgs;
 use crate::failure::CliError;
-use crate::output::{moment, table};
+use crate::output::{moment, say, table};
 
 pub(crate) async fn run(node: &NodeArgs) -> Result<ExitCode, CliError> {
     let status = client(node).await?.status(StatusRequest {}).await?.into_inner();
     if node.json {
-        println!("{}", as_json(&status));
+        say!("{}", as_json(&status));
         return Ok(ExitCode::SUCCESS);
     }
-    println!("{}  verbale {}  counterparts reach it at {}", status.id, status.version, status.peer_address);
-    println!(
-        "log: {} entries, index applied to {}\n{}",
-        status.log_size,
-        status.index_size,
-        status.checkpoint.trim_end()
-    );
+    say!("{}  verbale {}  counterparts reach it at {}", status.id, status.version, status.peer_address);
+    say!("log: {} entries, index applied to {}\n{}", status.log_size, status.index_size, status.checkpoint.trim_end());
     let mut rows = table(&["counterpart", "serial", "address", "card fingerprint"]);
     for peer in &status.peers {
         rows.add_row([peer.id.clone(), peer.serial.to_string(), peer.address.clone(), peer.fingerprint.clone()]);
     }
-    println!("\n{rows}");
+    say!("\n{rows}");
     let mut rows = table(&["channel with", "memorandum", "sent", "waiting", "received", "link", "trouble"]);
     for channel in &status.channels {
         rows.add_row([
@@ -40,12 +35,12 @@ pub(crate) async fn run(node: &NodeArgs) -> Result<ExitCode, CliError> {
             channel.trouble.clone(),
         ]);
     }
-    println!("\n{rows}");
+    say!("\n{rows}");
     let mut rows = table(&["memorandum", "in force since", "ends", "disclosure needs"]);
     for m in &status.memoranda {
         rows.add_row([m.id.clone(), m.in_force_since.clone(), m.ends_on.clone(), m.basis.clone()]);
     }
-    println!("\n{rows}");
+    say!("\n{rows}");
     for (title, counts) in [
         ("turned away since the start", &status.rejected),
         ("counterparts' notices refused", &status.refused),
@@ -58,7 +53,7 @@ pub(crate) async fn run(node: &NodeArgs) -> Result<ExitCode, CliError> {
             rows.add_row([(*code).clone(), count.to_string()]);
         }
         if !counts.is_empty() {
-            println!("\n{rows}");
+            say!("\n{rows}");
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -36,7 +36,7 @@ pub(crate) async fn run(args: &SubmitArgs, node: &NodeArgs) -> Result<ExitCode, 
             },
         };
         refused |= matches!(response.outcome, Some(submit_response::Outcome::Refused(_)));
-        progress.print(&if node.json { as_json(line, &response).to_string() } else { as_text(line, &response) });
+        progress.print(&if node.json { as_json(line, &response).to_string() } else { as_text(line, &response) })?;
         if let Some(lines) = lines {
             progress.set("submitting notices", line, lines);
         }

@@ -9,7 +9,7 @@ use verbale_proto::v1::{DutiesRequest, DutyStatus};
 
 use crate::commands::receipts;
 use crate::failure::CliError;
-use crate::output::hex;
+use crate::output::{hex, say};
 use crate::stage::Side;
 use crate::verify;
 
@@ -74,28 +74,25 @@ impl Outcome {
         json!({"event": "verified", "sent": sent, "receipts": self.receipts, "heads": heads, "duties": duties})
     }
 
-    pub(crate) fn print(&self, started: Instant) {
+    pub(crate) fn print(&self, started: Instant) -> Result<(), CliError> {
         let by: Vec<String> = self.sent.iter().map(|(id, sent)| format!("{sent} from {id}")).collect();
-        println!("\nDone in {} ms:", started.elapsed().as_millis());
-        println!(
-            "  {} notices submitted, signed, sealed, delivered, opened and checked: {}",
-            self.receipts,
-            by.join(", ")
-        );
-        println!(
+        say!("\nDone in {} ms:", started.elapsed().as_millis());
+        say!("  {} notices submitted, signed, sealed, delivered, opened and checked: {}", self.receipts, by.join(", "));
+        say!(
             "  {} receipts held by the senders, each verified: its entry stands in the receiver's signed log",
             self.receipts
         );
-        println!("  all logs read whole and verified against their signed heads; they agree with each other:");
+        say!("  all logs read whole and verified against their signed heads; they agree with each other:");
         for (origin, size, root) in &self.heads {
-            println!("    {origin}: {size} entries, root {root}");
+            say!("    {origin}: {size} entries, root {root}");
         }
-        println!("  no notice went to a side that its memorandum does not name");
-        println!("\nWhat the sides owe each other, as Japan's node shows it (verbale duties):");
+        say!("  no notice went to a side that its memorandum does not name");
+        say!("\nWhat the sides owe each other, as Japan's node shows it (verbale duties):");
         for (name, [open, closed]) in &self.duties {
-            println!("    {name:<16} {closed:>3} closed, {open:>3} open");
+            say!("    {name:<16} {closed:>3} closed, {open:>3} open");
         }
-        println!("  none is open that an answer was sent for; what is open waits for a publication or for people");
+        say!("  none is open that an answer was sent for; what is open waits for a publication or for people");
+        Ok(())
     }
 }
 
