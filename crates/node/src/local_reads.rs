@@ -92,8 +92,8 @@ pub(crate) fn receipts(
         }
         return Ok(vec![held_receipt]);
     }
-    let after = |held: &&Held| request.after_index.is_none_or(|after| held.index.0 > after);
-    let with_receipt = exchange.notices().filter(after).filter_map(|held| Some((held, held.receipt?)));
+    let after = exchange.notices_after(request.after_index.map(LogIndex));
+    let with_receipt = after.filter_map(|held| Some((held, held.receipt?)));
     with_receipt.take(RECEIPTS_MAX).map(|(held, index)| receipt(exchange, journal, (held, index), sight)).collect()
 }
 

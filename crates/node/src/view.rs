@@ -2,6 +2,7 @@
 
 use verbale_domain::{DutyItem, Memorandum, Notice, civil};
 use verbale_exchange::{Exchange, Happening, Held, LinkState, Mailbox, NoticeState, What};
+use verbale_ledger::LogIndex;
 use verbale_proto::v1::{
     Box as WireBox, ChannelStatus, DutiesRequest, DutyStatus, HistoryItem, ListRequest, ListResponse, MemorandumStatus,
     NoticeSummary, PeerStatus, ShowResponse,
@@ -56,9 +57,8 @@ pub(crate) fn list(exchange: &Exchange, request: &ListRequest, sight: Sight) -> 
         WireBox::Outbox => held.mailbox == Mailbox::Outbox,
     };
     let limit = if request.limit == 0 { LIST_MAX } else { request.limit.min(LIST_MAX) };
-    let after = |held: &&Held| request.after_index.is_none_or(|after| held.index.0 > after);
-    let notices =
-        exchange.notices().filter(wanted).filter(after).take(limit as usize).map(|held| summary(held, sight)).collect();
+    let after = exchange.notices_after(request.after_index.map(LogIndex)).filter(wanted);
+    let notices = after.take(limit as usize).map(|held| summary(held, sight)).collect();
     ListResponse { notices, total: exchange.notices().filter(wanted).count() as u64 }
 }
 
