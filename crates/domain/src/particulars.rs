@@ -66,7 +66,9 @@ fn search(object: &Map<String, Value>, at: &str) -> Option<String> {
         match value {
             Value::String(text) => {
                 let is_name = NAMES.contains(&name.as_str()) || (name == "name" && at.ends_with(".intermediary"));
-                (is_name && text.split(|c: char| !c.is_alphanumeric()).any(is_mixed)).then_some(here)
+                // Few names have both scripts at all, and what a letter is takes a look into large tables.
+                let mixed = is_name && is_mixed(text) && text.split(|c: char| !c.is_alphanumeric()).any(is_mixed);
+                mixed.then_some(here)
             }
             Value::Object(inner) => search(inner, &here),
             Value::Array(items) => {
@@ -78,7 +80,7 @@ fn search(object: &Map<String, Value>, at: &str) -> Option<String> {
 }
 
 fn is_mixed(word: &str) -> bool {
-    let latin = |c: char| c.is_alphabetic() && matches!(c, 'A'..='z' | '\u{c0}'..='\u{24f}' | '\u{1e00}'..='\u{1eff}');
+    let latin = |c: char| matches!(c, 'A'..='z' | '\u{c0}'..='\u{24f}' | '\u{1e00}'..='\u{1eff}') && c.is_alphabetic();
     let cyrillic = |c: char| matches!(c, '\u{400}'..='\u{52f}' | '\u{1c80}'..='\u{1c8f}' | '\u{2de0}'..='\u{2dff}' | '\u{a640}'..='\u{a69f}');
     word.chars().any(latin) && word.chars().any(cyrillic)
 }
