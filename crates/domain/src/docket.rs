@@ -134,6 +134,13 @@ impl Docket {
     pub fn strike(&mut self, memorandum: &str, key: &NoticeKey) {
         let Some(course) = self.0.get_mut(memorandum) else { return };
         let Some(struck) = course.notices.remove(key) else { return };
+        let as_of = &struck.particulars().as_of;
+        let same_list = |(other, docketed): (&NoticeKey, &Docketed)| {
+            (&other.side, &docketed.flow, &docketed.particulars().as_of) == (&key.side, &struck.flow, as_of)
+        };
+        if !as_of.is_empty() && !course.notices.iter().any(same_list) {
+            course.lists.remove(&(key.side.clone(), struck.flow.clone(), as_of.clone()));
+        }
         if let Some(answers) = struck.answers.and_then(|answered| course.answers.get_mut(&answered)) {
             answers.retain(|answer| answer != key);
         }

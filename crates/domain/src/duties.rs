@@ -68,16 +68,19 @@ impl Asked<'_> {
         let conditions = (!notice.particulars().conditions.is_empty()).then_some(Duty::Conditions);
         let of_receiver = kind.duty().into_iter().chain(conditions).map(|duty| (duty, receiver));
         let of_sender = kind.own_duty().map(|duty| (duty, key.side.as_str()));
-        let item = |(duty, side): (Duty, &str)| DutyItem {
-            duty,
-            about: key.clone(),
-            flow: notice.flow.clone(),
-            clause: kind.clause().to_owned(),
-            owed_by: side.to_owned(),
-            since_ms: self.reopened(duty, key).unwrap_or(since_ms),
-            closes_by: closes_by(duty, &notice.flow),
-            closed_ms: self.closed(duty, side, (key, notice)),
-            remind_on: self.remind_on(duty, notice, since_ms, side),
+        let item = |(duty, side): (Duty, &str)| {
+            let since_ms = self.reopened(duty, key).unwrap_or(since_ms);
+            DutyItem {
+                duty,
+                about: key.clone(),
+                flow: notice.flow.clone(),
+                clause: kind.clause().to_owned(),
+                owed_by: side.to_owned(),
+                since_ms,
+                closes_by: closes_by(duty, &notice.flow),
+                closed_ms: self.closed(duty, side, (key, notice)),
+                remind_on: self.remind_on(duty, notice, since_ms, side),
+            }
         };
         of_receiver.chain(of_sender).map(item).collect()
     }
@@ -122,8 +125,9 @@ impl Asked<'_> {
                 // A withdrawal comes from who granted.
                 let answers = self.course.answers_to(key).filter(|(_, answer)| answer.flow == CONSENT_WITHDRAW);
                 let withdrawn = answers.filter_map(|(_, answer)| answer.delivered_ms).min();
-                let over = civil::day(&notice.particulars().valid_to).is_some_and(|last| self.today > last);
-                withdrawn.or(notice.handed_over_ms).or(over.then_some(notice.since_ms))
+                let last = civil::day(&notice.particulars().valid_to).filter(|last| self.today > *last);
+                let over = last.map(|last| civil::end_ms(last, self.memorandum.utc_offset(side)).max(notice.since_ms));
+                [withdrawn, notice.handed_over_ms, over].into_iter().flatten().min()
             }
         }
     }

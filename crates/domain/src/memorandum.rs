@@ -224,8 +224,7 @@ impl Memorandum {
 
     /// The contact point of a side on a day, where the file names one.
     pub fn contact_point(&self, side: &str, on: Date) -> Option<ContactPoint<'_>> {
-        let begun = self.contacts_of(side).filter(|(_, since)| since.is_none_or(|since| since <= on));
-        let (contact, _) = begun.max_by_key(|(_, since)| *since)?;
+        let (contact, _) = self.contacts_until(side, on).max_by_key(|(_, since)| *since)?;
         Some(ContactPoint { office: &contact.office, node: contact.node() })
     }
 
@@ -233,12 +232,13 @@ impl Memorandum {
     /// still be under way.
     pub(crate) fn may_write(&self, side: &str, office: &str, on: Date) -> bool {
         let Some(present) = self.contact_point(side, on) else { return false };
-        let begun = self.contacts_of(side).filter(|(_, since)| since.is_none_or(|since| since <= on));
-        begun.into_iter().any(|(contact, _)| contact.office == office && contact.node() == present.node)
+        self.contacts_until(side, on).any(|(contact, _)| contact.office == office && contact.node() == present.node)
     }
 
-    fn contacts_of<'m>(&'m self, side: &str) -> impl Iterator<Item = &'m (Contact, Option<Date>)> {
-        self.contacts.iter().filter(move |(contact, _)| contact.side == side)
+    /// The contacts of a side that have begun by a day.
+    fn contacts_until<'m>(&'m self, side: &str, on: Date) -> impl Iterator<Item = &'m (Contact, Option<Date>)> {
+        let of_side = self.contacts.iter().filter(move |(contact, _)| contact.side == side);
+        of_side.filter(move |(_, since)| since.is_none_or(|since| since <= on))
     }
 
     /// The side whose contact point a node serves on a day.

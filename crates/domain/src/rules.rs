@@ -190,19 +190,16 @@ impl Question<'_> {
         let (memorandum, header) = (self.memorandum, self.header);
         let (exempt, today) = (self.is_exempt(), self.today());
         let contact = |party: &Party, at: &str| {
-            memorandum.contact_point(&party.party, today).map(|contact| (contact.office, contact.node)).ok_or_else(
-                || {
-                    let reason = format!("is not a side of {} with a contact point", memorandum.id);
-                    Refusal::new(Code::NotAParty, at, reason).under(CONTACT_POINTS)
-                },
-            )
+            memorandum.contact_point(&party.party, today).ok_or_else(|| {
+                let reason = format!("is not a side of {} with a contact point", memorandum.id);
+                Refusal::new(Code::NotAParty, at, reason).under(CONTACT_POINTS)
+            })
         };
-        let (sender_office, sender) = contact(&header.from, "from.party")?;
-        let (recipient_office, recipient) = contact(&header.to, "to.party")?;
+        let (sender, recipient) = (contact(&header.from, "from.party")?, contact(&header.to, "to.party")?);
         let may_write = |party: &Party| exempt || memorandum.may_write(&party.party, &party.office, today);
         if !may_write(&header.to) {
-            let reason =
-                format!("is not the contact point of its side under {}; write to {recipient_office}", memorandum.id);
+            let (id, office) = (&memorandum.id, recipient.office);
+            let reason = format!("is not the contact point of its side under {id}; write to {office}");
             return Err(Refusal::new(Code::NotAParty, "to.office", reason).under(CONTACT_POINTS));
         }
         if !exempt && !memorandum.is_of_party(&header.from.party, &header.from.office) {
@@ -210,19 +207,19 @@ impl Question<'_> {
             return Err(Refusal::new(Code::NotAParty, "from.office", reason).under(CONTACT_POINTS));
         }
         let (from_here, to_here) = match place {
-            Place::Submission { own } => (own, recipient),
+            Place::Submission { own } => (own, recipient.node),
             Place::Arrival { sender, own } => (sender, own),
-            Place::Offline => (sender, recipient),
+            Place::Offline => (sender.node, recipient.node),
         };
-        if recipient != to_here {
+        if recipient.node != to_here {
             let reason = "is the contact point of another node; it was sent to the wrong one";
             return Err(Refusal::new(Code::NotAParty, "to.party", reason).under(CONTACT_POINTS));
         }
-        if sender != from_here || !may_write(&header.from) {
-            let reason = format!("only {sender_office} writes for its side under {}", memorandum.id);
+        if sender.node != from_here || !may_write(&header.from) {
+            let reason = format!("only {} writes for its side under {}", sender.office, memorandum.id);
             return Err(Refusal::new(Code::SenderNotContactPoint, "from.office", reason).under(CONTACT_POINTS));
         }
-        Ok(recipient.to_owned())
+        Ok(recipient.node.to_owned())
     }
 
     fn direction(&self) -> Result<KindTerms<'_>, Refusal> {

@@ -1,0 +1,72 @@
+//! Duties over time, and what a refused list leaves behind, without a node.
+
+#![expect(clippy::unwrap_used, reason = "a test")]
+
+use verbale_domain::{Docket, Duty, DutyItem, Entered, Memoranda, NoticeKey, civil, duties};
+use verbale_proto::v1::Particulars;
+
+const MEMORANDUM: &str = "JP-KG-SSW-2023";
+
+fn key(side: &str, number: &str) -> NoticeKey {
+    NoticeKey { side: side.to_owned(), number: number.to_owned() }
+}
+
+fn enter(docket: &mut Docket, key: NoticeKey, flow: &str, at: &str, (answers, particulars): (&str, Particulars)) {
+    let entered = Entered {
+        flow: flow.to_owned(),
+        correlates_to: Some(answers.to_owned()).filter(|number| !number.is_empty()),
+        particulars,
+        since_ms: civil::moment_ms(at).unwrap(),
+        known_to_both: true,
+    };
+    docket.enter(MEMORANDUM, key, entered);
+}
+
+fn the(duty: Duty, docket: &Docket, today: &str) -> DutyItem {
+    let memoranda = Memoranda::parse(Memoranda::shipped().iter().copied()).unwrap();
+    let course = docket.course(MEMORANDUM).unwrap();
+    let all = duties(memoranda.get(MEMORANDUM).unwrap(), course, civil::day(today).unwrap());
+    all.into_iter().find(|item| item.duty == duty && item.owed_by == "JP").unwrap()
+}
+
+#[test]
+fn a_duty_that_a_correction_reopens_is_reminded_of_from_then_on() {
+    let mut docket = Docket::default();
+    let none = Particulars::default;
+    enter(&mut docket, key("KG", "1"), "F01", "2026-01-10T12:00:00+09:00", ("", none()));
+    enter(&mut docket, key("JP", "J1"), "S02", "2026-01-11T12:00:00+09:00", ("1", none()));
+    assert!(the(Duty::Publish, &docket, "2026-01-12").closed_ms.is_some());
+    enter(&mut docket, key("KG", "2"), "S03", "2026-06-01T12:00:00+09:00", ("1", none()));
+    let open = the(Duty::Publish, &docket, "2026-06-02");
+    assert_eq!((open.closed_ms, open.since_ms), (None, civil::moment_ms("2026-06-01T12:00:00+09:00").unwrap()));
+    assert_eq!(open.remind_on, civil::day("2026-06-15"), "14 days after the correction");
+}
+
+#[test]
+fn the_conditions_of_a_grant_close_when_its_last_day_ends() {
+    let mut docket = Docket::default();
+    let asked = Particulars::default();
+    enter(&mut docket, key("JP", "1"), "F20", "2026-01-10T12:00:00+09:00", ("", asked));
+    let granted = Particulars {
+        conditions: vec!["keep".to_owned()],
+        valid_to: "2026-03-31".to_owned(),
+        ..Particulars::default()
+    };
+    enter(&mut docket, key("KG", "1"), "F21", "2026-01-12T12:00:00+09:00", ("1", granted));
+    assert_eq!(the(Duty::Conditions, &docket, "2026-03-31").closed_ms, None);
+    let closed = the(Duty::Conditions, &docket, "2026-04-01").closed_ms;
+    assert_eq!(closed, civil::moment_ms("2026-04-01T00:00:00+09:00"));
+}
+
+#[test]
+fn a_list_that_the_counterpart_refused_is_none_that_a_delta_continues() {
+    let mut docket = Docket::default();
+    let list = || Particulars { as_of: "2026-01-31".to_owned(), ..Particulars::default() };
+    let knows = |docket: &Docket| docket.course(MEMORANDUM).unwrap().knows_list("KG", "F02", "2026-01-31");
+    enter(&mut docket, key("KG", "1"), "F02", "2026-02-01T12:00:00+06:00", ("", list()));
+    enter(&mut docket, key("KG", "2"), "F02", "2026-02-02T12:00:00+06:00", ("", list()));
+    docket.strike(MEMORANDUM, &key("KG", "1"));
+    assert!(knows(&docket), "another notice with the list is there");
+    docket.strike(MEMORANDUM, &key("KG", "2"));
+    assert!(!knows(&docket));
+}
