@@ -31,6 +31,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         ".verbale.v1.Chunk",
         ".verbale.v1.Facts",
         ".verbale.v1.Particulars",
+        ".verbale.v1.ListedOrganisation",
         ".verbale.v1.SubmitRequest",
         ".verbale.v1.OpenResponse",
         ".verbale.v1.OpenRequest",

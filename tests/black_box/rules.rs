@@ -120,6 +120,14 @@ fn duties_open_with_what_arrives_and_close_with_what_answers_it() {
         // A reply was wanted by a day that has passed, but it came.
         assert!(of(&duties(node, &["--overdue"]), "KG-JP-2026-000004", "reply").is_empty());
         assert!(open.iter().all(|item| item["legal_deadline"] == false && item["clause"] != ""));
+        // The list replaced the approval before it, and the revocation marks its organisation, on both sides.
+        let organisations = node.run(&["--json", "register", "organisations"]).good().json();
+        assert_eq!(organisations.len(), 3);
+        assert!(organisations.iter().all(|of| of["listed_in"] == "KG-JP-2026-000002"), "{organisations:?}");
+        let revoked: Vec<&Value> = organisations.iter().filter(|of| of["revoked"] == true).collect();
+        assert_eq!((revoked.len(), &revoked[0]["number"]), (1, &"KGSO-F-0017".into()));
+        let mark = (&revoked[0]["revoked_by"], &revoked[0]["revoked_from"]);
+        assert_eq!(mark, (&"KG-JP-2026-000003".into(), &"2026-04-20".into()));
     }
     // The confirmation of a publication closes the receiver's duty, and a correction reopens it.
     let confirm = |number: &str| {

@@ -95,6 +95,9 @@ pub(crate) enum Command {
     Status,
     /// Show what each side owes, since when, and what closes it
     Duties(DutiesArgs),
+    /// Show the register: the sending organisations that the notices list, and which of them are revoked
+    #[command(subcommand)]
+    Register(RegisterCommand),
     /// Show the memoranda, or record the day on which one commenced
     #[command(subcommand)]
     Memorandum(MemorandumCommand),
@@ -194,6 +197,12 @@ pub(crate) struct DutiesArgs {
     /// Closed ones: opening, closing, and the time between
     #[arg(long)]
     pub(crate) closed: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RegisterCommand {
+    /// List the sending organisations by number; a full list replaces the last, a revocation marks its organisation
+    Organisations,
 }
 
 #[derive(Debug, Subcommand)]

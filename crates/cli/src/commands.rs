@@ -6,6 +6,7 @@ pub(crate) mod duties;
 pub(crate) mod init;
 pub(crate) mod notices;
 pub(crate) mod receipts;
+pub(crate) mod register;
 pub(crate) mod serve;
 pub(crate) mod status;
 pub(crate) mod submit;

@@ -7,6 +7,10 @@ use time::Date;
 use verbale_proto::v1::Particulars;
 
 use crate::memorandum::{CommencesOn, Memorandum};
+use crate::organisations::is_full_list;
+
+/// Takes the place of a notice of its sender.
+pub(crate) const CORRECTION: &str = "S03";
 
 /// A notice by the side that sent it and its registry number.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -66,6 +70,8 @@ static NO_PARTICULARS: Particulars = Particulars {
     as_of: String::new(),
     delta_from: String::new(),
     conditions: Vec::new(),
+    organisations: Vec::new(),
+    replaced_by: String::new(),
 };
 
 /// The course of one memorandum.
@@ -113,14 +119,20 @@ impl Docket {
         let particulars = (particulars != NO_PARTICULARS).then(|| Box::new(particulars));
         let delivered_ms = known_to_both.then_some(since_ms);
         let docketed = Docketed { flow, answers, particulars, since_ms, delivered_ms, handed_over_ms: None };
+        let list = (known_to_both && is_full_list(&docketed)).then(|| key.clone());
         course.notices.insert(key, docketed);
+        if let Some(list) = list {
+            course.forget_older_lists(&list);
+        }
     }
 
     /// Notes that the counterpart has received a notice that this node sent.
     pub fn delivered(&mut self, memorandum: &str, key: &NoticeKey, at_ms: i64) {
-        if let Some(docketed) = self.0.get_mut(memorandum).and_then(|course| course.notices.get_mut(key)) {
+        let Some(course) = self.0.get_mut(memorandum) else { return };
+        if let Some(docketed) = course.notices.get_mut(key) {
             docketed.delivered_ms = Some(at_ms);
         }
+        course.forget_older_lists(key);
     }
 
     /// Notes that a received notice was handed over to the own people or system.
@@ -155,6 +167,28 @@ impl Docketed {
 }
 
 impl Course {
+    /// A full list that both sides know replaces the last: the rows of older ones are not kept in memory.
+    fn forget_older_lists(&mut self, key: &NoticeKey) {
+        let Some(list) = self.notices.get(key).filter(|list| is_full_list(list)) else { return };
+        let (flow, as_of) = (list.flow.clone(), list.particulars().as_of.clone());
+        let older = |other: &NoticeKey, docketed: &Docketed| {
+            other.side == key.side && docketed.flow == flow && docketed.particulars().as_of < as_of
+        };
+        for (other, docketed) in &mut self.notices {
+            if older(other, docketed)
+                && let Some(particulars) = &mut docketed.particulars
+            {
+                particulars.organisations = Vec::new();
+            }
+        }
+    }
+
+    /// Whether another notice took the place of one, by a correction that both sides know.
+    pub fn is_superseded(&self, key: &NoticeKey) -> bool {
+        let replaces = |answer: &Docketed| answer.flow == CORRECTION && answer.particulars().replaced_by != key.number;
+        self.answers_to(key).any(|(_, answer)| replaces(answer) && answer.delivered_ms.is_some())
+    }
+
     /// The notice that a number means for a side: the other side's, else its own.
     pub fn find(&self, side: &str, number: &str) -> Option<(NoticeKey, &Docketed)> {
         let of = |side: &str| {

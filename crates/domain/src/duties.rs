@@ -7,11 +7,10 @@
 use time::{Date, Duration};
 
 use crate::civil;
-use crate::docket::{Course, Docketed, NoticeKey};
+use crate::docket::{CORRECTION, Course, Docketed, NoticeKey};
 use crate::memorandum::{Duty, KindTerms, Memorandum};
 
 const PUBLICATION_CONFIRMATION: &str = "S02";
-const CORRECTION: &str = "S03";
 const CONSENT_WITHDRAW: &str = "F23";
 
 /// One duty, open or closed.
@@ -152,6 +151,9 @@ fn closes_by(duty: Duty, flow: &str) -> String {
         Duty::Consult if flow == "F18" => "the record of the consultation (F19), delivered",
         Duty::Consult => "consult, then `verbale ack`",
         Duty::AnswerConsent => "a grant (F21) or a refusal (F22), delivered",
+        Duty::Acknowledge if flow == "F36" => {
+            "enter the new contact under [[contacts]] of the memorandum's file, restart, then `verbale ack`"
+        }
         Duty::Acknowledge => "`verbale ack`, when those concerned were told",
         Duty::Assist => "the status of the assistance (F29), delivered",
         Duty::RecordReceipt => "the date of receipt, recorded by an approver",

@@ -84,7 +84,7 @@ pub struct Memorandum {
     pub id: String,
     terms: Terms,
     contacts: Vec<(Contact, Option<Date>)>,
-    succession: Vec<Succession>,
+    succession: Vec<(Succession, Option<Date>)>,
     reminders: BTreeMap<Duty, u16>,
     commences: CommencesOn,
     offsets: BTreeMap<String, UtcOffset>,
@@ -146,13 +146,18 @@ impl Memorandum {
             let since = contact.since.as_deref().map(day).transpose()?;
             contacts.push((contact, since));
         }
+        let mut succession = Vec::new();
+        for successor in read.succession {
+            let since = successor.since.as_deref().map(day).transpose()?;
+            succession.push((successor, since));
+        }
         let commences = match (read.terms.in_force.rule, &read.terms.in_force.on) {
             (Commencement::LatterSignature, Some(on)) => CommencesOn::Day(day(on)?),
             (Commencement::LatterSignature, None) => return Err(wrong("no day of the latter signature".to_owned())),
             (Commencement::ReceiptOfNotification, _) => CommencesOn::Receipt,
             (Commencement::Unknown, _) => CommencesOn::NotVerified,
         };
-        let (terms, succession, reminders) = (read.terms, read.succession, read.reminders);
+        let (terms, reminders) = (read.terms, read.reminders);
         Ok(Self { id: read.id, terms, contacts, succession, reminders, commences, offsets, digest })
     }
 
@@ -188,7 +193,7 @@ impl Memorandum {
     }
 
     /// The clause about commencement.
-    pub(crate) fn clause_of_commencement(&self) -> &str {
+    pub fn clause_of_commencement(&self) -> &str {
         self.terms.in_force.clause.as_deref().unwrap_or(NOT_VERIFIED)
     }
 
@@ -212,14 +217,16 @@ impl Memorandum {
         self.offsets.get(side).copied().unwrap_or(UtcOffset::UTC)
     }
 
-    /// Whether an office is a body of a side or an organ of one (interpretation: DOMAIN 1.3), under any of its names.
-    pub fn is_of_party(&self, side: &str, office: &str) -> bool {
+    /// Whether an office is, on a day, a body of a side or an organ of one (interpretation: DOMAIN 1.3), under any of its names.
+    pub fn is_of_party(&self, side: &str, office: &str, on: Date) -> bool {
         let organ_of =
             |body: &str| office == body || office.strip_prefix(body).is_some_and(|rest| rest.starts_with('-'));
         let parties = self.terms.sides.get(side).into_iter().flat_map(|side| side.parties.keys());
-        let successors = self.succession.iter().filter(|s| s.side == side).flat_map(|s| [&s.from, &s.to]);
+        let begun = |(_, since): &&(Succession, Option<Date>)| since.is_none_or(|since| since <= on);
+        let of_side = || self.succession.iter().filter(|(s, _)| s.side == side);
+        let successors = of_side().filter(begun).map(|(s, _)| &s.to).chain(of_side().map(|(s, _)| &s.from));
         parties.chain(successors).any(|body| organ_of(body))
-            || self.contacts.iter().any(|(contact, _)| contact.side == side && contact.office == office)
+            || self.contacts_until(side, on).any(|(contact, _)| contact.office == office)
     }
 
     /// The contact point of a side on a day, where the file names one.

@@ -199,7 +199,7 @@ impl Notice {
     pub fn subject(&self) -> Subject {
         Subject {
             header: self.header(),
-            particulars: particulars(&self.parts.body),
+            particulars: particulars(&self.parts.flow.name, &self.parts.body),
             has_restricted: !self.parts.restricted.is_empty(),
             mixed_script_at: mixed_script(&self.parts.body),
         }

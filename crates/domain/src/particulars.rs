@@ -1,9 +1,10 @@
 //! What rules, duties and decisions look at in a notice, by meaning rather than by the field of each kind.
 
 use serde_json::{Map, Value};
-use verbale_proto::v1::Particulars;
+use verbale_proto::v1::{ListedOrganisation, Particulars};
 
 use crate::notice::Header;
+use crate::organisations::{APPROVED, LISTS, REVOKED, SENDING_ORG_APPROVED};
 
 /// What the rules look at. It has no `Debug`: it holds names and purposes.
 #[derive(Clone)]
@@ -19,7 +20,7 @@ pub struct Subject {
 }
 
 /// Members that say the same in different kinds.
-pub(crate) fn particulars(body: &Map<String, Value>) -> Particulars {
+pub(crate) fn particulars(flow: &str, body: &Map<String, Value>) -> Particulars {
     let at = |path: &str| path.split('/').try_fold(body, |at, name| at.get(name)?.as_object());
     let text = |names: &[&str]| {
         let found = names.iter().find_map(|name| match name.rsplit_once('/') {
@@ -40,7 +41,7 @@ pub(crate) fn particulars(body: &Map<String, Value>) -> Particulars {
         purpose: text(&["purpose"]),
         valid_from: text(&["validity/from", "requested_validity/from"]),
         valid_to: text(&["validity/to", "requested_validity/to"]),
-        effective: text(&["effective_at", "effective_on", "commenced_on"]),
+        effective: text(&["effective_at", "effective_on", "commenced_on", "revoked_on"]),
         received_on: text(&["received_on"]),
         not_before: text(&["disclose_not_before"]),
         complete: body.get("complete").and_then(Value::as_bool),
@@ -49,7 +50,27 @@ pub(crate) fn particulars(body: &Map<String, Value>) -> Particulars {
         as_of: text(&["as_of"]),
         delta_from: text(&["delta_from"]),
         conditions: list("conditions"),
+        organisations: organisations(flow, body),
+        replaced_by: text(&["corrected_notice"]),
     }
+}
+
+/// The sending organisations that a list, an approval or a revocation names.
+fn organisations(flow: &str, body: &Map<String, Value>) -> Vec<ListedOrganisation> {
+    let text = |of: &Value, name: &str| of.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    // TITP writes org_no, SSW registration_no.
+    let number = |of: &Value| Some(text(of, "registration_no")).filter(|n| !n.is_empty()).unwrap_or(text(of, "org_no"));
+    if LISTS.contains(&flow) {
+        let entries = body.get("entries").and_then(Value::as_array).into_iter().flatten();
+        return entries.map(|of| ListedOrganisation { number: number(of), status: text(of, "status") }).collect();
+    }
+    let status = match flow {
+        SENDING_ORG_APPROVED => APPROVED,
+        flow if REVOKED.contains(&flow) => "REVOKED",
+        _ => return Vec::new(),
+    };
+    let org = body.get("org").into_iter();
+    org.map(|org| ListedOrganisation { number: number(org), status: status.to_owned() }).collect()
 }
 
 /// Members that hold a name of an organisation. `name` is one only in an intermediary.

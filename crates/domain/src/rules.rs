@@ -202,7 +202,7 @@ impl Question<'_> {
             let reason = format!("is not the contact point of its side under {id}; write to {office}");
             return Err(Refusal::new(Code::NotAParty, "to.office", reason).under(CONTACT_POINTS));
         }
-        if !exempt && !memorandum.is_of_party(&header.from.party, &header.from.office) {
+        if !exempt && !memorandum.is_of_party(&header.from.party, &header.from.office, today) {
             let reason = format!("is no party of {} and no organ of one", memorandum.id);
             return Err(Refusal::new(Code::NotAParty, "from.office", reason).under(CONTACT_POINTS));
         }

@@ -1,9 +1,9 @@
-//! Duties over time, and what a refused list leaves behind, without a node.
+//! Duties over time, what a refused list leaves behind, and which organisations are listed, without a node.
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
-use verbale_domain::{Docket, Duty, DutyItem, Entered, Memoranda, NoticeKey, civil, duties};
-use verbale_proto::v1::Particulars;
+use verbale_domain::{Docket, Duty, DutyItem, Entered, Memoranda, NoticeKey, civil, duties, organisations};
+use verbale_proto::v1::{ListedOrganisation, Particulars};
 
 const MEMORANDUM: &str = "JP-KG-SSW-2023";
 
@@ -69,4 +69,48 @@ fn a_list_that_the_counterpart_refused_is_none_that_a_delta_continues() {
     assert!(knows(&docket), "another notice with the list is there");
     docket.strike(MEMORANDUM, &key("KG", "2"));
     assert!(!knows(&docket));
+}
+
+fn listing(numbers: &[&str], status: &str, as_of: &str, effective: &str) -> Particulars {
+    let of = |number: &&str| ListedOrganisation { number: (*number).to_owned(), status: status.to_owned() };
+    let (as_of, effective) = (as_of.to_owned(), effective.to_owned());
+    let complete = (!as_of.is_empty()).then_some(true);
+    Particulars {
+        organisations: numbers.iter().map(of).collect(),
+        as_of,
+        effective,
+        complete,
+        ..Particulars::default()
+    }
+}
+
+#[test]
+fn a_revocation_marks_what_is_listed_and_a_full_list_replaces_the_last() {
+    let mut docket = Docket::default();
+    let marked = |docket: &Docket, today: &str| -> Vec<(String, bool)> {
+        let all = organisations(docket.course(MEMORANDUM).unwrap());
+        all.iter().map(|of| (of.number.clone(), of.is_revoked(civil::day(today).unwrap()))).collect()
+    };
+    let of = |number: &str, revoked| (number.to_owned(), revoked);
+    let list = |numbers: &[&str], as_of| listing(numbers, "APPROVED", as_of, "");
+    enter(&mut docket, key("KG", "1"), "F02", "2026-02-01T12:00:00+06:00", ("", list(&["A", "B"], "2026-01-31")));
+    enter(&mut docket, key("KG", "2"), "F01", "2026-02-02T12:00:00+06:00", ("", listing(&["C"], "APPROVED", "", "")));
+    let revoked = listing(&["B"], "REVOKED", "", "2026-03-01");
+    enter(&mut docket, key("KG", "3"), "F03", "2026-02-03T12:00:00+06:00", ("", revoked));
+    // Marked from the day on which it has effect, and not before.
+    assert_eq!(marked(&docket, "2026-02-28"), [of("A", false), of("B", false), of("C", false)]);
+    assert_eq!(marked(&docket, "2026-03-01"), [of("A", false), of("B", true), of("C", false)]);
+    // A list of a day before that does not lift the mark; one of a later day says itself what is approved.
+    enter(&mut docket, key("KG", "4"), "F02", "2026-03-02T12:00:00+06:00", ("", list(&["B", "C"], "2026-02-28")));
+    assert_eq!(marked(&docket, "2026-03-02"), [of("B", true), of("C", false)]);
+    enter(&mut docket, key("KG", "5"), "F02", "2026-04-02T12:00:00+06:00", ("", list(&["B"], "2026-04-01")));
+    assert_eq!(marked(&docket, "2026-04-02"), [of("B", false)]);
+    // A list of an earlier day that comes late replaces nothing; one that was replaced does not count, one that stays does.
+    let corrected = |by: &str| Particulars { replaced_by: by.to_owned(), ..Particulars::default() };
+    enter(&mut docket, key("KG", "C"), "S03", "2026-04-02T12:00:01+06:00", ("5", corrected("5")));
+    enter(&mut docket, key("KG", "6"), "F02", "2026-04-03T12:00:00+06:00", ("", list(&["A"], "2026-03-15")));
+    assert_eq!(marked(&docket, "2026-04-03"), [of("B", false)]);
+    enter(&mut docket, key("KG", "7"), "F02", "2026-04-04T12:00:00+06:00", ("", list(&["D"], "2026-04-01")));
+    enter(&mut docket, key("KG", "8"), "S03", "2026-04-04T12:00:01+06:00", ("7", corrected("9")));
+    assert_eq!(marked(&docket, "2026-04-05"), [of("B", false)]);
 }

@@ -148,16 +148,27 @@ fn after_the_end_only_consent_notice_and_outstanding_replies_travel() {
     }
 }
 
+fn day(text: &str) -> time::Date {
+    verbale_domain::civil::day(text).unwrap()
+}
+
 #[test]
 fn the_police_are_a_party_under_one_memorandum_and_none_under_another() {
     let memoranda = memoranda();
-    let is_party = |id: &str, office: &str| memoranda.get(id).unwrap().is_of_party("JP", office);
+    let is_party = |id: &str, office: &str| memoranda.get(id).unwrap().is_of_party("JP", office, day("2026-07-01"));
     assert!(is_party("JP-KG-SSW-2023", "JP-NPA") && is_party("JP-VN-SSW-2019", "JP-NPA"));
     assert!(!is_party("JP-UZ-TITP-2019", "JP-NPA"));
     assert!(is_party("JP-UZ-TITP-2019", "JP-MOJ-ISA-RMD") && !is_party("JP-UZ-TITP-2019", "JP-MOJX"));
     // A renamed ministry is a party under both of its names.
     let uzbek = memoranda.get("JP-UZ-TITP-2019").unwrap();
-    assert!(uzbek.is_of_party("UZ", "UZ-MELR") && uzbek.is_of_party("UZ", "UZ-MPRE"));
+    let uzbek_party = |office: &str| uzbek.is_of_party("UZ", office, day("2026-07-01"));
+    assert!(uzbek_party("UZ-MELR") && uzbek_party("UZ-MPRE"));
+    // Where the day of the succession is known, the new name counts from that day, and the old one still.
+    let (file, text) = Memoranda::shipped()[0];
+    let renamed = "\n[[succession]]\nside = \"KG\"\nfrom = \"KG-MLSSM\"\nto = \"KG-NEW\"\nname = \"New\"\nsince = \"2026-07-01\"\n";
+    let kyrgyz = Memoranda::parse([(file, format!("{text}{renamed}").as_str())]).unwrap();
+    let on = |office: &str, date: &str| kyrgyz.iter().next().unwrap().is_of_party("KG", office, day(date));
+    assert!(!on("KG-NEW", "2026-06-30") && on("KG-NEW", "2026-07-01") && on("KG-MLSSM", "2026-07-02"));
 }
 
 #[test]

@@ -25,9 +25,10 @@ pub(crate) fn notice(shared: &Shared, memorandum: &str, on: &str) -> Result<(Str
     let (from, to) = (office(side).ok_or_else(not_ours)?, office(other).ok_or_else(not_ours)?);
     let number = format!("{side}-{memorandum}-COMMENCED");
     let kind = Notice::kind_of(COMMENCEMENT_RECORD).unwrap_or_default();
+    let clause = held.clause_of_commencement();
     let issued_at = civil::moment_text(now, held.utc_offset(side));
     let notice = json!({
-        "notice_id": number, "memorandum": memorandum, "flow": COMMENCEMENT_RECORD, "kind": kind, "clause": "10",
+        "notice_id": number, "memorandum": memorandum, "flow": COMMENCEMENT_RECORD, "kind": kind, "clause": clause,
         "from": {"party": side, "office": from}, "to": {"party": other, "office": to}, "issued_at": issued_at,
         "classification": "CONFIDENTIAL", "receiver_obligation": "NONE", "languages": ["en"], "body": {"commenced_on": on},
     });

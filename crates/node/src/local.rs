@@ -11,9 +11,10 @@ use verbale_keys::Fingerprint;
 use verbale_ledger::LogIndex;
 use verbale_proto::v1::{
     AcknowledgeRequest, AcknowledgeResponse, CommenceRequest, CommenceResponse, DutiesRequest, DutiesResponse,
-    EnrolCardRequest, EnrolCardResponse, Facts, ListRequest, ListResponse, OpenRequest, OpenResponse, ReadLogRequest,
-    ReadLogResponse, ReceiptsRequest, ReceiptsResponse, ShowCardRequest, ShowCardResponse, ShowRequest, ShowResponse,
-    StatusRequest, StatusResponse, SubmitRequest, SubmitResponse,
+    EnrolCardRequest, EnrolCardResponse, Facts, ListRequest, ListResponse, OpenRequest, OpenResponse,
+    OrganisationsRequest, OrganisationsResponse, ReadLogRequest, ReadLogResponse, ReceiptsRequest, ReceiptsResponse,
+    ShowCardRequest, ShowCardResponse, ShowRequest, ShowResponse, StatusRequest, StatusResponse, SubmitRequest,
+    SubmitResponse,
 };
 use verbale_rpc::node_server::Node;
 use verbale_rpc::tonic::{self, Request, Response, Status, Streaming};
@@ -160,6 +161,16 @@ impl Node for NodeService {
         let (request, now) = (request.into_inner(), now_ms());
         let duties = self.core.read(move |exchange, _| view::duties(exchange, request, now)).await;
         Ok(Response::new(DutiesResponse { duties: duties.map_err(stopping)? }))
+    }
+
+    async fn organisations(
+        &self,
+        request: Request<OrganisationsRequest>,
+    ) -> Result<Response<OrganisationsResponse>, Status> {
+        self.person(&request, &[System, Operator, Approver])?;
+        let now = now_ms();
+        let organisations = self.core.read(move |exchange, _| view::organisations(exchange, now)).await;
+        Ok(Response::new(OrganisationsResponse { organisations: organisations.map_err(stopping)? }))
     }
 
     async fn commence(&self, request: Request<CommenceRequest>) -> Result<Response<CommenceResponse>, Status> {

@@ -1,11 +1,12 @@
 //! State as the local service shows it: ids, numbers, codes and times, never content.
 
-use verbale_domain::{DutyItem, Memorandum, Notice, civil};
+use time::Date;
+use verbale_domain::{DutyItem, Memorandum, Notice, Organisation, civil};
 use verbale_exchange::{Exchange, Happening, Held, LinkState, Mailbox, NoticeState, What};
 use verbale_ledger::LogIndex;
 use verbale_proto::v1::{
     Box as WireBox, ChannelStatus, DutiesRequest, DutyStatus, HistoryItem, ListRequest, ListResponse, MemorandumStatus,
-    NoticeSummary, PeerStatus, ShowResponse,
+    NoticeSummary, OrganisationStatus, PeerStatus, ShowResponse,
 };
 
 use crate::person::Sight;
@@ -162,15 +163,45 @@ pub(crate) fn memoranda(exchange: &Exchange) -> Vec<MemorandumStatus> {
     exchange.own().memoranda.iter().map(status).collect()
 }
 
+/// This node's side under a memorandum, and what day it is there.
+fn own_day<'m>(exchange: &Exchange, memorandum: &'m Memorandum, now_ms: i64) -> (&'m str, Date) {
+    let utc = civil::date_of(now_ms, time::UtcOffset::UTC);
+    let side = memorandum.side_of(&exchange.own().card.id, utc).unwrap_or_default();
+    (side, civil::date_of(now_ms, memorandum.utc_offset(side)))
+}
+
+/// Sending organisations under all memoranda.
+pub(crate) fn organisations(exchange: &Exchange, now_ms: i64) -> Vec<OrganisationStatus> {
+    let mut all = Vec::new();
+    for memorandum in exchange.own().memoranda.iter() {
+        let Some(course) = exchange.docket().course(&memorandum.id) else { continue };
+        let (_, today) = own_day(exchange, memorandum, now_ms);
+        all.extend(verbale_domain::organisations(course).into_iter().map(|of: Organisation| {
+            let revoked = of.is_revoked(today);
+            let (revoked_by, revoked_from) =
+                of.revoked.map(|(by, from)| (by.number, from.to_string())).unwrap_or_default();
+            OrganisationStatus {
+                memorandum: memorandum.id.clone(),
+                side: of.side,
+                number: of.number,
+                status: of.status,
+                listed_in: of.listed_in.number,
+                revoked_by,
+                revoked_from,
+                revoked,
+            }
+        }));
+    }
+    all
+}
+
 /// Duties under all memoranda, oldest first.
 pub(crate) fn duties(exchange: &Exchange, request: DutiesRequest, now_ms: i64) -> Vec<DutyStatus> {
     let own = exchange.own();
     let mut all = Vec::new();
     for memorandum in own.memoranda.iter() {
         let Some(course) = exchange.docket().course(&memorandum.id) else { continue };
-        let utc = civil::date_of(now_ms, time::UtcOffset::UTC);
-        let side = memorandum.side_of(&own.card.id, utc).unwrap_or_default();
-        let today = civil::date_of(now_ms, memorandum.utc_offset(side));
+        let (side, today) = own_day(exchange, memorandum, now_ms);
         let wanted = |item: &DutyItem| {
             let kept = if request.overdue { item.is_overdue(today) } else { true };
             kept && item.closed_ms.is_some() == request.closed

@@ -203,9 +203,8 @@ pub(super) struct Succession {
     pub(super) to: String,
     #[expect(dead_code, reason = "for the people who read the file")]
     name: String,
-    /// First day; absent: not verified, and taken as done.
-    #[expect(dead_code, reason = "both names are accepted at any time: old notices keep the old one")]
-    since: Option<String>,
+    /// First day; absent: not verified, and taken as done. The old name is accepted after it too: mail may be under way.
+    pub(super) since: Option<String>,
 }
 
 /// SHA-256 of id and terms as JSON, with members in the order of their names and without white space.

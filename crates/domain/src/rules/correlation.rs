@@ -3,14 +3,13 @@
 use super::marks::covers;
 use super::{DISCLOSURE_NOTICE, Question};
 use crate::civil;
-use crate::docket::{Docketed, NoticeKey};
+use crate::docket::{CORRECTION, Docketed, NoticeKey};
 use crate::memorandum::KindTerms;
 use crate::refusal::{Code, Refusal};
 
 const CONSENT_REQUEST: &str = "F20";
 const CONSENT_GRANT: &str = "F21";
 const CONSENT_WITHDRAW: &str = "F23";
-const CORRECTION: &str = "S03";
 
 /// Answers to a consent request, and the withdrawal of a grant.
 const CONSENT_ANSWERS: [&str; 3] = [CONSENT_GRANT, "F22", CONSENT_WITHDRAW];
