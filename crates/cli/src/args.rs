@@ -103,6 +103,9 @@ pub(crate) enum Command {
     Memorandum(MemorandumCommand),
     /// Say of each notice in a file whether it would be accepted; needs no node
     Check(CheckArgs),
+    /// Ask whether information may be disclosed
+    #[command(subcommand)]
+    Disclosure(DisclosureCommand),
     /// Watch two nodes exchange realistic notices on this machine
     Demo(DemoArgs),
     /// Measure how fast two nodes exchange notices on this machine, beside the floor of the same run
@@ -216,6 +219,18 @@ pub(crate) enum MemorandumCommand {
         /// The day of receipt
         #[arg(long, value_name = "YYYY-MM-DD")]
         on: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DisclosureCommand {
+    /// Decide the questions of a file, one in JSON on each line; a line of JSON comes out for each; needs no node
+    Check {
+        /// File with one question on each line; - reads standard input
+        file: PathBuf,
+        /// Folder with memorandum files, instead of those that ship with the program
+        #[arg(long, value_name = "DIR")]
+        memoranda: Option<PathBuf>,
     },
 }
 

@@ -57,6 +57,7 @@ fn run(args: Args) -> Result<ExitCode, CliError> {
             Command::Register(register) => commands::register::run(register, &node).await,
             Command::Memorandum(memorandum) => commands::duties::memorandum(memorandum, &node).await,
             Command::Check(check) => commands::check::run(&check, &node),
+            Command::Disclosure(disclosure) => commands::disclosure::run(disclosure, &node).await,
             Command::Demo(demo) => demo::run(&demo, &node).await,
             Command::Bench(bench) => bench::run(&bench, &node).await,
             Command::Completions { shell } => {

@@ -65,15 +65,15 @@ impl Asked<'_> {
         };
         let Some(receiver) = self.memorandum.other_side(&key.side) else { return Vec::new() };
         let conditions = (!notice.particulars().conditions.is_empty()).then_some(Duty::Conditions);
-        let of_receiver = kind.duty().into_iter().chain(conditions).map(|duty| (duty, receiver));
-        let of_sender = kind.own_duty().map(|duty| (duty, key.side.as_str()));
-        let item = |(duty, side): (Duty, &str)| {
+        let of_receiver = kind.duty().into_iter().chain(conditions).map(|duty| (duty, receiver, kind.duty_clause()));
+        let of_sender = kind.own_duty().map(|duty| (duty, key.side.as_str(), kind.clause()));
+        let item = |(duty, side, clause): (Duty, &str, &str)| {
             let since_ms = self.reopened(duty, key).unwrap_or(since_ms);
             DutyItem {
                 duty,
                 about: key.clone(),
                 flow: notice.flow.clone(),
-                clause: kind.clause().to_owned(),
+                clause: clause.to_owned(),
                 owed_by: side.to_owned(),
                 since_ms,
                 closes_by: closes_by(duty, &notice.flow),

@@ -25,6 +25,7 @@
 pub mod civil;
 mod cut;
 mod decode;
+pub mod disclosure;
 mod docket;
 mod duties;
 mod form;

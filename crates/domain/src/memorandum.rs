@@ -207,6 +207,17 @@ impl Memorandum {
         self.terms.sides.contains_key(side)
     }
 
+    /// The sides.
+    pub fn sides(&self) -> impl Iterator<Item = &str> {
+        self.terms.sides.keys().map(String::as_str)
+    }
+
+    /// The flows that a side may send.
+    pub fn flows_of(&self, side: &str) -> impl Iterator<Item = &str> {
+        let sent = move |(_, kind): &(&String, &Kind)| kind.from.iter().any(|from| from == side);
+        self.terms.kinds.iter().filter(sent).map(|(flow, _)| flow.as_str())
+    }
+
     /// The other side of two.
     pub fn other_side(&self, side: &str) -> Option<&str> {
         self.terms.sides.keys().map(String::as_str).find(|other| *other != side)
@@ -287,6 +298,16 @@ impl<'m> KindTerms<'m> {
 
     pub(crate) fn duty(self) -> Option<Duty> {
         self.0.duty
+    }
+
+    /// The clause that the receiver's duty rests on.
+    pub(crate) fn duty_clause(self) -> &'m str {
+        self.0.duty_clause.as_deref().unwrap_or(&self.0.clause)
+    }
+
+    /// Body paths that may be published, unless the originator says otherwise.
+    pub(crate) fn publishable(self) -> &'m [String] {
+        &self.0.publishable
     }
 
     pub(crate) fn own_duty(self) -> Option<Duty> {

@@ -205,6 +205,20 @@ impl Notice {
         }
     }
 
+    /// Whether a body of a flow has a field at a path, or content of `restricted` there; `*` is the whole.
+    pub fn has_field(flow: &str, path: &str) -> bool {
+        let Some(flow) = Schema::get().flows.get(flow) else { return false };
+        let apart = || flow.restricted.as_ref().map(|(_, shape)| shape);
+        match path.strip_prefix("restricted") {
+            _ if path == "*" => true,
+            Some("") => apart().is_some(),
+            Some(rest) if rest.starts_with('.') => {
+                apart().is_some_and(|shape| rest.strip_prefix('.').is_some_and(|path| shape.has_path(path)))
+            }
+            _ => flow.body.has_path(path),
+        }
+    }
+
     /// The kind that a flow carries.
     pub fn kind_of(flow: &str) -> Option<&'static str> {
         Schema::get().flows.get(flow).map(|flow| flow.kind.as_str())

@@ -7,6 +7,8 @@
 mod correlation;
 mod marks;
 
+pub(crate) use marks::covers;
+
 use time::Date;
 
 use crate::civil;

@@ -34,7 +34,7 @@ pub(crate) fn run(args: &CheckArgs, node: &NodeArgs) -> Result<ExitCode, CliErro
 }
 
 /// The files of a folder, or those that ship with the program.
-fn memoranda(dir: Option<&Path>) -> Result<Memoranda, CliError> {
+pub(crate) fn memoranda(dir: Option<&Path>) -> Result<Memoranda, CliError> {
     let unusable = |error: verbale_domain::MemorandumError| CliError::Usage(error.to_string());
     let Some(dir) = dir else { return Memoranda::parse(Memoranda::shipped().iter().copied()).map_err(unusable) };
     let unreadable = |error| CliError::Usage(format!("{} cannot be read: {error}", dir.display()));
@@ -50,7 +50,7 @@ fn memoranda(dir: Option<&Path>) -> Result<Memoranda, CliError> {
 }
 
 /// The lines of a file that are not blank.
-fn lines(path: &Path) -> Result<Vec<Vec<u8>>, CliError> {
+pub(crate) fn lines(path: &Path) -> Result<Vec<Vec<u8>>, CliError> {
     let unreadable = |error| CliError::Usage(format!("{} cannot be read: {error}", path.display()));
     let input: Box<dyn std::io::Read> = if path.as_os_str() == "-" {
         Box::new(std::io::stdin())

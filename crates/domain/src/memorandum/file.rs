@@ -108,6 +108,8 @@ pub(super) struct Kind {
     pub(super) clause: String,
     pub(super) class: Class,
     pub(super) duty: Option<Duty>,
+    /// The clause that the duty rests on, where it is another one.
+    pub(super) duty_clause: Option<String>,
     pub(super) own_duty: Option<Duty>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) answers: Vec<String>,

@@ -22,7 +22,7 @@ impl Question<'_> {
 }
 
 /// Whether a path is another one or a prefix of it that covers its subtree.
-pub(super) fn covers(path: &str, other: &str) -> bool {
+pub(crate) fn covers(path: &str, other: &str) -> bool {
     path == "*" || path == other || other.strip_prefix(path).is_some_and(|rest| rest.starts_with('.'))
 }
 

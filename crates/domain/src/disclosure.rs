@@ -1,0 +1,360 @@
+//! May information be disclosed? One pure function: memorandum, notice, scope, time and evidence in; a decision with its code, its
+//! clause and a sentence out.
+//!
+//! # Source
+//! DOMAIN section 4; clause 3 of the Kyrgyz and the Tajik text. The first ground that holds wins; where none holds, the nearest miss
+//! names the refusal. An adverse finding never outranks a ground.
+
+mod cases;
+mod evidence;
+mod grounds;
+mod nearest;
+
+use time::Date;
+
+use crate::civil;
+use crate::docket::Course;
+use crate::memorandum::{KindTerms, Memorandum};
+use crate::refusal::UnknownCode;
+use crate::rules::covers;
+
+pub use cases::{Ruling, rule};
+pub use evidence::{Evidence, GivenNotice, Grant};
+
+macro_rules! names {
+    ($(#[doc = $about:literal])+ $name:ident { $($(#[doc = $doc:literal])+ $variant:ident = $text:literal),+ $(,)? }) => {
+        $(#[doc = $about])+
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum $name { $($(#[doc = $doc])+ $variant),+ }
+
+        impl $name {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// As notices, answers and the log write it.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text),+ }
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = UnknownCode;
+
+            fn from_str(text: &str) -> Result<Self, UnknownCode> {
+                Self::ALL.iter().copied().find(|one| one.as_str() == text).ok_or(UnknownCode)
+            }
+        }
+    };
+}
+
+names! {
+    /// What kind of audience.
+    AudienceClass {
+        /// A ministry, an agency, a prosecutor.
+        GovernmentBody = "GOVERNMENT_BODY",
+        /// Everybody.
+        Public = "PUBLIC",
+        /// A company, a test operator, an association.
+        Organisation = "ORGANISATION",
+        /// A court.
+        Court = "COURT",
+        /// A person, the data subject included.
+        Person = "PERSON",
+        /// The organisation that a referral is about.
+        InvestigatedOrganisation = "INVESTIGATED_ORGANISATION",
+        /// An embassy.
+        Embassy = "EMBASSY",
+        /// Any other third party.
+        ThirdParty = "THIRD_PARTY",
+        /// A newspaper, a broadcaster.
+        Media = "MEDIA",
+    }
+}
+
+names! {
+    /// Why a disclosure is allowed.
+    Ground {
+        /// It is the discloser's own information.
+        OwnInformation = "OWN_INFORMATION",
+        /// It was obtained independently.
+        IndependentSource = "INDEPENDENT_SOURCE",
+        /// The audience is a party of the memorandum.
+        NotThirdParty = "NOT_THIRD_PARTY",
+        /// The memorandum says that it is published.
+        PublicationDuty = "PUBLICATION_DUTY",
+        /// Its originator published it.
+        AlreadyPublic = "ALREADY_PUBLIC_BY_ORIGINATOR",
+        /// The originator allowed it for the investigated organisation.
+        PreauthorisedField = "PREAUTHORISED_FIELD",
+        /// Return procedures together with the Embassy.
+        Clause8Embassy = "CLAUSE8_EMBASSY",
+        /// A live grant covers it.
+        ConsentOk = "CONSENT_OK",
+        /// A disclosure notice was delivered before.
+        NoticeOk = "NOTICE_OK",
+        /// A live grant covers it, where notice would have been enough.
+        ConsentExceedsNotice = "CONSENT_EXCEEDS_NOTICE",
+    }
+}
+
+names! {
+    /// Why people must decide: a recorded legal basis and a second person.
+    Escalation {
+        /// A test-cooperation response goes to the ministry that asked.
+        Clause5RelevantMinistry = "CLAUSE5_RELEVANT_MINISTRY",
+        /// A court or a law compels.
+        LegalCompulsion = "LEGAL_COMPULSION",
+        /// Only counts.
+        Aggregate = "AGGREGATE",
+        /// It would be published under a text that was not seen.
+        UnverifiedBasisStrict = "UNVERIFIED_BASIS_STRICT",
+    }
+}
+
+names! {
+    /// Why a disclosure is denied.
+    Denial {
+        /// No such memorandum.
+        UnknownMemorandum = "UNKNOWN_MEMORANDUM",
+        /// Japan is no party.
+        JapanNotParty = "JAPAN_NOT_PARTY",
+        /// The memorandum is not in force yet.
+        NotCommenced = "NOT_COMMENCED",
+        /// A correction took its place; publish that.
+        Superseded = "SUPERSEDED",
+        /// It quotes the other side's information.
+        DerivedFromOther = "DERIVED_FROM_OTHER",
+        /// It leaked, which ends nothing.
+        LeakNotRelease = "LEAK_NOT_RELEASE",
+        /// A grant names another audience.
+        ConsentAudience = "CONSENT_AUDIENCE",
+        /// A grant does not name a field.
+        ConsentFields = "CONSENT_FIELDS",
+        /// A grant names another purpose.
+        ConsentPurpose = "CONSENT_PURPOSE",
+        /// A grant is over.
+        ConsentExpired = "CONSENT_EXPIRED",
+        /// A grant has not begun.
+        ConsentNotYet = "CONSENT_NOT_YET",
+        /// A grant was withdrawn.
+        ConsentWithdrawn = "CONSENT_WITHDRAWN",
+        /// A disclosure notice where consent is needed.
+        WrongInstrument = "WRONG_INSTRUMENT",
+        /// The memorandum ended; what was obtained stays protected.
+        SurvivesTermination = "SURVIVES_TERMINATION",
+        /// No consent.
+        ConsentMissing = "CONSENT_MISSING",
+        /// A disclosure notice whose receipt is not held.
+        NoticeNotDelivered = "NOTICE_NOT_DELIVERED",
+        /// A disclosure notice that came after the disclosure.
+        NoticeRetroactive = "NOTICE_RETROACTIVE",
+        /// A disclosure notice names another audience.
+        NoticeAudience = "NOTICE_AUDIENCE",
+        /// A disclosure notice does not name a field.
+        NoticeFields = "NOTICE_FIELDS",
+        /// Its earliest moment has not come.
+        NoticeTooEarly = "NOTICE_TOO_EARLY",
+        /// No disclosure notice.
+        NoticeMissing = "NOTICE_MISSING",
+        /// The text was not seen, and there is no consent.
+        UnverifiedBasisStrict = "UNVERIFIED_BASIS_STRICT",
+    }
+}
+
+/// To whom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Audience {
+    /// What kind.
+    pub class: AudienceClass,
+    /// Its name, as the directory has it; never empty.
+    pub name: String,
+}
+
+/// What is disclosed, to whom, for what. It has no `Debug`: it holds names and purposes.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Scope {
+    /// Body paths; `*` is the whole notice.
+    pub fields: Vec<String>,
+    /// To whom.
+    pub audience: Audience,
+    /// For what.
+    pub purpose: String,
+}
+
+impl Scope {
+    /// Whether every field of another scope is one of this.
+    pub fn covers_fields(&self, asked: &[String]) -> bool {
+        asked.iter().all(|field| self.fields.iter().any(|own| covers(own, field)))
+    }
+}
+
+/// What the notice itself says about its disclosure.
+#[derive(Clone, Default)]
+pub struct Marks {
+    /// Its flow.
+    pub flow: String,
+    /// Body paths that its originator lets be published; `None`: as the memorandum says for the kind.
+    pub publishable: Option<Vec<String>>,
+    /// Body paths marked restricted.
+    pub restricted: Vec<String>,
+    /// Body paths released to the investigated organisation.
+    pub releasable: Vec<String>,
+    /// Number of the investigated organisation, where it is known.
+    pub investigated: Option<String>,
+    /// Whether a correction took its place.
+    pub superseded: bool,
+}
+
+/// The question.
+pub struct Question<'a> {
+    /// The memorandum; `None` when this node holds none of that name.
+    pub memorandum: Option<&'a Memorandum>,
+    /// Its course.
+    pub course: &'a Course,
+    /// The side that the notice came from.
+    pub originator: &'a str,
+    /// The body that discloses.
+    pub discloser: &'a str,
+    /// What the notice says.
+    pub marks: &'a Marks,
+    /// What, to whom, for what.
+    pub scope: &'a Scope,
+    /// In which country the public is reached, where that is said.
+    pub territory: Option<&'a str>,
+    /// When, in milliseconds since 1970-01-01 UTC.
+    pub at_ms: i64,
+    /// What else is known.
+    pub evidence: &'a [Evidence],
+}
+
+/// The answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Allowed, on this ground.
+    Allow(Ground),
+    /// Denied.
+    Deny(Denial),
+    /// People decide: a recorded legal basis, and a second person.
+    Escalate(Escalation),
+}
+
+impl Verdict {
+    /// ALLOW, DENY or ESCALATE.
+    pub fn decision(self) -> &'static str {
+        match self {
+            Self::Allow(_) => "ALLOW",
+            Self::Deny(_) => "DENY",
+            Self::Escalate(_) => "ESCALATE",
+        }
+    }
+
+    /// Its code.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Allow(ground) => ground.as_str(),
+            Self::Deny(denial) => denial.as_str(),
+            Self::Escalate(escalation) => escalation.as_str(),
+        }
+    }
+}
+
+/// A decision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// The answer.
+    pub verdict: Verdict,
+    /// The clause that it rests on.
+    pub clause: String,
+    /// Why, and what would make it lawful.
+    pub reason: String,
+    /// The piece of evidence that it rests on, by its place.
+    pub relies_on: Option<usize>,
+}
+
+/// Decides. Rules are asked in the order of DOMAIN section 4.
+pub fn decide(question: &Question<'_>) -> Decision {
+    let Some(memorandum) = question.memorandum else {
+        return Decision {
+            verdict: Verdict::Deny(Denial::UnknownMemorandum),
+            clause: "none".to_owned(),
+            reason: "this node holds no memorandum of that name; check the id".to_owned(),
+            relies_on: None,
+        };
+    };
+    Asked::new(question, memorandum).decide()
+}
+
+/// A question about a memorandum that is held, with what all rules look at.
+struct Asked<'a> {
+    question: &'a Question<'a>,
+    memorandum: &'a Memorandum,
+    kind: Option<KindTerms<'a>>,
+    /// The side that discloses; `None` when the body is of neither.
+    side: Option<&'a str>,
+    /// The day it is at the discloser's.
+    today: Date,
+}
+
+impl<'a> Asked<'a> {
+    fn new(question: &'a Question<'a>, memorandum: &'a Memorandum) -> Self {
+        let utc = civil::date_of(question.at_ms, time::UtcOffset::UTC);
+        let side = memorandum.sides().find(|side| memorandum.is_of_party(side, question.discloser, utc));
+        let today = side.map_or(utc, |side| civil::date_of(question.at_ms, memorandum.utc_offset(side)));
+        Self { question, memorandum, kind: memorandum.kind(&question.marks.flow), side, today }
+    }
+
+    fn decide(&self) -> Decision {
+        if !self.memorandum.has_side("JP") {
+            let reason = "Japan is no party of it, so no information was obtained under it here";
+            return self.deny(Denial::JapanNotParty, "none", reason);
+        }
+        if let Some(own) = self.own_information() {
+            return own;
+        }
+        let clause = self.memorandum.clause_of_commencement();
+        match self.question.course.in_force_since(self.memorandum) {
+            None => {
+                let reason = "it commences on receipt of the last notification, and no day of that is recorded; an approver on the \
+                              Japanese side records it";
+                return self.deny(Denial::NotCommenced, clause, reason);
+            }
+            Some(Some(since)) if self.today < since => {
+                return self.deny(Denial::NotCommenced, clause, &format!("it is in force only since {since}"));
+            }
+            Some(_) => {}
+        }
+        self.not_third_party()
+            .or_else(|| self.publication())
+            .or_else(|| self.already_public())
+            .or_else(|| self.named_in_the_text())
+            .or_else(|| self.instrument())
+            .or_else(|| self.escalated())
+            .unwrap_or_else(|| self.nearest_miss())
+    }
+
+    fn answer(&self, verdict: Verdict, clause: &str, reason: &str, relies_on: Option<usize>) -> Decision {
+        let clause = format!("{} {clause}", self.memorandum.id);
+        Decision { verdict, clause, reason: reason.to_owned(), relies_on }
+    }
+
+    fn allow(&self, ground: Ground, clause: &str, reason: &str, relies_on: Option<usize>) -> Decision {
+        self.answer(Verdict::Allow(ground), clause, reason, relies_on)
+    }
+
+    fn deny(&self, denial: Denial, clause: &str, reason: &str) -> Decision {
+        self.answer(Verdict::Deny(denial), clause, reason, None)
+    }
+
+    fn escalate(&self, escalation: Escalation, clause: &str, reason: &str, relies_on: Option<usize>) -> Decision {
+        self.answer(Verdict::Escalate(escalation), clause, reason, relies_on)
+    }
+
+    /// The first piece of evidence of a kind, and its place.
+    fn find<T>(&self, of: impl Fn(&'a Evidence) -> Option<T>) -> Option<(usize, T)> {
+        self.question.evidence.iter().enumerate().find_map(|(i, evidence)| Some((i, of(evidence)?)))
+    }
+
+    fn has_ended(&self) -> bool {
+        self.question.course.ends.is_some_and(|last| self.today > last)
+    }
+}
