@@ -1,6 +1,6 @@
 //! The worked cases of disclosure, and what must hold for all of them and for mixtures of what they are made of.
 
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout, reason = "a test")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test")]
 
 use std::collections::BTreeSet;
 
@@ -113,6 +113,9 @@ fn without_favourable_evidence_nothing_that_was_denied_becomes_allowed() {
     assert!(denied > 500 && allowed > 500, "{denied} {allowed}: the mixtures test nothing");
 }
 
+/// A way in which a question differs from one that is allowed.
+type Way<'a> = (&'a str, &'a dyn Fn(&mut Value));
+
 #[test]
 fn another_audience_field_purpose_or_time_never_inherits_a_grant_or_a_notice() {
     let memoranda = memoranda();
@@ -124,10 +127,10 @@ fn another_audience_field_purpose_or_time_never_inherits_a_grant_or_a_notice() {
             continue;
         }
         tried += 1;
-        let changes: [(&str, &dyn Fn(&mut Value)); 8] = [
+        let other_ways: [Way<'_>; 8] = [
             ("name", &|case| case["audience"]["name"] = "Somebody Else".into()),
             ("name with a blank", &|case| {
-                case["audience"]["name"] = format!("{} ", case["audience"]["name"].as_str().unwrap()).into()
+                case["audience"]["name"] = format!("{} ", case["audience"]["name"].as_str().unwrap()).into();
             }),
             ("class", &|case| case["audience"]["class"] = "THIRD_PARTY".into()),
             ("field", &|case| {
@@ -151,7 +154,7 @@ fn another_audience_field_purpose_or_time_never_inherits_a_grant_or_a_notice() {
                 }
             }),
         ];
-        for (what, change) in changes {
+        for (what, change) in other_ways {
             let mut changed = case.clone();
             change(&mut changed);
             assert_eq!(verdict(&memoranda, &changed).decision(), "DENY", "{what}: {changed}");
