@@ -6,8 +6,8 @@ use crate::notices::general;
 #[test]
 fn a_key_of_the_configuration_has_its_roles_and_any_other_key_is_turned_away() {
     let mut node = Node::init("JP-MOJ-ISA-RMD");
-    let address = node.listen_locally();
     node.start();
+    let address = node.local_address();
     let (person, stranger) = (Node::init("XX-PERSON"), Node::init("XX-STRANGER"));
     let (key, wrong_card) = (person.key_for(&node), person.key_for(&stranger));
     let ask = |key: &str, args: &[&str]| verbale(&[&["--connect", &address, "--key", key], args].concat(), None);
@@ -22,6 +22,8 @@ fn a_key_of_the_configuration_has_its_roles_and_any_other_key_is_turned_away() {
     };
     node.configure(|text| text.replace("[limits]", &entry("\"auditor\"")));
     node.start();
+    let address = node.local_address();
+    let ask = |key: &str, args: &[&str]| verbale(&[&["--connect", &address, "--key", key], args].concat(), None);
     ask(&key, &["status"]).good();
     let not_allowed =
         verbale(&["--connect", &address, "--key", &key, "submit", "-"], Some(&general(true, "JP-1", "text")));

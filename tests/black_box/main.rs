@@ -15,6 +15,7 @@ mod cases;
 mod crash;
 mod demo;
 mod exchange;
+mod four_eyes;
 mod hostile;
 mod layers;
 mod local_tls;

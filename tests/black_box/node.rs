@@ -2,7 +2,6 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -24,7 +23,7 @@ pub(crate) struct Node {
     pub(crate) fingerprint: String,
     process: Option<Child>,
     environment: Vec<(&'static str, String)>,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 /// What a command said.
@@ -75,7 +74,17 @@ impl Node {
         let made = said.json().remove(0);
         let text = |name: &str| made[name].as_str().unwrap().to_owned();
         let (address, fingerprint) = (text("listen"), text("fingerprint"));
-        Self { id: id.to_owned(), dir, address, fingerprint, process: None, environment: Vec::new(), _folder: folder }
+        let card = std::fs::read_to_string(dir.join("card.txt")).unwrap();
+        let second = verbale_node::write_person_key(&folder.path().join("person-2.pem"), &card).unwrap();
+        let node =
+            Self { id: id.to_owned(), dir, address, fingerprint, process: None, environment: Vec::new(), folder };
+        // What binds a side takes two persons: the second one has a key.
+        let person = format!(
+            "[[persons]]\nname = \"person-2\"\nroles = [\"operator\", \"approver\"]\nkeys = [\"{second}\"]\n\n[limits]"
+        );
+        let listen = ("# listen = \"127.0.0.1:7402\"", "listen = \"127.0.0.1:0\"");
+        node.configure(|text| text.replace(listen.0, listen.1).replace("[limits]", &person));
+        node
     }
 
     /// Traces with this filter from the next start on.
@@ -166,11 +175,28 @@ impl Node {
         });
     }
 
-    /// Lets people and systems in over TLS too, from the next start on; returns where.
-    pub(crate) fn listen_locally(&self) -> String {
-        let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
-        self.configure(|text| text.replace("# listen = \"127.0.0.1:7402\"", &format!("listen = \"{free}\"")));
-        free
+    /// Where people and systems of other machines reach the running node.
+    pub(crate) fn local_address(&self) -> String {
+        let status = self.run(&["--json", "status"]).good().json().remove(0);
+        status["local_address"].as_str().unwrap().to_owned()
+    }
+
+    /// Runs a command against this node as the second person, who is an approver.
+    pub(crate) fn second(&self, args: &[&str]) -> Said {
+        let (address, key) = (self.local_address(), self.second_key());
+        verbale(&[&["--connect", &address, "--key", &key], args].concat(), None)
+    }
+
+    /// The key file of the second person.
+    pub(crate) fn second_key(&self) -> String {
+        self.folder.path().join("person-2.pem").to_str().unwrap().to_owned()
+    }
+
+    /// Lets the second person approve everything that waits.
+    pub(crate) fn approve_all(&self) {
+        for draft in self.run(&["--json", "drafts"]).good().json() {
+            self.second(&["approve", draft["message_id"].as_str().unwrap()]).good();
+        }
     }
 
     /// A person's key file for another node: any EC P-256 key will do, this node's own, and the card whose TLS key it pins.

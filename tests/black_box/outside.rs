@@ -165,9 +165,9 @@ fn a_stock_grpc_client_speaks_to_the_local_listener_over_mutual_tls() {
         return;
     }
     let mut node = crate::node::Node::init("JP-MOJ-ISA-RMD");
-    let address = node.listen_locally();
     let person = crate::node::Node::init("XX-PERSON");
     node.start();
+    let address = node.local_address();
     let key = person.key_for(&node);
     let said = crate::node::verbale(&["--connect", &address, "--key", &key, "status"], None);
     let fingerprint = said.err.split("fingerprint ").nth(1).unwrap().get(..64).unwrap().to_owned();
@@ -176,6 +176,7 @@ fn a_stock_grpc_client_speaks_to_the_local_listener_over_mutual_tls() {
         text + &format!("[[persons]]\nname = \"x\"\nroles = [\"auditor\"]\nkeys = [\"{fingerprint}\"]\n")
     });
     node.start();
+    let address = node.local_address();
     let card = node.dir.join("card.txt");
     let args = ["tls", &address, card.to_str().unwrap(), &key];
     let parts =

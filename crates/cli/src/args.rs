@@ -63,6 +63,18 @@ pub(crate) enum Command {
     Card(CardCommand),
     /// Submit notices, one in JSON on each line; a line comes out for each
     Submit(SubmitArgs),
+    /// List what binds this side and waits for a second person, and who can act
+    Drafts,
+    /// Approve a draft that another person wrote, and send it (approver)
+    Approve {
+        /// Message id or registry number
+        id: String,
+    },
+    /// Give a draft up
+    Drop {
+        /// Message id or registry number
+        id: String,
+    },
     /// List notices
     List(ListArgs),
     /// Show state and history of a notice, without its content

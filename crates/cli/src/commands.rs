@@ -3,6 +3,7 @@
 pub(crate) mod card;
 pub(crate) mod check;
 pub(crate) mod disclosure;
+pub(crate) mod drafts;
 pub(crate) mod duties;
 pub(crate) mod init;
 pub(crate) mod notices;

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
-use verbale_proto::v1::{CommenceRequest, ShowRequest, SubmitRequest, submit_response};
+use verbale_proto::v1::{ApproveRequest, CommenceRequest, ShowRequest, SubmitRequest, submit_response};
 
 use crate::args::{DemoArgs, NodeArgs};
 use crate::commands::Client;
@@ -109,7 +109,7 @@ async fn exchange(lines: &[Line], sides: &mut [Side], started: Instant, json: bo
         }
         let to = sides.get(to).map(|side| side.card.id.clone()).unwrap_or_default();
         let Some(sender) = sides.get_mut(from) else { continue };
-        let number = submit(&mut sender.client, line).await?;
+        let number = submit(sender, line).await?;
         senders.insert(&line.notice_id, from);
         let after = started.elapsed().as_millis();
         if json {
@@ -137,13 +137,18 @@ async fn exchange(lines: &[Line], sides: &mut [Side], started: Instant, json: bo
     Ok(())
 }
 
-async fn submit(client: &mut Client, line: &Line) -> Result<u64, CliError> {
+/// Submits a notice; what binds a side is approved by the second person.
+async fn submit(side: &mut Side, line: &Line) -> Result<u64, CliError> {
     let (requests, stream) = mpsc::channel(1);
     let _ = requests.send(SubmitRequest { notice_json: line.json.clone().into_bytes() }).await;
     drop(requests);
-    let response = client.submit(ReceiverStream::new(stream)).await?.into_inner().message().await?;
+    let response = side.client.submit(ReceiverStream::new(stream)).await?.into_inner().message().await?;
     match response.and_then(|response| response.outcome) {
         Some(submit_response::Outcome::Accepted(accepted)) => Ok(accepted.number),
+        Some(submit_response::Outcome::Awaiting(awaiting)) => {
+            let approved = side.second.approve(ApproveRequest { id: awaiting.message_id }).await?.into_inner();
+            Ok(approved.accepted.unwrap_or_default().number)
+        }
         Some(submit_response::Outcome::Refused(refused)) => {
             Err(CliError::Refused(format!("{} was refused: {}: {}", line.notice_id, refused.code, refused.reason)))
         }

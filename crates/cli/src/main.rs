@@ -47,6 +47,9 @@ fn run(args: Args) -> Result<ExitCode, CliError> {
             Command::Serve => commands::serve::run(&node).await,
             Command::Card(card) => commands::card::run(card, &node).await,
             Command::Submit(submit) => commands::submit::run(&submit, &node).await,
+            Command::Drafts => commands::drafts::list(&node).await,
+            Command::Approve { id } => commands::drafts::approve(id, &node).await,
+            Command::Drop { id } => commands::drafts::drop(id, &node).await,
             Command::List(list) => commands::notices::list(&list, &node).await,
             Command::Show { id } => commands::notices::show(id, &node).await,
             Command::Open { id, purpose } => commands::notices::open(id, purpose, &node).await,
@@ -57,7 +60,7 @@ fn run(args: Args) -> Result<ExitCode, CliError> {
             Command::Register(register) => commands::register::run(register, &node).await,
             Command::Memorandum(memorandum) => commands::duties::memorandum(memorandum, &node).await,
             Command::Check(check) => commands::check::run(&check, &node),
-            Command::Disclosure(disclosure) => commands::disclosure::run(disclosure, &node).await,
+            Command::Disclosure(disclosure) => commands::disclosure::run(&disclosure),
             Command::Demo(demo) => demo::run(&demo, &node).await,
             Command::Bench(bench) => bench::run(&bench, &node).await,
             Command::Completions { shell } => {

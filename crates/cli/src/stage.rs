@@ -4,6 +4,7 @@ mod folder;
 mod process;
 
 use verbale_evidence::Card;
+use verbale_proto::v1::StatusRequest;
 
 use crate::commands::{Client, card};
 use crate::failure::CliError;
@@ -27,6 +28,8 @@ pub(crate) const TAJIKISTAN: Office = (
 pub(crate) struct Side {
     pub(crate) node: RunningNode,
     pub(crate) client: Client,
+    /// The second person.
+    pub(crate) second: Client,
     pub(crate) card: Card,
 }
 
@@ -40,8 +43,10 @@ impl Side {
         let node = RunningNode::start(&folder.path().join(id), id)?;
         let mut client = verbale_node::connect(node.folder()).await?;
         let (_, card) = card::own(&mut client).await?;
+        let status = client.status(StatusRequest {}).await?.into_inner();
+        let second = verbale_node::connect_tls(&status.local_address, &node.second_key()).await?;
         say(&format!("  {id}  at {}  {name}", node.address()))?;
-        Ok(Self { node, client, card })
+        Ok(Self { node, client, second, card })
     }
 
     /// Enrols another node, with the card and the fingerprint that it shows itself.

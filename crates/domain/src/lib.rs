@@ -47,7 +47,7 @@ pub use offline::{OfflineCheck, Verdict};
 pub use organisations::{Organisation, organisations};
 pub use particulars::Subject;
 pub use refusal::{Code, Refusal, Stage};
-pub use rules::{COMMENCEMENT_RECORD, Place, Route, TERMINATION, check_rules, recipient};
+pub use rules::{COMMENCEMENT_RECORD, Place, Route, TERMINATION, check_rules, needs_approval, recipient};
 
 /// A notice in JSON is at most so large: the sealed size of 16 MiB less seal, padding and commitments.
 pub const JSON_BYTES_MAX: usize = 15 << 20;

@@ -120,6 +120,8 @@ codes! {
     NotEnrolled = "COUNTERPART_NOT_ENROLLED" in Policy,
     /// The caller has not the role that this kind needs.
     NotAllowed = "NOT_ALLOWED" in Policy,
+    /// The person who drafted it, or who asked, cannot be the second one.
+    FourEyes = "FOUR_EYES" in Policy,
     /// Too many notices wait for the counterpart.
     QueueFull = "QUEUE_FULL" in Policy,
     /// The sealed bytes could not be opened.

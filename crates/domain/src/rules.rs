@@ -31,6 +31,15 @@ const DISCLOSURE_NOTICE: &str = "F24";
 /// Ends a memorandum, so many months after its receipt.
 pub const TERMINATION: &str = "F34";
 
+/// Kinds that bind a side: consent and its withdrawal, a disclosure notice, amendment, termination, a contact point's change. By every
+/// way they need a second person.
+const BINDING: [&str; 6] = ["F21", "F23", "F24", "F32", "F34", "F36"];
+
+/// Whether a kind needs a second person, an approver who did not draft it.
+pub fn needs_approval(flow: &str) -> bool {
+    BINDING.contains(&flow)
+}
+
 /// What may travel after the end beside outstanding replies: consent and notice (DOMAIN 1.6).
 const AFTER_THE_END: [&str; 5] = ["F20", "F21", "F22", "F23", "F24"];
 

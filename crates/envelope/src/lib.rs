@@ -45,4 +45,6 @@ mod wycheproof;
 pub use age_file::{BadIdentity, BadRecipient, Exercise, Identity, Recipient, SealError};
 pub use archive::{ArchiveKey, ArchiveKeyError, FileKey, Keyed, NoticeKeys, WRAPPED_BYTES, WrappedKeys};
 pub use facts::{FactsError, FactsKey, SealedFacts};
-pub use opened::{NotTheSignedBytes, OpenedNotice, Sealed, SealedNotice, Unopened, open, reopen, seal};
+pub use opened::{
+    Bound, NotTheSignedBytes, OpenedNotice, Reopened, Sealed, SealedNotice, Unopened, open, reopen, seal,
+};

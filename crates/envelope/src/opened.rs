@@ -4,6 +4,7 @@ use sha2::{Digest as _, Sha256};
 use verbale_domain::{Code, Notice, Refusal};
 use verbale_evidence::{MessageId, Statement, VerifiedEnvelope, content_root};
 use verbale_proto::v1::Content;
+use zeroize::Zeroizing;
 
 use crate::age_file::{self, Identity, Recipient, SealError};
 use crate::archive::FileKey;
@@ -123,24 +124,57 @@ pub fn open(sealed: SealedNotice, identity: &Identity) -> Result<OpenedNotice, B
             let refusal = Refusal::new(Code::Unopenable, "", error.to_string());
             Err(Box::new(Unopened { envelope, refusal }))
         }
-        Ok((plaintext, file_key)) => match read_content(&plaintext, envelope.statement()) {
-            Ok(notice) => Ok(OpenedNotice { envelope, sealed: bytes, notice, file_key }),
+        Ok((plaintext, file_key)) => match read_content(&plaintext, &envelope.statement().into()) {
+            Ok(Reopened { notice, .. }) => Ok(OpenedNotice { envelope, sealed: bytes, notice, file_key }),
             Err(refusal) => Err(Box::new(Unopened { envelope, refusal })),
         },
     }
+}
+
+/// What sealed bytes must turn out to be, by a statement or by a draft that will become one.
+#[derive(Clone, Copy)]
+#[expect(missing_docs, reason = "the fields of a statement")]
+pub struct Bound<'a> {
+    pub message_id: MessageId,
+    pub sender: &'a str,
+    pub recipient: &'a str,
+    pub flow: &'a str,
+    pub memorandum: &'a str,
+    pub content_root: [u8; 32],
+}
+
+impl<'a> From<&'a Statement> for Bound<'a> {
+    fn from(statement: &'a Statement) -> Self {
+        Self {
+            message_id: statement.message_id,
+            sender: &statement.sender,
+            recipient: &statement.recipient,
+            flow: &statement.flow,
+            memorandum: &statement.memorandum,
+            content_root: statement.content_root,
+        }
+    }
+}
+
+/// A kept notice, opened again: what a presentation is cut from.
+pub struct Reopened {
+    /// The notice.
+    pub notice: Notice,
+    /// The seed of its commitments.
+    pub seed: Zeroizing<[u8; 32]>,
 }
 
 /// Opens a kept notice again, with the key from the archive.
 ///
 /// # Errors
 /// As [`open`]; here it means that the journal or the keyring was changed.
-pub fn reopen(statement: &Statement, sealed: &[u8], file_key: &FileKey) -> Result<Notice, Refusal> {
+pub fn reopen(bound: &Bound<'_>, sealed: &[u8], file_key: &FileKey) -> Result<Reopened, Refusal> {
     let plaintext = age_file::open_with_file_key(sealed, file_key)
         .map_err(|error| Refusal::new(Code::Unopenable, "", error.to_string()))?;
-    read_content(&plaintext, statement)
+    read_content(&plaintext, bound)
 }
 
-fn read_content(plaintext: &[u8], statement: &Statement) -> Result<Notice, Refusal> {
+fn read_content(plaintext: &[u8], statement: &Bound<'_>) -> Result<Reopened, Refusal> {
     let mismatch = |reason: &str| Refusal::new(Code::ContentMismatch, "", reason);
     let content = unpad(plaintext).map_err(|error| mismatch(&error.to_string()))?;
     if content.sender != statement.sender {
@@ -153,6 +187,7 @@ fn read_content(plaintext: &[u8], statement: &Statement) -> Result<Notice, Refus
         return Err(mismatch("the content names another message id than the statement"));
     }
     let seed: [u8; 32] = content.seed.as_slice().try_into().map_err(|_| mismatch("the seed has not 32 bytes"))?;
+    let seed = Zeroizing::new(seed);
     if content_root(&content.sender, statement.message_id, &seed, &content.chunks) != statement.content_root {
         return Err(mismatch("the fields are not those that the statement commits to"));
     }
@@ -164,5 +199,5 @@ fn read_content(plaintext: &[u8], statement: &Statement) -> Result<Notice, Refus
     if header.flow != statement.flow || header.memorandum != statement.memorandum {
         return Err(mismatch("the notice has another flow or memorandum than the statement"));
     }
-    Ok(notice)
+    Ok(Reopened { notice, seed })
 }

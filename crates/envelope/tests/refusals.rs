@@ -102,11 +102,11 @@ fn a_notice_opens_for_its_recipient_and_again_from_the_archive() {
     let bound = SealedNotice::bind(envelope.clone(), sealed.bytes.clone()).unwrap();
     let opened = open(bound, &case.identity).unwrap_or_else(|unopened| panic!("{}", unopened.refusal));
     assert_eq!(opened.notice().to_json(), case.notice.to_json());
-    let again = reopen(envelope.statement(), &sealed.bytes, &sealed.file_key).unwrap();
-    assert_eq!(again.to_json(), case.notice.to_json());
+    let again = reopen(&envelope.statement().into(), &sealed.bytes, &sealed.file_key).unwrap();
+    assert_eq!(again.notice.to_json(), case.notice.to_json());
     let other = case.sealed();
     assert_eq!(
-        reopen(envelope.statement(), &sealed.bytes, &other.file_key).err().map(|r| r.code),
+        reopen(&envelope.statement().into(), &sealed.bytes, &other.file_key).err().map(|r| r.code),
         Some(Code::Unopenable)
     );
     assert_eq!(case.with_content(|_| {}), Ok(()));

@@ -5,6 +5,7 @@ use verbale_ledger::LogIndex;
 use verbale_proto::v1::Facts;
 
 use crate::change::Change;
+use crate::draft::HeldDraft;
 use crate::own::Peer;
 use crate::state::{ChannelId, Exchange, Happening, Held, Mailbox, NoticeState, Waiting, What};
 
@@ -28,6 +29,8 @@ impl Exchange {
                 outgoing.statements.push(envelope.digest());
                 let mut held = held(Mailbox::Outbox, channel.clone(), &envelope, (index, time_ms), facts.as_deref());
                 held.history.push(Happening { index, time_ms, what: What::Sent(actor) });
+                // What was a draft is a notice now.
+                self.drafts.remove(&held.message_id);
                 let waiting = Waiting { message_id: held.message_id, envelope };
                 outgoing.outstanding.insert(held.number, waiting);
                 self.enter(&held, facts.as_deref());
@@ -55,6 +58,12 @@ impl Exchange {
                 let channel = ChannelId { peer: statement.sender.clone(), memorandum: statement.memorandum.clone() };
                 self.incoming.entry(channel).or_default().conflicts.push(envelope.digest());
             }
+            Change::Drafted(draft) => self.hold_draft(HeldDraft { time_ms, ..*draft })?,
+            Change::DraftDropped { message_id } => {
+                self.drafts.remove(&message_id).ok_or("it names a draft that the log does not hold")?;
+            }
+            // A draft keeps no history: what counts is who drafted it and who approved it.
+            Change::Opened { message_id, .. } if self.is_draft(&message_id) => {}
             Change::Opened { message_id, actor } => {
                 self.happened(&message_id, Happening { index, time_ms, what: What::Opened(actor) })?;
             }

@@ -8,13 +8,16 @@ use verbale_evidence::{
     Card, CardError, EntryError, EnvelopeError, MessageId, UnverifiedCard, UnverifiedEnvelope, VerifiedEnvelope,
     decode_entry, encode_entry,
 };
+use verbale_keys::Fingerprint;
 use verbale_ledger::LogIndex;
 use verbale_proto::v1::log_entry::Event;
 use verbale_proto::v1::{
-    ConflictKept, Facts, Genesis, MemorandumAdopted, MemorandumCommenced, MemorandumEnds, NoticeExpired,
-    NoticeHandedOver, NoticeOpened, NoticeReceived, NoticeRefused, NoticeSent, PeerEnrolled, ReceiptReceived,
+    ConflictKept, DraftDropped, Facts, Genesis, MemorandumAdopted, MemorandumCommenced, MemorandumEnds, NoticeDrafted,
+    NoticeExpired, NoticeHandedOver, NoticeOpened, NoticeReceived, NoticeRefused, NoticeSent, PeerEnrolled,
+    ReceiptReceived,
 };
 
+use crate::draft::HeldDraft;
 use crate::state::Exchange;
 
 /// An entry to be committed, with what stands beside it.
@@ -55,6 +58,8 @@ pub(crate) enum Change {
     Sent { envelope: Arc<VerifiedEnvelope>, facts: Option<Box<Facts>>, actor: String },
     Received { envelope: VerifiedEnvelope, facts: Option<Box<Facts>> },
     Refused { envelope: VerifiedEnvelope, code: String },
+    Drafted(Box<HeldDraft>),
+    DraftDropped { message_id: MessageId },
     Opened { message_id: MessageId, actor: String },
     HandedOver { message_id: MessageId, actor: String },
     Receipt { message_id: MessageId, verdict: String, peer_index: LogIndex },
@@ -75,12 +80,32 @@ pub fn genesis(time_ms: i64, card: &Card, card_bytes: &[u8]) -> Result<Record, E
     Ok(Record { entry: encode_entry(time_ms, Event::Genesis(event))?, ..Record::default() })
 }
 
-pub(crate) fn sent(envelope: &VerifiedEnvelope, facts_digest: &[u8], actor: &str) -> Event {
+pub(crate) fn sent(envelope: &VerifiedEnvelope, facts_digest: &[u8], actor: &str, drafted_by: &str) -> Event {
     Event::NoticeSent(NoticeSent {
         envelope: envelope.bytes().to_vec(),
         facts_digest: facts_digest.to_vec(),
         actor: actor.to_owned(),
+        drafted_by: drafted_by.to_owned(),
     })
+}
+
+pub(crate) fn drafted(draft: &HeldDraft) -> Event {
+    Event::NoticeDrafted(NoticeDrafted {
+        message_id: draft.message_id.as_bytes().to_vec(),
+        memorandum: draft.memorandum.clone(),
+        flow: draft.flow.clone(),
+        recipient: draft.recipient.clone(),
+        recipient_key: draft.recipient_key.as_bytes().to_vec(),
+        sealed_sha256: draft.sealed_sha256.to_vec(),
+        sealed_bytes: draft.sealed_bytes,
+        content_root: draft.content_root.to_vec(),
+        facts_digest: draft.facts_digest.clone(),
+        actor: draft.actor.clone(),
+    })
+}
+
+pub(crate) fn draft_dropped(message_id: MessageId, actor: &str) -> Event {
+    Event::DraftDropped(DraftDropped { message_id: message_id.as_bytes().to_vec(), actor: actor.to_owned() })
 }
 
 pub(crate) fn received(envelope: &VerifiedEnvelope, facts_digest: &[u8]) -> Event {
@@ -173,6 +198,8 @@ impl Exchange {
                 Change::Refused { envelope: self.peers_envelope(&refused.envelope)?, code: refused.code }
             }
             Event::ConflictKept(kept) => Change::Conflict { envelope: self.peers_envelope(&kept.envelope)? },
+            Event::NoticeDrafted(drafted) => Change::Drafted(Box::new(self.read_draft(drafted, facts)?)),
+            Event::DraftDropped(dropped) => Change::DraftDropped { message_id: message_id(&dropped.message_id)? },
             Event::NoticeOpened(opened) => {
                 Change::Opened { message_id: message_id(&opened.message_id)?, actor: opened.actor }
             }
@@ -200,6 +227,27 @@ impl Exchange {
                 let digest = digest.map_err(|_| ReplayError::Order("it names no terms"))?;
                 Change::Adopted { memorandum: adopted.memorandum, digest }
             }
+        })
+    }
+
+    fn read_draft(&self, drafted: NoticeDrafted, facts: Option<Facts>) -> Result<HeldDraft, ReplayError> {
+        let wrong = |_| ReplayError::Order("it names no draft");
+        let digest = |bytes: &[u8]| <[u8; 32]>::try_from(bytes).map_err(|_| ReplayError::Order("it names no digest"));
+        Ok(HeldDraft {
+            message_id: MessageId::try_from(drafted.message_id.as_slice()).map_err(wrong)?,
+            memorandum: drafted.memorandum,
+            flow: drafted.flow,
+            recipient: drafted.recipient,
+            recipient_key: Fingerprint::from_digest(digest(&drafted.recipient_key)?),
+            sealed_sha256: digest(&drafted.sealed_sha256)?,
+            sealed_bytes: drafted.sealed_bytes,
+            content_root: digest(&drafted.content_root)?,
+            facts_digest: drafted.facts_digest,
+            actor: drafted.actor,
+            notice_id: facts.as_ref().map(|facts| facts.notice_id.clone()),
+            digest: facts.map(|facts| facts.notice_digest),
+            index: LogIndex(self.size),
+            time_ms: self.last_time_ms,
         })
     }
 

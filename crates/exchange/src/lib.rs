@@ -41,6 +41,7 @@
 mod apply;
 mod change;
 mod course;
+mod draft;
 mod enrol;
 mod incoming;
 mod link;
@@ -50,6 +51,7 @@ mod state;
 mod step;
 
 pub use change::{Record, ReplayError, genesis};
+pub use draft::{Approval, HeldDraft};
 pub use enrol::EnrolError;
 pub use incoming::{Arrival, PermittedNotice, Rejection};
 pub use link::{Link, LinkState, Opening};

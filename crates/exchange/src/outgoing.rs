@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use verbale_domain::{Code, Header, Place, Refusal, Subject, check_rules};
-use verbale_envelope::{Keyed, Sealed};
+use verbale_domain::{Code, Header, Memorandum, Place, Refusal, Subject, check_rules, needs_approval};
+use verbale_envelope::{Keyed, Sealed, WrappedKeys};
 use verbale_evidence::{Answers, MessageId, Statement, VerifiedReceipt, sign_statement};
 use verbale_keys::Fingerprint;
+use verbale_proto::v1::Facts;
 
 use crate::change::{self, Change, Record};
 use crate::own::Kept;
@@ -44,10 +45,31 @@ pub struct Draft {
     pub kept: Kept,
 }
 
+/// A notice that may leave: sealed, and without a number.
+pub(crate) struct Leaving {
+    pub(crate) message_id: MessageId,
+    pub(crate) recipient: String,
+    pub(crate) recipient_key: Fingerprint,
+    pub(crate) sealed: Vec<u8>,
+    pub(crate) sealed_sha256: [u8; 32],
+    pub(crate) content_root: [u8; 32],
+    pub(crate) facts: Facts,
+    pub(crate) sealed_facts: Vec<u8>,
+    pub(crate) facts_digest: Vec<u8>,
+    /// `None` when the keyring holds them already.
+    pub(crate) keys: Option<WrappedKeys>,
+    pub(crate) actor: String,
+    /// Empty where one person is enough.
+    pub(crate) drafted_by: String,
+}
+
 impl Exchange {
     pub(crate) fn submit(&mut self, now_ms: i64, ticket: Ticket, submission: Submission, output: &mut Output) {
-        let told = match self.known(&submission) {
+        let told = match self.known(&submission).or_else(|| self.drafted(&submission)) {
             Some(known) => known,
+            None if needs_approval(&submission.subject.header.flow) => {
+                self.keep_draft(now_ms, submission, output).unwrap_or_else(Told::Refused)
+            }
             None => self.send(now_ms, submission, output).unwrap_or_else(Told::Refused),
         };
         output.effects.push(Effect::Tell { ticket, told });
@@ -71,64 +93,108 @@ impl Exchange {
 
     fn send(&mut self, now_ms: i64, submission: Submission, output: &mut Output) -> Result<Told, Refusal> {
         let Submission { actor, subject, draft, .. } = submission;
+        let draft = self.sealed_draft(now_ms, &subject, draft)?;
+        let Kept { facts, sealed_facts, keys, .. } = draft.kept;
+        let leaving = Leaving {
+            message_id: draft.message_id,
+            recipient: draft.recipient,
+            recipient_key: draft.recipient_key,
+            sealed: draft.sealed.bytes,
+            sealed_sha256: draft.sealed.sha256,
+            content_root: draft.sealed.content_root,
+            facts,
+            sealed_facts: sealed_facts.bytes,
+            facts_digest: sealed_facts.digest.to_vec(),
+            keys: Some(keys),
+            actor,
+            drafted_by: String::new(),
+        };
+        self.leave(now_ms, &subject, leaving, output)
+    }
+
+    /// The draft of a submission that may leave. What the rules refuse is refused before what could not be sealed.
+    pub(crate) fn sealed_draft(
+        &self,
+        now_ms: i64,
+        subject: &Subject,
+        draft: Result<Box<Draft>, Refusal>,
+    ) -> Result<Box<Draft>, Refusal> {
+        let recipient = draft.as_ref().map(|draft| draft.recipient.clone()).ok();
+        self.may_leave(now_ms, subject, recipient.as_deref())?;
+        draft
+    }
+
+    /// Whether a notice may go to the node to which it is sealed, now.
+    pub(crate) fn may_leave(&self, now_ms: i64, subject: &Subject, recipient: Option<&str>) -> Result<(), Refusal> {
         let place = Place::Submission { own: &self.own.card.id };
-        let memoranda = Arc::clone(&self.own.memoranda);
-        let route = check_rules(&subject, &memoranda, &self.docket, place, now_ms)?;
-        let (header, draft) = (&subject.header, draft?);
-        let not_enrolled = || {
+        let route = check_rules(subject, &self.own.memoranda, &self.docket, place, now_ms)?;
+        // Without a recipient nothing was sealed, and that is refused by whoever asks.
+        if recipient.is_some_and(|to| route.recipient != to || !self.peers.contains_key(to)) {
             let reason =
                 "its card changed or is not enrolled on this node; run `verbale card enrol`, then submit again";
-            Refusal::new(Code::NotEnrolled, "to.office", reason)
-        };
-        if route.recipient != draft.recipient || !self.peers.contains_key(&draft.recipient) {
-            return Err(not_enrolled());
+            return Err(Refusal::new(Code::NotEnrolled, "to.office", reason));
         }
-        let (terms_digest, memorandum) = (route.memorandum.terms_digest(), route.memorandum.id.clone());
-        let channel = ChannelId { peer: draft.recipient.clone(), memorandum: memorandum.clone() };
+        let channel = ChannelId { peer: route.recipient, memorandum: route.memorandum.id.clone() };
         if self.outgoing.get(&channel).is_some_and(|outgoing| outgoing.outstanding.len() >= OUTSTANDING_MAX) {
             let reason =
                 format!("{OUTSTANDING_MAX} notices wait for the counterpart; see `verbale status`, then submit again");
             return Err(Refusal::new(Code::QueueFull, "", reason));
         }
+        Ok(())
+    }
+
+    /// Numbers, chains, signs and records a notice that may leave.
+    pub(crate) fn leave(
+        &mut self,
+        now_ms: i64,
+        subject: &Subject,
+        leaving: Leaving,
+        output: &mut Output,
+    ) -> Result<Told, Refusal> {
+        let header = &subject.header;
+        let memorandum = header.memorandum.clone();
+        let terms_digest = self.own.memoranda.get(&memorandum).map(Memorandum::terms_digest).unwrap_or_default();
+        let channel = ChannelId { peer: leaving.recipient.clone(), memorandum: memorandum.clone() };
         let (number, previous) = self
             .outgoing
             .get(&channel)
             .map_or((1, verbale_evidence::StatementDigest::NONE), |o| (o.next_number(), o.last()));
         // The clock's own time, not that of the log: once the clock was ahead, the log's time stays ahead until it catches up.
         let created_ms = now_ms;
+        let message_id = leaving.message_id;
         let statement = Statement {
-            message_id: draft.message_id,
+            message_id,
             memorandum,
             terms_digest,
             flow: header.flow.clone(),
             sender: self.own.card.id.clone(),
             sender_key: self.own.card.envelope_key.fingerprint(),
-            recipient: draft.recipient,
-            recipient_key: draft.recipient_key,
+            recipient: leaving.recipient,
+            recipient_key: leaving.recipient_key,
             created_ms,
             not_after_ms: created_ms.saturating_add(self.own.validity_ms),
             number,
             previous,
             answers: self.answered(header),
-            sealed_sha256: draft.sealed.sha256,
-            sealed_bytes: draft.sealed.bytes.len() as u64,
-            content_root: draft.sealed.content_root,
+            sealed_sha256: leaving.sealed_sha256,
+            sealed_bytes: leaving.sealed.len() as u64,
+            content_root: leaving.content_root,
         };
         let envelope = sign_statement(statement, &self.own.key)
             .map_err(|error| Refusal::new(Code::BadValue, "", format!("no statement can be made of it: {error}")))?;
         let envelope = Arc::new(envelope);
-        let Kept { facts, sealed_facts, keys, .. } = draft.kept;
-        let event = change::sent(&envelope, &sealed_facts.digest, &actor);
+        let event = change::sent(&envelope, &leaving.facts_digest, &leaving.actor, &leaving.drafted_by);
         let beside = Record {
-            sealed: Some(draft.sealed.bytes),
-            facts: Some(sealed_facts.bytes),
-            keys: Some((draft.message_id, keys)),
+            sealed: Some(leaving.sealed),
+            facts: Some(leaving.sealed_facts),
+            keys: leaving.keys.map(|keys| (message_id, keys)),
             ..Record::default()
         };
-        self.record(now_ms, event, Change::Sent { envelope, facts: Some(Box::new(facts)), actor }, beside, output);
-        self.commence(now_ms, draft.message_id, &subject, output);
+        let change = Change::Sent { envelope, facts: Some(Box::new(leaving.facts)), actor: leaving.actor };
+        self.record(now_ms, event, change, beside, output);
+        self.commence(now_ms, message_id, subject, output);
         self.wake(&channel, &mut output.effects, now_ms);
-        Ok(Told::Accepted { message_id: draft.message_id, number, already_known: false })
+        Ok(Told::Accepted { message_id, number, already_known: false })
     }
 
     /// The notice that this one answers, where this node holds it and the counterpart does too.

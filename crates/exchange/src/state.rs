@@ -7,6 +7,7 @@ use verbale_domain::Docket;
 use verbale_evidence::{MessageId, StatementDigest, VerifiedEnvelope};
 use verbale_ledger::LogIndex;
 
+use crate::draft::HeldDraft;
 use crate::link::Link;
 use crate::own::{Own, Peer};
 
@@ -149,6 +150,8 @@ pub struct Exchange {
     /// Registry numbers of notices that are not refused.
     pub(crate) numbers: HashMap<NumberKey, MessageId>,
     pub(crate) adopted: BTreeMap<String, [u8; 32]>,
+    /// What waits for a second person; message ids are in the order of time.
+    pub(crate) drafts: BTreeMap<MessageId, HeldDraft>,
     pub(crate) docket: Docket,
     pub(crate) links: BTreeMap<ChannelId, Link>,
 }
@@ -167,6 +170,7 @@ impl Exchange {
             order: Vec::new(),
             numbers: HashMap::new(),
             adopted: BTreeMap::new(),
+            drafts: BTreeMap::new(),
             docket: Docket::default(),
             links: BTreeMap::new(),
         }

@@ -9,6 +9,7 @@ use verbale_ledger::LogIndex;
 use verbale_proto::v1::log_entry::Event;
 
 use crate::change::{self, Change, Record};
+use crate::draft::Approval;
 use crate::enrol::EnrolError;
 use crate::incoming::{Arrival, Rejection};
 use crate::link::Opening;
@@ -26,6 +27,17 @@ pub enum Input {
     Tick,
     /// A notice is submitted.
     Submit(Ticket, Box<Submission>),
+    /// A second person approves a draft.
+    Approve(Ticket, Box<Approval>),
+    /// A person gives a draft up.
+    DropDraft {
+        /// Who waits.
+        ticket: Ticket,
+        /// The notice.
+        message_id: MessageId,
+        /// Pseudonym of the person.
+        actor: String,
+    },
     /// A counterpart opens a channel to this node.
     PeerOpened(Ticket, ChannelId),
     /// A notice of a counterpart arrives.
@@ -99,6 +111,13 @@ pub enum Told {
         /// Its number in the channel.
         number: u64,
         /// Whether it had been accepted before.
+        already_known: bool,
+    },
+    /// The notice is kept until a second person approves it.
+    Drafted {
+        /// Its id.
+        message_id: MessageId,
+        /// Whether it had been drafted before.
         already_known: bool,
     },
     /// The notice is refused.
@@ -202,6 +221,10 @@ impl Exchange {
                 self.retry_links(now_ms, &mut out.effects);
             }
             Input::Submit(ticket, submission) => self.submit(now_ms, ticket, *submission, out),
+            Input::Approve(ticket, approval) => self.approve(now_ms, ticket, *approval, out),
+            Input::DropDraft { ticket, message_id, actor } => {
+                self.drop_draft(now_ms, ticket, message_id, &actor, out);
+            }
             Input::PeerOpened(ticket, channel) => {
                 let told = self.channel_opened(&channel);
                 out.effects.push(Effect::Tell { ticket, told });
@@ -258,6 +281,11 @@ impl Exchange {
             Some(held) if matches!(held.state, NoticeState::RefusedByUs(_)) => Told::NoSuchNotice,
             Some(held) if held.mailbox == Mailbox::Outbox && matches!(change, Change::HandedOver { .. }) => {
                 Told::NoSuchNotice
+            }
+            None if self.is_draft(&message_id) && matches!(change, Change::Opened { .. }) => {
+                let index = LogIndex(self.size);
+                self.record(now_ms, event, change, beside, output);
+                Told::Done(index)
             }
             None => Told::NoSuchNotice,
             Some(held) if held.state == NoticeState::HandedOver && matches!(change, Change::HandedOver { .. }) => {

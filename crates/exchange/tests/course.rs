@@ -5,7 +5,9 @@
 use verbale_domain::{Notice, civil};
 use verbale_envelope::{SealedNotice, open, seal};
 use verbale_evidence::{MessageId, UnverifiedEnvelope, decode_entry, verify_receipt};
-use verbale_exchange::{Arrival, ChannelId, Draft, Exchange, Input, Kept, Opening, Record, Submission, genesis};
+use verbale_exchange::{
+    Approval, Arrival, ChannelId, Draft, Exchange, Input, Kept, Opening, Record, Submission, genesis,
+};
 use verbale_keys::Role;
 use verbale_ledger::{Checkpoint, LogIndex, TlogProof, Tree, leaf_hash};
 use verbale_proto::v1::Receipt;
@@ -88,8 +90,23 @@ fn a_termination_that_arrives_late_over_new_year_ends_the_memorandum_on_the_same
     let (recipient, recipient_key) = (japans.card.id.clone(), japans.recipient.fingerprint());
     let draft = Ok(Box::new(Draft { message_id, recipient, recipient_key, sealed, kept }));
     let submission = Submission { actor: "person".into(), subject, digest, draft };
-    let records = partner.step(sent_ms, Input::Submit(2, Box::new(submission)));
+    // It binds its side: it waits for a second person.
+    let drafted = partner.step(sent_ms, Input::Submit(2, Box::new(submission))).remove(0);
+    let Event::NoticeDrafted(draft) = decode_entry(&drafted.entry).unwrap().1 else { panic!("it was not drafted") };
+    let sealed_facts = drafted.facts.unwrap();
+    let keys = partner.point.archive().unwrap(message_id, &drafted.keys.unwrap().1).unwrap();
+    let approval = |actor: &str| {
+        let facts = keys.facts.open(message_id, &sealed_facts, &draft.facts_digest).unwrap();
+        let (sealed, sealed_facts) = (bytes.clone(), sealed_facts.clone());
+        let (actor, subject) = (actor.to_owned(), notice.subject());
+        Input::Approve(3, Box::new(Approval { message_id, actor, subject, sealed, facts, sealed_facts }))
+    };
+    assert!(partner.step(sent_ms, approval("person")).is_empty(), "one person is not two");
+    let records = partner.step(sent_ms, approval("second"));
+    assert_eq!((records.len(), partner.exchange.drafts().count()), (1, 0));
+    assert!(partner.step(sent_ms, approval("second")).is_empty(), "it was sent twice");
     let Event::NoticeSent(sent) = decode_entry(&records[0].entry).unwrap().1 else { panic!("it was not sent") };
+    assert_eq!((sent.actor.as_str(), sent.drafted_by.as_str()), ("second", "person"));
     let envelope = UnverifiedEnvelope::parse(&sent.envelope).unwrap().verify(&partners.card.envelope_key).unwrap();
     assert_eq!(partner.ends(), None, "nothing ends before it is received");
 

@@ -225,6 +225,10 @@ impl Store for Journal {
         self.beside(index, |place| place.sealed)
     }
 
+    fn facts(&self, index: LogIndex) -> Result<Option<Vec<u8>>, JournalError> {
+        self.beside(index, |place| place.facts)
+    }
+
     fn receipt(&self, index: LogIndex) -> Result<Option<Vec<u8>>, JournalError> {
         self.beside(index, |place| place.receipt)
     }

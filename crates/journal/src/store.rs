@@ -44,6 +44,12 @@ pub trait Store {
     /// [`JournalError`].
     fn sealed(&self, index: LogIndex) -> Result<Option<Vec<u8>>, JournalError>;
 
+    /// The encrypted facts that stand beside an entry; `None` when there are none.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    fn facts(&self, index: LogIndex) -> Result<Option<Vec<u8>>, JournalError>;
+
     /// The receipt that stands beside an entry.
     ///
     /// # Errors

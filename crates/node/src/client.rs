@@ -3,18 +3,20 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use verbale_evidence::{CardError, parse_card_text};
-use verbale_keys::{FileError, Fingerprint, read_secret_text};
+use verbale_keys::{FileError, Fingerprint, read_secret_text, write_secret_text};
 use verbale_rpc::node_client::NodeClient;
 use verbale_rpc::tonic::transport::Channel;
 use verbale_rpc::tonic_health::pb::HealthCheckRequest;
 use verbale_rpc::tonic_health::pb::health_client::HealthClient;
 use verbale_rpc::{LOCAL_MESSAGE_BYTES_MAX, channel_over, connect_unix};
+use zeroize::Zeroizing;
 
 use crate::folder::{Folder, own_card};
-use crate::secrets::{load_tls, spki};
+use crate::secrets::{SecretError, load_tls, spki};
 use crate::tls;
 
 /// A node could not be reached.
@@ -89,6 +91,17 @@ pub async fn connect_tls(address: &str, key_file: &Path) -> Result<NodeClient<Ch
     let probe = HealthClient::new(channel.clone()).check(HealthCheckRequest::default()).await;
     probe.map_err(|status| turned_away(&status.message()))?;
     Ok(sized(channel))
+}
+
+/// Makes a person's key file for a node: a new key, and the node's card after it. Gives the fingerprint that goes under `[[persons]]`.
+///
+/// # Errors
+/// [`SecretError`], also when there is such a file already.
+pub fn write_person_key(file: &Path, card_text: &str) -> Result<Fingerprint, SecretError> {
+    let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256);
+    let key = key.map_err(|error| SecretError::Content { path: file.to_owned(), text: error.to_string() })?;
+    write_secret_text(file, &Zeroizing::new(key.serialize_pem() + card_text))?;
+    Ok(key_fingerprint(&spki(&key)))
 }
 
 /// SHA-256 of a key's SubjectPublicKeyInfo, as it stands in the configuration.

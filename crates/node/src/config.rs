@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use serde::Deserialize;
+use verbale_domain::civil;
 use verbale_evidence::is_identifier;
 
 const FORMAT: u32 = 1;
@@ -23,6 +24,9 @@ pub struct Config {
     /// Who they are.
     #[serde(default)]
     pub persons: Vec<PersonConfig>,
+    /// Who stands in for an approver, and when.
+    #[serde(default)]
+    pub deputies: Vec<DeputyConfig>,
     /// Limits.
     #[serde(default)]
     pub limits: LimitsConfig,
@@ -69,6 +73,20 @@ pub struct PersonConfig {
     /// SHA-256 of public keys (SubjectPublicKeyInfo), hexadecimal, on the TLS listener.
     #[serde(default)]
     pub keys: Vec<String>,
+}
+
+/// A person who stands in for an approver.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeputyConfig {
+    /// The person, by the name under `persons`.
+    pub name: String,
+    /// For whom: a person with the role approver.
+    pub of: String,
+    /// First day, YYYY-MM-DD, UTC.
+    pub from: String,
+    /// Last day.
+    pub until: String,
 }
 
 /// What a person may do.
@@ -224,6 +242,18 @@ impl Config {
         if read.limits.notice_validity_days == 0 {
             return wrong("limits.notice_validity_days must be at least 1".to_owned());
         }
+        for deputy in &read.deputies {
+            let known = |name: &str| read.persons.iter().find(|person| person.name == name);
+            if known(&deputy.name).is_none() {
+                return wrong(format!("deputies: {} is nobody under persons", deputy.name));
+            }
+            if !known(&deputy.of).is_some_and(|person| person.roles.contains(&RoleName::Approver)) {
+                return wrong(format!("deputies: {} is no approver under persons", deputy.of));
+            }
+            if civil::day(&deputy.from).is_none() || civil::day(&deputy.until).is_none() || deputy.from > deputy.until {
+                return wrong("deputies: from and until must be days YYYY-MM-DD, in this order".to_owned());
+            }
+        }
         for person in &read.persons {
             if !is_pseudonym(&person.name) {
                 return wrong(format!(
@@ -259,6 +289,17 @@ mod tests {
         assert!(error(&GOOD.replace("format = 1", "format = 2")).contains("format is 2"));
         assert!(error(&format!("{GOOD}[[persons]]\nname = \"Jane Doe\"\nroles = []\n")).contains("Jane Doe"));
         assert!(error(&format!("{GOOD}[[persons]]\nname = \"a\"\nroles = [\"king\"]\n")).contains("line 8"));
+        let persons =
+            "[[persons]]\nname = \"a\"\nroles = [\"approver\"]\n[[persons]]\nname = \"b\"\nroles = [\"operator\"]\n";
+        let deputy = |name: &str, of: &str, until: &str| {
+            format!(
+                "{GOOD}{persons}[[deputies]]\nname = \"{name}\"\nof = \"{of}\"\nfrom = \"2026-08-01\"\nuntil = \"{until}\"\n"
+            )
+        };
+        assert!(Config::parse("f", &deputy("b", "a", "2026-08-14")).is_ok());
+        assert!(error(&deputy("c", "a", "2026-08-14")).contains("c is nobody"));
+        assert!(error(&deputy("a", "b", "2026-08-14")).contains("b is no approver"));
+        assert!(error(&deputy("b", "a", "2026-07-14")).contains("in this order"));
     }
 
     #[test]

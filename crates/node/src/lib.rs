@@ -22,6 +22,7 @@
 #![expect(clippy::disallowed_methods, reason = "clock and files are what this crate is for")]
 
 mod accept;
+mod approval;
 mod client;
 mod clock;
 mod commencement;
@@ -46,7 +47,7 @@ mod tls;
 mod trace;
 mod view;
 
-pub use client::{ClientError, connect, connect_tls};
+pub use client::{ClientError, connect, connect_tls, write_person_key};
 pub use config::{Config, ConfigError};
 pub use folder::{Folder, InitError, Initialised, LoadError, init};
 pub use secrets::SecretError;

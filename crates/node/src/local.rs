@@ -10,7 +10,8 @@ use verbale_journal::Store;
 use verbale_keys::Fingerprint;
 use verbale_ledger::LogIndex;
 use verbale_proto::v1::{
-    AcknowledgeRequest, AcknowledgeResponse, CommenceRequest, CommenceResponse, DutiesRequest, DutiesResponse,
+    AcknowledgeRequest, AcknowledgeResponse, ApproveRequest, ApproveResponse, CommenceRequest, CommenceResponse,
+    DraftsRequest, DraftsResponse, DropDraftRequest, DropDraftResponse, DutiesRequest, DutiesResponse,
     EnrolCardRequest, EnrolCardResponse, Facts, ListRequest, ListResponse, OpenRequest, OpenResponse,
     OrganisationsRequest, OrganisationsResponse, ReadLogRequest, ReadLogResponse, ReceiptsRequest, ReceiptsResponse,
     ShowCardRequest, ShowCardResponse, ShowRequest, ShowResponse, StatusRequest, StatusResponse, SubmitRequest,
@@ -26,7 +27,7 @@ use crate::core::{Answer, Core, Needs, Stopped};
 use crate::local_reads::{failed, find, receipts, reveal, sealed};
 use crate::person::{Person, Sight, require};
 use crate::shared::Shared;
-use crate::{commencement, random, submit, view};
+use crate::{approval, commencement, random, submit, view};
 
 /// Entries of one message of the log: under 1 MiB.
 const LOG_BYTES: usize = 1 << 20;
@@ -56,6 +57,29 @@ impl Node for NodeService {
         Ok(Response::new(responses))
     }
 
+    async fn drafts(&self, request: Request<DraftsRequest>) -> Result<Response<DraftsResponse>, Status> {
+        self.person(&request, &[System, Operator, Approver])?;
+        let shared = Arc::clone(&self.shared);
+        let drafts = self.core.read(move |exchange, _| approval::drafts(exchange, &shared.persons)).await;
+        Ok(Response::new(DraftsResponse { drafts: drafts.map_err(stopping)? }))
+    }
+
+    async fn approve(&self, request: Request<ApproveRequest>) -> Result<Response<ApproveResponse>, Status> {
+        let person = self.person(&request, &[Approver])?;
+        let accepted = approval::approve(&self.shared, &self.core, &person, request.into_inner().id).await?;
+        Ok(Response::new(ApproveResponse { accepted: Some(accepted) }))
+    }
+
+    async fn drop_draft(&self, request: Request<DropDraftRequest>) -> Result<Response<DropDraftResponse>, Status> {
+        let person = self.person(&request, &[Operator, Approver])?;
+        let id = request.into_inner().id;
+        let found = self.core.read(move |exchange, _| exchange.draft(&id).map(|draft| draft.message_id)).await;
+        let message_id = found.map_err(stopping)?.ok_or_else(|| approval::no_such_draft().status())?;
+        let actor = person.name.clone();
+        let index = self.done(move |ticket| Input::DropDraft { ticket, message_id, actor }).await?;
+        Ok(Response::new(DropDraftResponse { log_index: index.0 }))
+    }
+
     async fn list(&self, request: Request<ListRequest>) -> Result<Response<ListResponse>, Status> {
         let sight = self.person(&request, &ANY)?.sight();
         let request = request.into_inner();
@@ -72,7 +96,7 @@ impl Node for NodeService {
     }
 
     async fn open(&self, request: Request<OpenRequest>) -> Result<Response<OpenResponse>, Status> {
-        let person = self.person(&request, &[Operator, System])?;
+        let person = self.person(&request, &[Operator, Approver, System])?;
         let OpenRequest { id, purpose } = request.into_inner();
         if purpose.trim().is_empty() || purpose.len() > PURPOSE_BYTES_MAX {
             let text =
@@ -81,12 +105,12 @@ impl Node for NodeService {
         }
         let sealed =
             self.core.read(move |exchange, journal| sealed(exchange, journal, &id)).await.map_err(stopping)??;
-        let message_id = sealed.held.message_id;
+        let message_id = sealed.message_id();
         let shared = Arc::clone(&self.shared);
         let revealed = tokio::task::spawn_blocking(move || {
-            let (notice, keys) = reveal(&shared, &sealed)?;
+            let (opened, keys) = reveal(&shared, &sealed)?;
             let facts = Facts { purpose, ..Facts::default() };
-            Ok::<_, Failure>((notice, keys.facts.seal(message_id, &facts, &random::bytes())))
+            Ok::<_, Failure>((opened.notice, keys.facts.seal(message_id, &facts, &random::bytes())))
         });
         let (notice, facts) = revealed.await.map_err(|_| stopping(Stopped))??;
         let actor = person.name.clone();
@@ -127,6 +151,7 @@ impl Node for NodeService {
             rejected: shared.rejected.by_code(),
             refused: shared.refused.by_code(),
             denied: shared.denied.by_code(),
+            local_address: shared.local_address.get().map(ToString::to_string).unwrap_or_default(),
             index_size: journal.index_size(),
             peer_bytes_sent: shared.wire.sent(),
             peer_bytes_received: shared.wire.received(),

@@ -1,9 +1,8 @@
 //! What the local service reads from state and journal together.
 
-use verbale_domain::Notice;
-use verbale_envelope::{NoticeKeys, reopen};
+use verbale_envelope::{NoticeKeys, Reopened, reopen};
 use verbale_evidence::{MessageId, UnverifiedEnvelope, VerifiedEnvelope, decode_entry};
-use verbale_exchange::{Exchange, Held, Mailbox};
+use verbale_exchange::{Exchange, Held, HeldDraft, Mailbox};
 use verbale_journal::{Journal, JournalError, Store};
 use verbale_ledger::LogIndex;
 use verbale_proto::v1::log_entry::Event;
@@ -16,12 +15,26 @@ use crate::shared::Shared;
 /// Receipts of one answer: about 2 KiB each, and the core reads them while everybody waits.
 const RECEIPTS_MAX: usize = 256;
 
-/// A notice as the journal holds it, still sealed.
+/// A notice or a draft as the journal holds it, still sealed.
 pub(crate) struct SealedHeld {
-    pub(crate) held: Held,
-    envelope: VerifiedEnvelope,
-    sealed: Vec<u8>,
+    pub(crate) what: What,
+    pub(crate) sealed: Vec<u8>,
     wrapped: [u8; verbale_envelope::WRAPPED_BYTES],
+}
+
+/// Which of the two.
+pub(crate) enum What {
+    Notice(Box<VerifiedEnvelope>),
+    Draft(Box<HeldDraft>),
+}
+
+impl SealedHeld {
+    pub(crate) fn message_id(&self) -> MessageId {
+        match &self.what {
+            What::Notice(envelope) => envelope.statement().message_id,
+            What::Draft(draft) => draft.message_id,
+        }
+    }
 }
 
 /// The one notice that an id names.
@@ -54,14 +67,19 @@ pub(crate) fn envelope(exchange: &Exchange, journal: &Journal, held: &Held) -> R
     verified.map_err(|error| damaged(&error.to_string()))
 }
 
-/// What is needed for opening a notice.
+/// What is needed for opening a notice or a draft.
 pub(crate) fn sealed(exchange: &Exchange, journal: &Journal, id: &str) -> Result<SealedHeld, Failure> {
-    let held = find(exchange, id, Sight::Numbers)?;
-    let envelope = envelope(exchange, journal, &held)?;
-    let sealed = journal.sealed(held.index).map_err(|error| failed(&error))?;
-    let wrapped = journal.keys(held.message_id.as_bytes()).map_err(|error| failed(&error))?;
+    let (what, index, message_id) = if let Some(draft) = exchange.draft(id) {
+        (What::Draft(Box::new(draft.clone())), draft.index, draft.message_id)
+    } else {
+        let held = find(exchange, id, Sight::Numbers)?;
+        let envelope = envelope(exchange, journal, &held)?;
+        (What::Notice(Box::new(envelope)), held.index, held.message_id)
+    };
+    let sealed = journal.sealed(index).map_err(|error| failed(&error))?;
+    let wrapped = journal.keys(message_id.as_bytes()).map_err(|error| failed(&error))?;
     if let (Some(sealed), Some(wrapped)) = (sealed, wrapped) {
-        Ok(SealedHeld { held, envelope, sealed, wrapped })
+        Ok(SealedHeld { what, sealed, wrapped })
     } else {
         let text = "it was refused or erased: its content is not held here";
         Err(Failure::new(FailureKind::NotFound, "NO_CONTENT", text))
@@ -69,11 +87,14 @@ pub(crate) fn sealed(exchange: &Exchange, journal: &Journal, id: &str) -> Result
 }
 
 /// Opens it, in a worker.
-pub(crate) fn reveal(shared: &Shared, sealed: &SealedHeld) -> Result<(Notice, NoticeKeys), Failure> {
-    let keys =
-        shared.archive.unwrap(sealed.held.message_id, &sealed.wrapped).map_err(|error| damaged(&error.to_string()))?;
-    let notice = reopen(sealed.envelope.statement(), &sealed.sealed, &keys.file);
-    Ok((notice.map_err(|refusal| damaged(&refusal.to_string()))?, keys))
+pub(crate) fn reveal(shared: &Shared, held: &SealedHeld) -> Result<(Reopened, NoticeKeys), Failure> {
+    let keys = shared.archive.unwrap(held.message_id(), &held.wrapped).map_err(|error| damaged(&error.to_string()))?;
+    let bound = match &held.what {
+        What::Notice(envelope) => envelope.statement().into(),
+        What::Draft(draft) => draft.bound(&shared.card.id),
+    };
+    let reopened = reopen(&bound, &held.sealed, &keys.file);
+    Ok((reopened.map_err(|refusal| damaged(&refusal.to_string()))?, keys))
 }
 
 /// The receipts held, of one notice or of all.

@@ -3,10 +3,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use time::{Date, UtcOffset};
+use verbale_domain::civil;
 use verbale_rpc::tonic::{Request, Status};
 use verbale_rpc::{Failure, FailureKind};
 
-use crate::config::{PersonConfig, RoleName};
+use crate::clock::now_ms;
+use crate::config::{DeputyConfig, PersonConfig, RoleName};
 
 /// A person or a system of the configuration.
 #[derive(Debug)]
@@ -14,6 +17,8 @@ pub(crate) struct Person {
     /// The pseudonym that stands in the log.
     pub(crate) name: String,
     roles: Vec<RoleName>,
+    /// First and last days on which she stands in for an approver.
+    deputy: Vec<(Date, Date)>,
 }
 
 /// What a person sees of a notice without opening it.
@@ -26,9 +31,11 @@ pub(crate) enum Sight {
 }
 
 impl Person {
-    /// Whether a role is hers.
+    /// Whether a role is hers today.
     pub(crate) fn has(&self, role: RoleName) -> bool {
-        self.roles.contains(&role)
+        let today = || civil::date_of(now_ms(), UtcOffset::UTC);
+        let stands_in = || self.deputy.iter().any(|(from, until)| (*from..=*until).contains(&today()));
+        self.roles.contains(&role) || (role == RoleName::Approver && !self.deputy.is_empty() && stands_in())
     }
 
     /// Auditors see the log and nothing of the facts.
@@ -40,6 +47,7 @@ impl Person {
 
 /// All of them, by how they prove who they are.
 pub(crate) struct Persons {
+    all: Vec<Arc<Person>>,
     by_uid: HashMap<u32, Arc<Person>>,
     by_key: HashMap<String, Arc<Person>>,
 }
@@ -54,14 +62,23 @@ pub(crate) enum Caller {
 }
 
 impl Persons {
-    pub(crate) fn new(config: &[PersonConfig]) -> Self {
-        let mut persons = Self { by_uid: HashMap::new(), by_key: HashMap::new() };
+    pub(crate) fn new(config: &[PersonConfig], deputies: &[DeputyConfig]) -> Self {
+        let mut persons = Self { all: Vec::new(), by_uid: HashMap::new(), by_key: HashMap::new() };
         for entry in config {
-            let person = Arc::new(Person { name: entry.name.clone(), roles: entry.roles.clone() });
+            let own = deputies.iter().filter(|deputy| deputy.name == entry.name);
+            let deputy = own.filter_map(|of| Some((civil::day(&of.from)?, civil::day(&of.until)?))).collect();
+            let person = Arc::new(Person { name: entry.name.clone(), roles: entry.roles.clone(), deputy });
+            persons.all.push(Arc::clone(&person));
             persons.by_uid.extend(entry.uids.iter().map(|uid| (*uid, Arc::clone(&person))));
             persons.by_key.extend(entry.keys.iter().map(|key| (key.to_ascii_lowercase(), Arc::clone(&person))));
         }
         persons
+    }
+
+    /// Who can approve today what a person drafted.
+    pub(crate) fn approvers(&self, drafted_by: &str) -> Vec<String> {
+        let can = |person: &&Arc<Person>| person.name != drafted_by && person.has(RoleName::Approver);
+        self.all.iter().filter(can).map(|person| person.name.clone()).collect()
     }
 
     pub(crate) fn with_uid(&self, uid: u32) -> Caller {
@@ -78,7 +95,7 @@ impl Persons {
 pub(crate) fn require<T>(request: &Request<T>, roles: &[RoleName]) -> Result<Arc<Person>, Status> {
     let refuse = |text: String| Err(Failure::new(FailureKind::NotAllowed, "NOT_ALLOWED", text).status());
     match request.extensions().get::<Caller>() {
-        Some(Caller::Person(person)) if roles.iter().any(|role| person.roles.contains(role)) => Ok(Arc::clone(person)),
+        Some(Caller::Person(person)) if roles.iter().any(|role| person.has(*role)) => Ok(Arc::clone(person)),
         Some(Caller::Person(person)) => {
             let needed: Vec<String> = roles.iter().map(|role| format!("{role:?}").to_lowercase()).collect();
             refuse(format!(

@@ -1,6 +1,6 @@
 //! The work before a step: form, seal, verify, open. It runs in workers, beside the core.
 
-use verbale_domain::{COMMENCEMENT_RECORD, Code, Notice, Refusal, Subject, recipient};
+use verbale_domain::{COMMENCEMENT_RECORD, Code, Notice, Refusal, Subject, needs_approval, recipient};
 use verbale_envelope::{Recipient, SealedNotice, Unopened, open, seal};
 use verbale_evidence::{MessageId, UnverifiedEnvelope, VerifiedEnvelope, is_identifier};
 use verbale_exchange::{Arrival, Draft, Kept, Rejection, Submission};
@@ -11,21 +11,29 @@ use crate::person::Person;
 use crate::random;
 use crate::shared::Shared;
 
-/// Kinds that bind a side, and need an approver on every path.
-const FOR_APPROVERS: [&str; 1] = [COMMENCEMENT_RECORD];
-
 /// Checks the form of a notice and seals it.
 pub(crate) fn submission(shared: &Shared, person: &Person, json: &[u8]) -> Result<Submission, Refusal> {
     let notice = Notice::from_json(json)?;
     let digest = shared.archive.notice_digest(&notice);
     let subject = notice.subject();
-    if FOR_APPROVERS.contains(&subject.header.flow.as_str()) && !person.has(RoleName::Approver) {
-        let reason =
-            format!("{} needs the role approver; an administrator gives it in verbale.toml", subject.header.flow);
-        return Err(Refusal::new(Code::NotAllowed, "flow", reason));
-    }
+    require_role(person, &subject.header.flow)?;
     let draft = draft(shared, &notice, &subject, digest).map(Box::new);
     Ok(Submission { actor: person.name.clone(), subject, digest, draft })
+}
+
+/// What records a fact needs an approver; what binds a side is drafted by a person, never by a system.
+fn require_role(person: &Person, flow: &str) -> Result<(), Refusal> {
+    let needed: &[RoleName] = match flow {
+        COMMENCEMENT_RECORD => &[RoleName::Approver],
+        flow if needs_approval(flow) => &[RoleName::Operator, RoleName::Approver],
+        _ => return Ok(()),
+    };
+    if needed.iter().any(|role| person.has(*role)) {
+        return Ok(());
+    }
+    let names: Vec<String> = needed.iter().map(|role| format!("{role:?}").to_lowercase()).collect();
+    let reason = format!("{flow} needs the role {}; an administrator gives it in verbale.toml", names.join(" or "));
+    Err(Refusal::new(Code::NotAllowed, "flow", reason))
 }
 
 /// The registry number of a notice that has no form, where it can be read.

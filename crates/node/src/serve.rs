@@ -4,8 +4,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::net::{TcpListener, UnixListener};
@@ -194,7 +194,7 @@ fn open(folder: &Folder, progress: OnProgress) -> Result<(Arc<Shared>, Exchange,
     // Half of them: whoever takes all of its own leaves as many to others.
     let persons_connections = (loaded.config.limits.local_connections_max / 2).max(1);
     let shared = Shared {
-        persons: Persons::new(&loaded.config.persons),
+        persons: Persons::new(&loaded.config.persons, &loaded.config.deputies),
         config: loaded.config,
         card: loaded.card,
         card_bytes: loaded.card_bytes,
@@ -203,6 +203,7 @@ fn open(folder: &Folder, progress: OnProgress) -> Result<(Arc<Shared>, Exchange,
         archive,
         tls: secrets.tls,
         peers: PeerDirectory::default(),
+        local_address: OnceLock::new(),
         rejected: Counters::default(),
         refused: Counters::default(),
         denied: Counters::default(),
@@ -218,12 +219,12 @@ fn open(folder: &Folder, progress: OnProgress) -> Result<(Arc<Shared>, Exchange,
 /// The facts beside an entry; `None` after erasure.
 fn facts_of(record: &Replayed<'_>, archive: &verbale_envelope::ArchiveKey) -> Result<Option<Facts>, ReplayError> {
     let Some(sealed) = record.facts else { return Ok(None) };
-    let (envelope, digest) = match decode_entry(record.entry)?.1 {
-        Event::NoticeSent(sent) => (sent.envelope, sent.facts_digest),
-        Event::NoticeReceived(received) => (received.envelope, received.facts_digest),
+    let (message_id, digest) = match decode_entry(record.entry)?.1 {
+        Event::NoticeSent(sent) => (message_id_in(&sent.envelope)?, sent.facts_digest),
+        Event::NoticeReceived(received) => (message_id_in(&received.envelope)?, received.facts_digest),
+        Event::NoticeDrafted(draft) => (MessageId::try_from(draft.message_id.as_slice())?, draft.facts_digest),
         _ => return Ok(None),
     };
-    let message_id = message_id_in(&envelope)?;
     let Some(wrapped) = record.keyring.get(message_id.as_bytes())? else { return Ok(None) };
     Ok(Some(archive.unwrap(message_id, &wrapped)?.facts.open(message_id, sealed, &digest)?))
 }
@@ -246,7 +247,16 @@ impl Listeners {
     async fn bind(folder: &Folder, shared: &Shared) -> Result<Self, ServeError> {
         let peer = listen(shared.config.peer.listen).await?;
         let local = match shared.config.local.listen {
-            Some(address) => Some(listen(address).await?),
+            Some(address) => {
+                let listener = listen(address).await?;
+                // Port 0 is a free one.
+                let bound = listener
+                    .local_addr()
+                    .map_err(|source| ServeError::System { action: "say where it listens", source })?;
+                tracing::info!(local.address = %bound, "people and systems of other machines are let in");
+                shared.local_address.get_or_init(|| bound);
+                Some(listener)
+            }
             None => None,
         };
         let path = folder.socket();

@@ -1,7 +1,8 @@
 //! What all tasks share; nothing in it is locked across a wait.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use rcgen::KeyPair;
 use verbale_domain::Memoranda;
@@ -26,6 +27,8 @@ pub(crate) struct Shared {
     pub(crate) tls: KeyPair,
     pub(crate) persons: Persons,
     pub(crate) peers: PeerDirectory,
+    /// Where people and systems of other machines reach the node, once it listens.
+    pub(crate) local_address: OnceLock<SocketAddr>,
     /// What was turned away and left no entry in the log, by code.
     pub(crate) rejected: Counters,
     /// Counterparts' notices that were refused, with an entry and a receipt, by code.

@@ -13,7 +13,7 @@ use tokio_stream::Stream as _;
 use tokio_stream::wrappers::ReceiverStream;
 use verbale_domain::Refusal;
 use verbale_exchange::{Input, Submission, Told};
-use verbale_proto::v1::{Accepted, Refused, SubmitRequest, SubmitResponse, submit_response};
+use verbale_proto::v1::{Accepted, Awaiting, Refused, SubmitRequest, SubmitResponse, submit_response};
 use verbale_rpc::tonic::{self, Status, Streaming};
 use verbale_rpc::{Failure, FailureKind};
 
@@ -65,7 +65,8 @@ pub(crate) fn run(
     let (responses, stream) = mpsc::channel(ANSWERS_MAX);
     let (sealing, to_decide) = mpsc::channel(SEALING_GROUPS);
     let (deciding, decided) = mpsc::channel(DECIDING_GROUPS);
-    let (answering, counting, shared) = (Arc::clone(shared), Arc::clone(shared), Arc::clone(shared));
+    let answering = (Arc::clone(shared), Arc::clone(&person));
+    let (counting, shared) = (Arc::clone(shared), Arc::clone(shared));
     let ending = sealing.clone();
     tokio::spawn(async move {
         let ended = tokio::select! {
@@ -95,15 +96,13 @@ pub(crate) async fn one(
     let (preparing, person) = (Arc::clone(shared), Arc::clone(person));
     let prepared = tokio::task::spawn_blocking(move || prepare::submission(&preparing, &person, &json));
     let prepared = prepared.await.map_err(|_| stopping(Stopped))?;
-    let refused = |refusal: &Refusal| {
-        shared.denied.count(refusal.code.as_str());
-        Failure::new(FailureKind::Refused, refusal.code.as_str(), refusal.sentence()).status()
-    };
-    let submission = prepared.map_err(|refusal| refused(&refusal))?;
+    let submission = prepared.map_err(|refusal| refused_status(shared, &refusal))?;
     let asked = core.ask(Needs::Room, move |ticket| Input::Submit(ticket, Box::new(submission))).await;
     match asked.map_err(stopping)?.await {
-        Ok(Answer::Told { told: Told::Accepted { message_id, .. }, .. }) => Ok(message_id.to_string()),
-        Ok(Answer::Told { told: Told::Refused(refusal), .. }) => Err(refused(&refusal)),
+        Ok(Answer::Told { told: Told::Accepted { message_id, .. } | Told::Drafted { message_id, .. }, .. }) => {
+            Ok(message_id.to_string())
+        }
+        Ok(Answer::Told { told: Told::Refused(refusal), .. }) => Err(refused_status(shared, &refusal)),
         Ok(Answer::NoRoom(text)) => Err(Failure::new(FailureKind::NoRoom, "NO_ROOM", text).status()),
         _ => Err(stopping(Stopped)),
     }
@@ -199,7 +198,11 @@ async fn decide_all(core: Core, mut sealed: mpsc::Receiver<Sealing>, deciding: m
 }
 
 /// Answers in the order of submission, each when it is durable.
-async fn answer_all(shared: Arc<Shared>, mut decided: mpsc::Receiver<Deciding>, responses: Responses) {
+async fn answer_all(
+    (shared, person): (Arc<Shared>, Arc<Person>),
+    mut decided: mpsc::Receiver<Deciding>,
+    responses: Responses,
+) {
     let patience = Duration::from_secs(shared.config.limits.stall_seconds);
     while let Some(decided) = decided.recv().await {
         let (decisions, _memory) = match decided {
@@ -212,7 +215,7 @@ async fn answer_all(shared: Arc<Shared>, mut decided: mpsc::Receiver<Deciding>, 
         for (notice_id, decision) in decisions {
             let outcome = match decision {
                 Decision::Refused(refusal) => Ok(refused(&shared, &refusal)),
-                Decision::Asked(answer) => outcome(&shared, answer.await),
+                Decision::Asked(answer) => outcome(&shared, &person.name, answer.await),
             };
             let response = outcome.map(|outcome| SubmitResponse { notice_id, outcome: Some(outcome) });
             match tokio::time::timeout(patience, responses.send(response)).await {
@@ -230,6 +233,7 @@ async fn answer_all(shared: Arc<Shared>, mut decided: mpsc::Receiver<Deciding>, 
 
 fn outcome(
     shared: &Shared,
+    person: &str,
     answer: Result<Answer, oneshot::error::RecvError>,
 ) -> Result<submit_response::Outcome, Status> {
     match answer {
@@ -237,10 +241,20 @@ fn outcome(
             let message_id = message_id.to_string();
             Ok(submit_response::Outcome::Accepted(Accepted { message_id, number, already_known }))
         }
+        Ok(Answer::Told { told: Told::Drafted { message_id, already_known }, .. }) => {
+            let (message_id, approvers) = (message_id.to_string(), shared.persons.approvers(person));
+            Ok(submit_response::Outcome::Awaiting(Awaiting { message_id, already_known, approvers }))
+        }
         Ok(Answer::Told { told: Told::Refused(refusal), .. }) => Ok(refused(shared, &refusal)),
         Ok(Answer::NoRoom(text)) => Err(Failure::new(FailureKind::NoRoom, "NO_ROOM", text).status()),
         _ => Err(stopping(Stopped)),
     }
+}
+
+/// A refusal of something else than a notice of the caller's own stream.
+pub(crate) fn refused_status(shared: &Shared, refusal: &Refusal) -> Status {
+    shared.denied.count(refusal.code.as_str());
+    Failure::new(FailureKind::Refused, refusal.code.as_str(), refusal.sentence()).status()
 }
 
 fn refused(shared: &Shared, refusal: &Refusal) -> submit_response::Outcome {

@@ -207,7 +207,7 @@ impl SimNode {
             ..last.statement().clone()
         };
         let envelope = sign_statement(statement, &key).unwrap().bytes().to_vec();
-        let event = Event::NoticeSent(NoticeSent { envelope, facts_digest: vec![], actor: String::new() });
+        let event = Event::NoticeSent(NoticeSent { envelope, ..NoticeSent::default() });
         let entry = verbale_evidence::encode_entry(now_ms, event).unwrap();
         self.exchange.replay(&entry, None).unwrap();
         // The log holds something else in its place, so that every other index stays right.

@@ -6,8 +6,9 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 use verbale_node::{Folder, connect, connect_tls};
 use verbale_proto::v1::{
-    AcknowledgeRequest, CommenceRequest, DutiesRequest, EnrolCardRequest, ListRequest, OpenRequest, ReadLogRequest,
-    ReceiptsRequest, ShowCardRequest, ShowRequest, StatusRequest, SubmitRequest,
+    AcknowledgeRequest, ApproveRequest, CommenceRequest, DraftsRequest, DropDraftRequest, DutiesRequest,
+    EnrolCardRequest, ListRequest, OpenRequest, OrganisationsRequest, ReadLogRequest, ReceiptsRequest, ShowCardRequest,
+    ShowRequest, StatusRequest, SubmitRequest,
 };
 use verbale_rpc::Failure;
 use verbale_rpc::node_client::NodeClient;
@@ -20,58 +21,61 @@ use crate::notices::general;
 
 type Client = NodeClient<Channel>;
 
-/// Every method of the local service.
-const METHODS: [&str; 12] = [
-    "Submit",
-    "List",
-    "Show",
-    "Open",
-    "Acknowledge",
-    "Receipts",
-    "Status",
-    "ShowCard",
-    "EnrolCard",
-    "ReadLog",
-    "Duties",
-    "Commence",
+/// Every method of the local service, with the roles that may call it: the table that `local.proto` promises.
+const METHODS: [(&str, &[&str]); 16] = [
+    ("Submit", &["system", "operator", "approver"]),
+    ("Drafts", &["system", "operator", "approver"]),
+    ("Approve", &["approver"]),
+    ("DropDraft", &["operator", "approver"]),
+    ("List", ALL),
+    ("Show", ALL),
+    ("Open", &["system", "operator", "approver"]),
+    ("Acknowledge", &["system", "operator"]),
+    ("Receipts", ALL),
+    ("Status", ALL),
+    ("ShowCard", ALL),
+    ("EnrolCard", &["operator"]),
+    ("Duties", &["system", "operator", "approver"]),
+    ("Organisations", &["system", "operator", "approver"]),
+    ("Commence", &["approver"]),
+    ("ReadLog", &["auditor", "operator"]),
 ];
 
-/// Roles, and the methods that they may call: the table that `proto/verbale/v1/local.proto` promises.
-const ALLOWED: [(&str, &[&str]); 5] = [
-    ("", &[]),
-    ("\"auditor\"", &["List", "Show", "Receipts", "Status", "ShowCard", "ReadLog"]),
-    ("\"approver\"", &["Submit", "List", "Show", "Receipts", "Status", "ShowCard", "Duties", "Commence"]),
-    ("\"system\"", &["Submit", "List", "Show", "Open", "Acknowledge", "Receipts", "Status", "ShowCard", "Duties"]),
-    ("\"operator\"", METHODS.split_last().unwrap().1),
-];
+const ALL: &[&str] = &["system", "operator", "approver", "auditor"];
+
+const SERVICE: &str = include_str!("../../../proto/verbale/v1/local.proto");
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn each_method_of_the_local_service_asks_for_its_role() {
     let mut node = Node::init("JP-MOJ-ISA-RMD");
-    let address = node.listen_locally();
     let person = Node::init("XX-PERSON");
     let key = person.key_for(&node);
     node.start();
+    let address = node.local_address();
     // A key that the node does not know is turned away with its fingerprint.
     let said = verbale(&["--connect", &address, "--key", &key, "status"], None);
     let fingerprint = said.err.split("fingerprint ").nth(1).unwrap().get(..64).unwrap().to_owned();
     let mut rows = 0;
-    for (roles, allowed) in ALLOWED {
+    let in_schema = SERVICE.lines().filter_map(|line| line.strip_prefix("  rpc ")?.split('(').next());
+    assert!(in_schema.eq(METHODS.map(|(method, _)| method)), "a method is missing in the table");
+    for role in ["", "system", "operator", "approver", "auditor"] {
+        let roles = if role.is_empty() { String::new() } else { format!("\"{role}\"") };
         node.stop();
         node.configure(|text| {
             let text = text.split("[[persons]]\nname = \"row\"").next().unwrap().to_owned();
             format!("{text}[[persons]]\nname = \"row\"\nroles = [{roles}]\nkeys = [\"{fingerprint}\"]\n")
         });
         node.start();
+        let address = node.local_address();
         let mut client = connect_tls(&address, key.as_ref()).await.unwrap();
         let mut own = connect(&Folder::new(&node.dir)).await.unwrap();
-        for method in METHODS {
+        for (method, allowed) in METHODS {
             let before = denied(&mut own).await;
             let code = call(&mut client, method).await.err().map(|status| Failure::of(&status).code);
             let refused = code.as_deref() == Some("NOT_ALLOWED");
-            assert_eq!(refused, !allowed.contains(&method), "{method} as {roles}: {code:?}");
+            assert_eq!(refused, !allowed.contains(&role), "{method} as {role}: {code:?}");
             let after = denied(&mut own).await;
-            assert_eq!(after - before, u64::from(refused), "{method} as {roles}: NOT_ALLOWED is counted wrongly");
+            assert_eq!(after - before, u64::from(refused), "{method} as {role}: NOT_ALLOWED is counted wrongly");
             rows += 1;
         }
     }
@@ -95,6 +99,10 @@ async fn call(client: &mut Client, method: &str) -> Result<(), Status> {
             let notices = tokio_stream::iter([SubmitRequest { notice_json: b"{}".to_vec() }]);
             client.submit(notices).await?.into_inner().message().await.map(drop)
         }
+        "Drafts" => client.drafts(DraftsRequest {}).await.map(drop),
+        "Approve" => client.approve(ApproveRequest { id }).await.map(drop),
+        "DropDraft" => client.drop_draft(DropDraftRequest { id }).await.map(drop),
+        "Organisations" => client.organisations(OrganisationsRequest {}).await.map(drop),
         "List" => client.list(ListRequest::default()).await.map(drop),
         "Show" => client.show(ShowRequest { id }).await.map(drop),
         "Open" => client.open(OpenRequest { id, purpose: "a purpose".to_owned() }).await.map(drop),

@@ -158,7 +158,9 @@ async fn answers(mut responses: Streaming<SubmitResponse>) -> Result<Vec<Vec<u8>
             Some(submit_response::Outcome::Refused(refused)) => {
                 return Err(CliError::Refused(format!("a notice was refused: {}: {}", refused.code, refused.reason)));
             }
-            None => return Err(CliError::Gone("the sender gave an empty answer".to_owned())),
+            Some(submit_response::Outcome::Awaiting(_)) | None => {
+                return Err(CliError::Gone("the sender gave another answer than to a general information".to_owned()));
+            }
         }
     }
     Ok(ids)

@@ -7,16 +7,16 @@ use serde_json::json;
 use verbale_domain::disclosure::rule;
 
 use super::check::{lines, memoranda};
-use crate::args::{DisclosureCommand, NodeArgs};
+use crate::args::DisclosureCommand;
 use crate::failure::CliError;
 use crate::output::say;
 
 /// What a line that is not understood is denied with.
 const BAD_CASE: &str = "BAD_CASE";
 
-pub(crate) async fn run(command: DisclosureCommand, _node: &NodeArgs) -> Result<ExitCode, CliError> {
+pub(crate) fn run(command: &DisclosureCommand) -> Result<ExitCode, CliError> {
     match command {
-        DisclosureCommand::Check { file, memoranda } => offline(&file, memoranda.as_deref()),
+        DisclosureCommand::Check { file, memoranda } => offline(file, memoranda.as_deref()),
     }
 }
 

@@ -17,6 +17,9 @@ pub(crate) async fn run(node: &NodeArgs) -> Result<ExitCode, CliError> {
         return Ok(ExitCode::SUCCESS);
     }
     say!("{}  verbale {}  counterparts reach it at {}", status.id, status.version, status.peer_address);
+    if !status.local_address.is_empty() {
+        say!("people and systems of other machines reach it at {}", status.local_address);
+    }
     say!("log: {} entries, index applied to {}\n{}", status.log_size, status.index_size, status.checkpoint.trim_end());
     let mut rows = table(&["counterpart", "serial", "address", "card fingerprint"]);
     for peer in &status.peers {
@@ -95,7 +98,7 @@ fn as_json(status: &StatusResponse) -> Value {
     let memoranda: Vec<Value> = status.memoranda.iter().map(memorandum_json).collect();
     json!({
         "id": status.id, "version": status.version, "log_size": status.log_size, "index_size": status.index_size,
-        "checkpoint": status.checkpoint, "log_vkey": status.log_vkey, "peer_address": status.peer_address,
+        "checkpoint": status.checkpoint, "log_vkey": status.log_vkey, "peer_address": status.peer_address, "local_address": status.local_address,
         "channels": channels, "peers": peers, "memoranda": memoranda, "rejected": status.rejected, "refused": status.refused, "denied": status.denied,
         "peer_bytes_sent": status.peer_bytes_sent, "peer_bytes_received": status.peer_bytes_received,
     })

@@ -100,6 +100,10 @@ fn as_text(line: u64, response: &SubmitResponse) -> String {
             let again = if accepted.already_known { " (accepted before)" } else { "" };
             format!("{name}  accepted  {}{again}", accepted.message_id)
         }
+        Some(submit_response::Outcome::Awaiting(awaiting)) => {
+            let again = if awaiting.already_known { " (drafted before)" } else { "" };
+            format!("{name}  drafted   {}{again}: {}", awaiting.message_id, who_can_act(&awaiting.approvers))
+        }
         Some(submit_response::Outcome::Refused(refused)) => {
             format!("{name}  refused   {}  {}", refused.code, refused.reason)
         }
@@ -113,10 +117,23 @@ fn as_json(line: u64, response: &SubmitResponse) -> Value {
             "line": line, "notice_id": response.notice_id, "outcome": "accepted", "message_id": accepted.message_id,
             "number": accepted.number, "already_known": accepted.already_known,
         }),
+        Some(submit_response::Outcome::Awaiting(awaiting)) => json!({
+            "line": line, "notice_id": response.notice_id, "outcome": "awaiting-approval", "message_id": awaiting.message_id,
+            "already_known": awaiting.already_known, "approvers": awaiting.approvers,
+        }),
         Some(submit_response::Outcome::Refused(refused)) => json!({
             "line": line, "notice_id": response.notice_id, "outcome": "refused", "code": refused.code, "reason": refused.reason,
             "clause": refused.clause,
         }),
         None => json!({"line": line, "notice_id": response.notice_id, "outcome": "unknown"}),
+    }
+}
+
+/// Who can approve what waits.
+pub(crate) fn who_can_act(approvers: &[String]) -> String {
+    if approvers.is_empty() {
+        "nobody else here is an approver; an administrator names one in verbale.toml".to_owned()
+    } else {
+        format!("waits for approval by {}", approvers.join(" or "))
     }
 }

@@ -3,13 +3,16 @@
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
-use verbale_node::{Folder, init};
+use verbale_node::{Folder, init, write_person_key};
 
 use crate::failure::CliError;
+
+/// Key of the second person, in the node's folder.
+const SECOND_KEY: &str = "person-2.pem";
 
 pub(crate) struct RunningNode {
     folder: Folder,
@@ -27,7 +30,7 @@ impl RunningNode {
         let folder = Folder::new(dir);
         let made = init(&folder, id, SocketAddr::from(([127, 0, 0, 1], 0)));
         let made = made.map_err(|error| CliError::failed(format!("{id} could not be made"), error))?;
-        give_every_role(dir).map_err(failed("its configuration cannot be changed"))?;
+        give_roles(dir)?;
         let program = std::env::current_exe().map_err(failed("this program cannot be found"))?;
         let log = File::create(dir.join("serve.log")).map_err(failed("its log file cannot be made"))?;
         let mut command = Command::new(program);
@@ -47,6 +50,11 @@ impl RunningNode {
 
     pub(crate) fn folder(&self) -> &Folder {
         &self.folder
+    }
+
+    /// The key file of the second person.
+    pub(crate) fn second_key(&self) -> PathBuf {
+        self.folder.dir().join(SECOND_KEY)
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -71,12 +79,23 @@ impl RunningNode {
     }
 }
 
-/// Whoever runs staged nodes plays every part on them; in life they are several persons.
-fn give_every_role(dir: &Path) -> std::io::Result<()> {
+/// Two persons: the one at this machine's socket, who plays most parts, and a second one with a key, since what binds a side
+/// takes two.
+fn give_roles(dir: &Path) -> Result<(), CliError> {
+    let failed = |error| CliError::failed(format!("the configuration in {} cannot be changed", dir.display()), error);
+    let card = std::fs::read_to_string(dir.join("card.txt")).map_err(failed)?;
+    let key = write_person_key(&dir.join(SECOND_KEY), &card);
+    let fingerprint = key.map_err(|error| CliError::failed("no key can be made for a second person", error))?;
     let path = dir.join("verbale.toml");
-    let text = std::fs::read_to_string(&path)?;
-    let own = "roles = [\"system\", \"operator\"]";
-    std::fs::write(path, text.replace(own, "roles = [\"system\", \"operator\", \"approver\", \"auditor\"]"))
+    let text = std::fs::read_to_string(&path).map_err(failed)?;
+    let second = format!(
+        "[[persons]]\nname = \"person-2\"\nroles = [\"operator\", \"approver\"]\nkeys = [\"{fingerprint}\"]\n\n[limits]"
+    );
+    let text = text
+        .replace("roles = [\"system\", \"operator\"]", "roles = [\"system\", \"operator\", \"approver\", \"auditor\"]")
+        .replace("# listen = \"127.0.0.1:7402\"", "listen = \"127.0.0.1:0\"")
+        .replace("[limits]", &second);
+    std::fs::write(path, text).map_err(failed)
 }
 
 impl Drop for RunningNode {
