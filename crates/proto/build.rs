@@ -3,12 +3,13 @@
 use std::error::Error;
 use std::path::PathBuf;
 
-const FILES: [&str; 7] = [
+const FILES: [&str; 8] = [
     "verbale/v1/form.proto",
     "verbale/v1/kinds.proto",
     "verbale/v1/notice.proto",
     "verbale/v1/evidence.proto",
     "verbale/v1/log.proto",
+    "verbale/v1/presentation.proto",
     "verbale/v1/peer.proto",
     "verbale/v1/local.proto",
 ];
@@ -32,9 +33,16 @@ fn main() -> Result<(), Box<dyn Error>> {
         ".verbale.v1.Facts",
         ".verbale.v1.Particulars",
         ".verbale.v1.ListedOrganisation",
+        ".verbale.v1.Presentation",
+        ".verbale.v1.Part",
+        ".verbale.v1.PresentedChunk",
+        ".verbale.v1.Disclosure",
         ".verbale.v1.SubmitRequest",
         ".verbale.v1.OpenResponse",
         ".verbale.v1.OpenRequest",
+        ".verbale.v1.WriteRequest",
+        ".verbale.v1.DisclosureQuery",
+        ".verbale.v1.DiscloseResponse",
     ]);
     config.compile_fds(compiler.file_descriptor_set())?;
     Ok(())

@@ -1,12 +1,12 @@
 //! An audit of two running nodes, from their logs and cards alone.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use verbale_evidence::{Card, UnverifiedCard, UnverifiedEnvelope, decode_entry, parse_card_text};
 use verbale_ledger::{Checkpoint, Tree, leaf_hash};
 use verbale_node::{Folder, connect};
-use verbale_proto::v1::ReadLogRequest;
 use verbale_proto::v1::log_entry::Event;
+use verbale_proto::v1::{NoticeReceived, NoticeRefused, ReadLogRequest};
 
 use crate::node::Node;
 
@@ -46,23 +46,34 @@ fn read(node: &Node, peer: &Node) -> Log {
     let (own, peer) = (card(node), card(peer));
     let (entries, head) = whole_log(node);
     let (mut tree, mut log) = (Tree::default(), Log::default());
+    let (mut numbers, mut sent_ids) = (HashMap::<String, u64>::new(), HashSet::new());
     for entry in &entries {
         tree.append(leaf_hash(entry));
-        let verified =
-            |bytes: &[u8], card: &Card| UnverifiedEnvelope::parse(bytes).unwrap().verify(&card.envelope_key).unwrap();
+        // What was exchanged with a third node is audited with that node.
+        let verified = |bytes: &[u8], card: &Card| {
+            let envelope = UnverifiedEnvelope::parse(bytes).unwrap().verify(&card.envelope_key).ok()?;
+            let statement = envelope.statement();
+            [&statement.sender, &statement.recipient]
+                .iter()
+                .all(|id| **id == own.id || **id == peer.id)
+                .then_some(envelope)
+        };
         match decode_entry(entry).unwrap().1 {
             Event::NoticeSent(sent) => {
-                let envelope = verified(&sent.envelope, &own);
+                let Some(envelope) = verified(&sent.envelope, &own) else { continue };
                 log.sent.push(envelope.digest().0);
-                assert_eq!(envelope.statement().number, log.sent.len() as u64, "a gap in the numbers");
+                sent_ids.insert(envelope.statement().message_id.as_bytes().to_vec());
+                let number = numbers.entry(envelope.statement().memorandum.clone()).or_default();
+                *number += 1;
+                assert_eq!(envelope.statement().number, *number, "a gap in the numbers");
             }
-            Event::NoticeReceived(event) => {
-                *log.answered.entry(verified(&event.envelope, &peer).digest().0).or_default() += 1;
+            Event::NoticeReceived(NoticeReceived { envelope, .. })
+            | Event::NoticeRefused(NoticeRefused { envelope, .. }) => {
+                if let Some(envelope) = verified(&envelope, &peer) {
+                    *log.answered.entry(envelope.digest().0).or_default() += 1;
+                }
             }
-            Event::NoticeRefused(event) => {
-                *log.answered.entry(verified(&event.envelope, &peer).digest().0).or_default() += 1;
-            }
-            Event::ReceiptReceived(_) => log.receipts += 1,
+            Event::ReceiptReceived(receipt) => log.receipts += usize::from(sent_ids.contains(&receipt.message_id)),
             _ => {}
         }
     }

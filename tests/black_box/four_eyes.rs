@@ -61,10 +61,8 @@ fn one_person_with_two_connections_is_not_two_persons() {
     japan.run(&["drop", "JP-38"]).good();
     assert!(drafts(&japan).is_empty());
     japan.until_delivered();
-    for node in [&mut japan] {
-        node.stop();
-        node.start();
-    }
+    japan.stop();
+    japan.start();
     assert_eq!(japan.list("outbox").len(), 2);
     crate::audit::sound(&japan, &partner);
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use cargo_metadata::{DependencyKind, MetadataCommand};
 
 /// Tier of each crate; `testkit` is for tests and may be used by the tests of any.
-const TIERS: [(&str, u8); 12] = [
+const TIERS: [(&str, u8); 13] = [
     ("verbale-proto", 0),
     ("verbale-keys", 0),
     ("verbale-ledger", 1),
@@ -13,6 +13,7 @@ const TIERS: [(&str, u8); 12] = [
     ("verbale-evidence", 2),
     ("verbale-envelope", 2),
     ("verbale-exchange", 3),
+    ("verbale-audit", 3),
     ("verbale-journal", 4),
     ("verbale-rpc", 4),
     ("verbale-node", 5),
@@ -21,7 +22,7 @@ const TIERS: [(&str, u8); 12] = [
 ];
 
 /// The one crate that may depend on a package.
-const OWNERS: [(&str, &str); 11] = [
+const OWNERS: [(&str, &str); 12] = [
     ("ed25519-dalek", "verbale-keys"),
     ("age", "verbale-envelope"),
     ("age-core", "verbale-envelope"),
@@ -32,6 +33,7 @@ const OWNERS: [(&str, &str); 11] = [
     ("rustls", "verbale-node"),
     ("tokio-rustls", "verbale-node"),
     ("clap", "verbale-cli"),
+    ("lexopt", "verbale-audit"),
     ("prost-build", "verbale-proto"),
 ];
 

@@ -14,6 +14,7 @@ mod bench;
 mod cases;
 mod crash;
 mod demo;
+mod disclosure;
 mod exchange;
 mod four_eyes;
 mod hostile;

@@ -1,7 +1,9 @@
 //! The commands, one idea a file.
 
+pub(crate) mod audience;
 pub(crate) mod card;
 pub(crate) mod check;
+pub(crate) mod consent;
 pub(crate) mod disclosure;
 pub(crate) mod drafts;
 pub(crate) mod duties;

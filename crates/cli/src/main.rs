@@ -60,7 +60,14 @@ fn run(args: Args) -> Result<ExitCode, CliError> {
             Command::Register(register) => commands::register::run(register, &node).await,
             Command::Memorandum(memorandum) => commands::duties::memorandum(memorandum, &node).await,
             Command::Check(check) => commands::check::run(&check, &node),
-            Command::Disclosure(disclosure) => commands::disclosure::run(&disclosure),
+            Command::Consent(consent) => commands::consent::run(consent, &node).await,
+            Command::Audience(audience) => commands::audience::run(audience, &node).await,
+            Command::Disclose(disclose) => commands::disclosure::disclose(disclose, &node).await,
+            Command::Disclosure(disclosure) => commands::disclosure::run(disclosure, &node).await,
+            Command::Audit { args } => {
+                Ok(verbale_audit::run(args.into_iter(), &mut std::io::stdout().lock(), &mut std::io::stderr().lock())
+                    .into())
+            }
             Command::Demo(demo) => demo::run(&demo, &node).await,
             Command::Bench(bench) => bench::run(&bench, &node).await,
             Command::Completions { shell } => {

@@ -32,10 +32,14 @@ pub fn date_of(moment_ms: i64, offset: UtcOffset) -> Date {
     moment.checked_to_offset(offset).map_or(moment.date(), OffsetDateTime::date)
 }
 
+/// The moment at which a day begins, in milliseconds since 1970-01-01 UTC.
+pub(crate) fn start_ms(day: Date, offset: UtcOffset) -> i64 {
+    day.midnight().assume_offset(offset).unix_timestamp().saturating_mul(1000)
+}
+
 /// The moment at which a day ends, in milliseconds since 1970-01-01 UTC.
 pub(crate) fn end_ms(day: Date, offset: UtcOffset) -> i64 {
-    let next = day.next_day().unwrap_or(Date::MAX);
-    next.midnight().assume_offset(offset).unix_timestamp().saturating_mul(1000)
+    start_ms(day.next_day().unwrap_or(Date::MAX), offset)
 }
 
 /// A moment as notices write it (RFC 3339), in milliseconds since 1970-01-01 UTC.

@@ -9,6 +9,7 @@ mod cases;
 mod codes;
 mod evidence;
 mod grounds;
+mod held;
 mod nearest;
 
 use time::Date;
@@ -21,6 +22,7 @@ use crate::rules::covers;
 pub use cases::{Ruling, rule};
 pub use codes::{AudienceClass, Denial, Escalation, Ground};
 pub use evidence::{Evidence, GivenNotice, Grant};
+pub use held::{HeldEvidence, held_evidence};
 
 /// To whom.
 #[derive(Clone, Debug, PartialEq, Eq)]

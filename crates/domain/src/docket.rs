@@ -167,6 +167,11 @@ impl Docketed {
 }
 
 impl Course {
+    /// A course of which only begin and end are known.
+    pub fn between(commenced: Option<Date>, ends: Option<Date>) -> Self {
+        Self { commenced, ends, ..Self::default() }
+    }
+
     /// A full list that both sides know replaces the last: the rows of older ones are not kept in memory.
     fn forget_older_lists(&mut self, key: &NoticeKey) {
         let Some(list) = self.notices.get(key).filter(|list| is_full_list(list)) else { return };
@@ -208,6 +213,11 @@ impl Course {
     /// Whether a list of this day is known.
     pub fn knows_list(&self, side: &str, flow: &str, as_of: &str) -> bool {
         self.lists.contains(&(side.to_owned(), flow.to_owned(), as_of.to_owned()))
+    }
+
+    /// One notice.
+    pub fn get(&self, key: &NoticeKey) -> Option<&Docketed> {
+        self.notices.get(key)
     }
 
     /// All notices.

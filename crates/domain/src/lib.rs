@@ -34,6 +34,7 @@ mod memorandum;
 mod notice;
 mod offline;
 mod organisations;
+mod partial;
 mod particulars;
 mod refusal;
 mod rules;
@@ -45,6 +46,7 @@ pub use memorandum::{Basis, Class, CommencesOn, ContactPoint, Duty, Memoranda, M
 pub use notice::{Header, Notice, Party};
 pub use offline::{OfflineCheck, Verdict};
 pub use organisations::{Organisation, organisations};
+pub use partial::Partial;
 pub use particulars::Subject;
 pub use refusal::{Code, Refusal, Stage};
 pub use rules::{COMMENCEMENT_RECORD, Place, Route, TERMINATION, check_rules, needs_approval, recipient};

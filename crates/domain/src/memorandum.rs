@@ -212,6 +212,11 @@ impl Memorandum {
         self.terms.sides.keys().map(String::as_str)
     }
 
+    /// The bodies that the text names as parties, of all sides.
+    pub fn parties(&self) -> impl Iterator<Item = &str> {
+        self.terms.sides.values().flat_map(|side| side.parties.keys()).map(String::as_str)
+    }
+
     /// The flows that a side may send.
     pub fn flows_of(&self, side: &str) -> impl Iterator<Item = &str> {
         let sent = move |(_, kind): &(&String, &Kind)| kind.from.iter().any(|from| from == side);
@@ -263,6 +268,11 @@ impl Memorandum {
     pub fn side_of(&self, node: &str, on: Date) -> Option<&str> {
         let serves = |side: &&str| self.contact_point(side, on).is_some_and(|contact| contact.node == node);
         self.terms.sides.keys().map(String::as_str).find(serves)
+    }
+
+    /// The clause that a flow rests on.
+    pub fn clause_of(&self, flow: &str) -> Option<&str> {
+        self.kind(flow).map(KindTerms::clause)
     }
 
     /// What the memorandum says of a flow.

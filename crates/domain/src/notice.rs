@@ -195,6 +195,15 @@ impl Notice {
         }
     }
 
+    pub(crate) fn body(&self) -> &Map<String, Value> {
+        &self.parts.body
+    }
+
+    /// Whether the header has a member, if only an empty list.
+    pub(crate) fn has_header(&self, name: &str) -> bool {
+        self.parts.header.contains_key(name)
+    }
+
     /// What rules and duties look at.
     pub fn subject(&self) -> Subject {
         Subject {

@@ -47,6 +47,13 @@ pub struct NoticeKeys {
     pub facts: FactsKey,
 }
 
+impl NoticeKeys {
+    /// For facts that stand alone, of something that is no notice.
+    pub fn of_facts(facts: FactsKey) -> Self {
+        Self { file: FileKey::from_bytes([0; 16]), facts }
+    }
+}
+
 /// The node's archive key.
 pub struct ArchiveKey {
     wrapping: Zeroizing<Keyed>,

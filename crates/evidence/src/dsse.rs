@@ -14,10 +14,12 @@ pub enum DsseError {
     #[error("the bytes are no DSSE envelope in its one encoding")]
     Form,
     /// Over the limit.
-    #[error("the envelope is {got} bytes, limit {ENVELOPE_BYTES_MAX}")]
+    #[error("the envelope is {got} bytes, limit {max}")]
     TooLarge {
         /// Its length.
         got: usize,
+        /// The limit.
+        max: usize,
     },
     /// Of another type.
     #[error("the envelope carries another type of payload")]
@@ -53,8 +55,12 @@ pub(crate) fn sign(payload: Vec<u8>, payload_type: &str, key: &SecretKey) -> Vec
 
 impl Unverified {
     pub(crate) fn parse(bytes: &[u8], payload_type: &'static str) -> Result<Self, DsseError> {
-        if bytes.len() > ENVELOPE_BYTES_MAX {
-            return Err(DsseError::TooLarge { got: bytes.len() });
+        Self::parse_up_to(ENVELOPE_BYTES_MAX, bytes, payload_type)
+    }
+
+    pub(crate) fn parse_up_to(max: usize, bytes: &[u8], payload_type: &'static str) -> Result<Self, DsseError> {
+        if bytes.len() > max {
+            return Err(DsseError::TooLarge { got: bytes.len(), max });
         }
         let envelope = Envelope::decode(bytes).map_err(|_| DsseError::Form)?;
         if envelope.encode_to_vec() != bytes {

@@ -19,6 +19,9 @@ pub enum EnvelopeError {
     /// Signed by a key that it does not name, though the signature verifies.
     #[error("the statement names another signing key than the one that signed it")]
     NamesAnotherKey,
+    /// Another statement than the one that was named.
+    #[error("the statement is not the one that its answer names")]
+    AnotherStatement,
 }
 
 /// Signs a statement. The same statement always gives the same bytes.
@@ -62,6 +65,18 @@ impl UnverifiedEnvelope {
         let digest = StatementDigest::of(self.dsse.claimed());
         Ok(VerifiedEnvelope { bytes: self.bytes, statement, digest })
     }
+}
+
+/// The statement of an envelope that something signed names by its digest: the digest vouches for it, whoever signed the envelope.
+///
+/// # Errors
+/// [`EnvelopeError`]; [`EnvelopeError::AnotherStatement`] when the digest is another one.
+pub(crate) fn statement_of_digest(bytes: &[u8], digest: StatementDigest) -> Result<Statement, EnvelopeError> {
+    let dsse = Unverified::parse(bytes, PAYLOAD_TYPE)?;
+    if StatementDigest::of(dsse.claimed()) != digest {
+        return Err(EnvelopeError::AnotherStatement);
+    }
+    Ok(Statement::decode(dsse.claimed())?)
 }
 
 /// An envelope whose signature was verified strictly under the sender's enrolled key, or was made under our own.

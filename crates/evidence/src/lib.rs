@@ -32,14 +32,19 @@ mod commitment;
 mod dsse;
 mod entry;
 mod envelope;
+mod presentation;
 mod receipt;
 mod statement;
 
 pub use card::{Card, CardError, UnverifiedCard, card_text, parse_card_text, sign_card};
-pub use commitment::content_root;
+pub use commitment::{PartError, content_root, part};
 pub use dsse::DsseError;
 pub use entry::{ENTRY_BYTES_MAX, EntryError, decode_entry, encode_entry};
 pub use envelope::{EnvelopeError, UnverifiedEnvelope, VerifiedEnvelope, sign_statement};
+pub use presentation::{
+    LoggedDisclosure, PresentationError, SignedDisclosure, VerifiedPart, VerifiedPresentation, parse_presentation,
+    presentation_text, sign_disclosure, verify_presentation,
+};
 pub use receipt::{ReceiptError, ReceiptVerifier, Verdict, VerifiedReceipt, verify_receipt};
 pub use statement::{
     Answers, MessageId, STATEMENT_BYTES_MAX, Statement, StatementDigest, StatementError, is_identifier,

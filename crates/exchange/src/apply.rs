@@ -62,6 +62,21 @@ impl Exchange {
             Change::DraftDropped { message_id } => {
                 self.drafts.remove(&message_id).ok_or("it names a draft that the log does not hold")?;
             }
+            Change::Disclosed { message_id, code, actor } => {
+                self.happened(&message_id, Happening { index, time_ms, what: What::Disclosed { code, actor } })?;
+            }
+            Change::Denied { message_id, code, actor } => {
+                self.happened(&message_id, Happening { index, time_ms, what: What::Denied { code, actor } })?;
+            }
+            Change::AudienceEntered(held) => {
+                if self.audiences.insert(held.id, *held).is_some() {
+                    return Err("its audience is there already");
+                }
+            }
+            Change::AudienceConfirmed { id, actor } => {
+                let held = self.audiences.get_mut(&id).ok_or("it names an audience that the log does not hold")?;
+                held.confirmed_by = Some(actor);
+            }
             // A draft keeps no history: what counts is who drafted it and who approved it.
             Change::Opened { message_id, .. } if self.is_draft(&message_id) => {}
             Change::Opened { message_id, actor } => {

@@ -12,11 +12,12 @@ use verbale_keys::Fingerprint;
 use verbale_ledger::LogIndex;
 use verbale_proto::v1::log_entry::Event;
 use verbale_proto::v1::{
-    ConflictKept, DraftDropped, Facts, Genesis, MemorandumAdopted, MemorandumCommenced, MemorandumEnds, NoticeDrafted,
-    NoticeExpired, NoticeHandedOver, NoticeOpened, NoticeReceived, NoticeRefused, NoticeSent, PeerEnrolled,
-    ReceiptReceived,
+    AudienceConfirmed, AudienceEntered, ConflictKept, DisclosureDenied, DraftDropped, Facts, Genesis,
+    MemorandumAdopted, MemorandumCommenced, MemorandumEnds, NoticeDrafted, NoticeExpired, NoticeHandedOver,
+    NoticeOpened, NoticeReceived, NoticeRefused, NoticeSent, PeerEnrolled, ReceiptReceived,
 };
 
+use crate::audience::HeldAudience;
 use crate::draft::HeldDraft;
 use crate::state::Exchange;
 
@@ -60,6 +61,10 @@ pub(crate) enum Change {
     Refused { envelope: VerifiedEnvelope, code: String },
     Drafted(Box<HeldDraft>),
     DraftDropped { message_id: MessageId },
+    Disclosed { message_id: MessageId, code: String, actor: String },
+    Denied { message_id: MessageId, code: String, actor: String },
+    AudienceEntered(Box<HeldAudience>),
+    AudienceConfirmed { id: MessageId, actor: String },
     Opened { message_id: MessageId, actor: String },
     HandedOver { message_id: MessageId, actor: String },
     Receipt { message_id: MessageId, verdict: String, peer_index: LogIndex },
@@ -161,6 +166,25 @@ pub(crate) fn expired(message_id: MessageId) -> Event {
     Event::NoticeExpired(NoticeExpired { message_id: message_id.as_bytes().to_vec() })
 }
 
+pub(crate) fn disclosure_denied(message_id: MessageId, code: &str, facts_digest: &[u8], actor: &str) -> Event {
+    let (message_id, facts_digest) = (message_id.as_bytes().to_vec(), facts_digest.to_vec());
+    Event::DisclosureDenied(DisclosureDenied {
+        message_id,
+        code: code.to_owned(),
+        facts_digest,
+        actor: actor.to_owned(),
+    })
+}
+
+pub(crate) fn audience_entered(id: MessageId, facts_digest: &[u8], actor: &str) -> Event {
+    let (audience_id, facts_digest) = (id.as_bytes().to_vec(), facts_digest.to_vec());
+    Event::AudienceEntered(AudienceEntered { audience_id, facts_digest, actor: actor.to_owned() })
+}
+
+pub(crate) fn audience_confirmed(id: MessageId, actor: &str) -> Event {
+    Event::AudienceConfirmed(AudienceConfirmed { audience_id: id.as_bytes().to_vec(), actor: actor.to_owned() })
+}
+
 fn day(text: &str) -> Result<Date, ReplayError> {
     civil::day(text).ok_or(ReplayError::Order("it names no day"))
 }
@@ -199,6 +223,22 @@ impl Exchange {
             }
             Event::ConflictKept(kept) => Change::Conflict { envelope: self.peers_envelope(&kept.envelope)? },
             Event::NoticeDrafted(drafted) => Change::Drafted(Box::new(self.read_draft(drafted, facts)?)),
+            Event::Disclosed(disclosed) => Change::Disclosed {
+                message_id: message_id(&disclosed.message_id)?,
+                code: disclosed.code,
+                actor: disclosed.actor,
+            },
+            Event::DisclosureDenied(denied) => {
+                Change::Denied { message_id: message_id(&denied.message_id)?, code: denied.code, actor: denied.actor }
+            }
+            Event::AudienceEntered(entered) => {
+                let id = message_id(&entered.audience_id)?;
+                let held = HeldAudience::new(id, facts.as_ref(), entered.actor, LogIndex(self.size));
+                Change::AudienceEntered(Box::new(held))
+            }
+            Event::AudienceConfirmed(confirmed) => {
+                Change::AudienceConfirmed { id: message_id(&confirmed.audience_id)?, actor: confirmed.actor }
+            }
             Event::DraftDropped(dropped) => Change::DraftDropped { message_id: message_id(&dropped.message_id)? },
             Event::NoticeOpened(opened) => {
                 Change::Opened { message_id: message_id(&opened.message_id)?, actor: opened.actor }

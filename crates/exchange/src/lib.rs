@@ -39,8 +39,10 @@
 //! ```
 
 mod apply;
+mod audience;
 mod change;
 mod course;
+mod disclosure;
 mod draft;
 mod enrol;
 mod incoming;
@@ -50,7 +52,9 @@ mod own;
 mod state;
 mod step;
 
+pub use audience::HeldAudience;
 pub use change::{Record, ReplayError, genesis};
+pub use disclosure::{DisclosureRequest, Judged, Released};
 pub use draft::{Approval, HeldDraft};
 pub use enrol::EnrolError;
 pub use incoming::{Arrival, PermittedNotice, Rejection};

@@ -7,6 +7,7 @@ use verbale_domain::Docket;
 use verbale_evidence::{MessageId, StatementDigest, VerifiedEnvelope};
 use verbale_ledger::LogIndex;
 
+use crate::audience::HeldAudience;
 use crate::draft::HeldDraft;
 use crate::link::Link;
 use crate::own::{Own, Peer};
@@ -65,6 +66,20 @@ pub enum What {
     HandedOver(String),
     /// Its time ran out.
     Expired,
+    /// Released on this ground, by this person.
+    Disclosed {
+        /// The ground.
+        code: String,
+        /// The person.
+        actor: String,
+    },
+    /// A release was asked for by this person, and denied with this code.
+    Denied {
+        /// The code.
+        code: String,
+        /// The person.
+        actor: String,
+    },
 }
 
 /// One line of a notice's history.
@@ -152,6 +167,8 @@ pub struct Exchange {
     pub(crate) adopted: BTreeMap<String, [u8; 32]>,
     /// What waits for a second person; message ids are in the order of time.
     pub(crate) drafts: BTreeMap<MessageId, HeldDraft>,
+    /// The directory of audiences, likewise.
+    pub(crate) audiences: BTreeMap<MessageId, HeldAudience>,
     pub(crate) docket: Docket,
     pub(crate) links: BTreeMap<ChannelId, Link>,
 }
@@ -171,6 +188,7 @@ impl Exchange {
             numbers: HashMap::new(),
             adopted: BTreeMap::new(),
             drafts: BTreeMap::new(),
+            audiences: BTreeMap::new(),
             docket: Docket::default(),
             links: BTreeMap::new(),
         }

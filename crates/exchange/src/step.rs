@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
+use verbale_domain::disclosure::Decision;
 use verbale_domain::{Code, Refusal};
-use verbale_envelope::SealedFacts;
+use verbale_envelope::{SealedFacts, WrappedKeys};
 use verbale_evidence::{Card, EntryError, MessageId, VerifiedEnvelope, VerifiedReceipt, encode_entry};
 use verbale_ledger::LogIndex;
+use verbale_proto::v1::Facts;
 use verbale_proto::v1::log_entry::Event;
 
 use crate::change::{self, Change, Record};
+use crate::disclosure::{DisclosureRequest, Released};
 use crate::draft::Approval;
 use crate::enrol::EnrolError;
 use crate::incoming::{Arrival, Rejection};
@@ -35,6 +38,30 @@ pub enum Input {
         ticket: Ticket,
         /// The notice.
         message_id: MessageId,
+        /// Pseudonym of the person.
+        actor: String,
+    },
+    /// A person asks for a release.
+    Disclose(Ticket, Box<DisclosureRequest>),
+    /// A person enters an audience.
+    EnterAudience {
+        /// Who waits.
+        ticket: Ticket,
+        /// The audience.
+        id: MessageId,
+        /// Pseudonym of the person.
+        actor: String,
+        /// Class and name.
+        facts: Box<Facts>,
+        /// The same, sealed, and the keys of that.
+        sealed: (SealedFacts, WrappedKeys),
+    },
+    /// A second person confirms an audience.
+    ConfirmAudience {
+        /// Who waits.
+        ticket: Ticket,
+        /// Its name.
+        name: String,
         /// Pseudonym of the person.
         actor: String,
     },
@@ -102,7 +129,6 @@ pub enum Input {
 }
 
 /// What one who waits is told.
-#[derive(Debug)]
 pub enum Told {
     /// The notice is accepted for sending.
     Accepted {
@@ -138,6 +164,13 @@ pub enum Told {
     },
     /// A counterpart's notice is rejected.
     Rejected(Rejection),
+    /// A release was decided about.
+    Judged {
+        /// The decision.
+        decision: Decision,
+        /// The release; `None` when it was denied.
+        released: Option<Box<Released>>,
+    },
     /// The card is not enrolled.
     NotEnrolled(EnrolError),
     /// The node holds no such notice in its inbox.
@@ -224,6 +257,13 @@ impl Exchange {
             Input::Approve(ticket, approval) => self.approve(now_ms, ticket, *approval, out),
             Input::DropDraft { ticket, message_id, actor } => {
                 self.drop_draft(now_ms, ticket, message_id, &actor, out);
+            }
+            Input::Disclose(ticket, request) => self.disclose(now_ms, ticket, *request, out),
+            Input::EnterAudience { ticket, id, actor, facts, sealed } => {
+                self.enter_audience(now_ms, ticket, (id, actor, *facts), sealed, out);
+            }
+            Input::ConfirmAudience { ticket, name, actor } => {
+                self.confirm_audience(now_ms, ticket, &name, actor, out);
             }
             Input::PeerOpened(ticket, channel) => {
                 let told = self.channel_opened(&channel);

@@ -34,7 +34,7 @@ pub(crate) enum Answer {
     Told {
         /// What was decided.
         told: Told,
-        /// The entry that it is about, with its proof, where a counterpart is told.
+        /// The entry that it is about, with its proof, where a counterpart is told or something is released.
         logged: Option<Box<Logged>>,
     },
     /// The disk is full: nothing was decided.
@@ -273,6 +273,7 @@ impl Running {
         let about = match &told {
             Told::Logged { index, .. } => Some(*index),
             Told::ChannelOpened { last, .. } => *last,
+            Told::Judged { released: Some(released), .. } => Some(released.index),
             _ => None,
         };
         let logged = about.map(|index| self.journal.logged(index).map(Box::new)).transpose()?;

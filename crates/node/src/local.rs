@@ -10,12 +10,14 @@ use verbale_journal::Store;
 use verbale_keys::Fingerprint;
 use verbale_ledger::LogIndex;
 use verbale_proto::v1::{
-    AcknowledgeRequest, AcknowledgeResponse, ApproveRequest, ApproveResponse, CommenceRequest, CommenceResponse,
-    DraftsRequest, DraftsResponse, DropDraftRequest, DropDraftResponse, DutiesRequest, DutiesResponse,
-    EnrolCardRequest, EnrolCardResponse, Facts, ListRequest, ListResponse, OpenRequest, OpenResponse,
+    AcknowledgeRequest, AcknowledgeResponse, ApproveRequest, ApproveResponse, AudiencesRequest, AudiencesResponse,
+    CommenceRequest, CommenceResponse, ConfirmAudienceRequest, ConfirmAudienceResponse, ConsentsRequest,
+    ConsentsResponse, DiscloseResponse, DisclosureQuery, DraftsRequest, DraftsResponse, DropDraftRequest,
+    DropDraftResponse, DutiesRequest, DutiesResponse, EnrolCardRequest, EnrolCardResponse, EnterAudienceRequest,
+    EnterAudienceResponse, Facts, JudgeResponse, ListRequest, ListResponse, OpenRequest, OpenResponse,
     OrganisationsRequest, OrganisationsResponse, ReadLogRequest, ReadLogResponse, ReceiptsRequest, ReceiptsResponse,
     ShowCardRequest, ShowCardResponse, ShowRequest, ShowResponse, StatusRequest, StatusResponse, SubmitRequest,
-    SubmitResponse,
+    SubmitResponse, WriteRequest,
 };
 use verbale_rpc::node_server::Node;
 use verbale_rpc::tonic::{self, Request, Response, Status, Streaming};
@@ -27,7 +29,7 @@ use crate::core::{Answer, Core, Needs, Stopped};
 use crate::local_reads::{failed, find, receipts, reveal, sealed};
 use crate::person::{Person, Sight, require};
 use crate::shared::Shared;
-use crate::{approval, commencement, random, submit, view};
+use crate::{approval, commencement, consent, directory, disclosure, random, submit, view};
 
 /// Entries of one message of the log: under 1 MiB.
 const LOG_BYTES: usize = 1 << 20;
@@ -198,6 +200,56 @@ impl Node for NodeService {
         Ok(Response::new(OrganisationsResponse { organisations: organisations.map_err(stopping)? }))
     }
 
+    async fn write(&self, request: Request<WriteRequest>) -> Result<Response<SubmitResponse>, Status> {
+        let person = self.person(&request, &[Operator, Approver])?;
+        let (request, shared) = (request.into_inner(), Arc::clone(&self.shared));
+        let written = self.core.read(move |exchange, _| consent::write(&shared, exchange, &request)).await;
+        let json = written.map_err(stopping)?.map_err(|failure| failure.status())?;
+        submit::answer_to_one(&self.shared, &self.core, &person, json).await.map(Response::new)
+    }
+
+    async fn consents(&self, request: Request<ConsentsRequest>) -> Result<Response<ConsentsResponse>, Status> {
+        self.person(&request, &[Operator, Approver])?;
+        let consents = self.core.read(move |exchange, _| consent::consents(exchange, now_ms())).await;
+        Ok(Response::new(ConsentsResponse { consents: consents.map_err(stopping)? }))
+    }
+
+    async fn audiences(&self, request: Request<AudiencesRequest>) -> Result<Response<AudiencesResponse>, Status> {
+        self.person(&request, &[Operator, Approver])?;
+        let audiences = self.core.read(|exchange, _| directory::audiences(exchange)).await.map_err(stopping)?;
+        Ok(Response::new(AudiencesResponse { audiences }))
+    }
+
+    async fn enter_audience(
+        &self,
+        request: Request<EnterAudienceRequest>,
+    ) -> Result<Response<EnterAudienceResponse>, Status> {
+        let person = self.person(&request, &[Operator, Approver])?;
+        let entering = directory::entering(&self.shared, person.name.clone(), request.into_inner());
+        let index = self.done(entering.map_err(|failure| failure.status())?).await?;
+        Ok(Response::new(EnterAudienceResponse { log_index: index.0 }))
+    }
+
+    async fn confirm_audience(
+        &self,
+        request: Request<ConfirmAudienceRequest>,
+    ) -> Result<Response<ConfirmAudienceResponse>, Status> {
+        let person = self.person(&request, &[Operator, Approver])?;
+        let (name, actor) = (request.into_inner().name, person.name.clone());
+        let index = self.done(move |ticket| Input::ConfirmAudience { ticket, name, actor }).await?;
+        Ok(Response::new(ConfirmAudienceResponse { log_index: index.0 }))
+    }
+
+    async fn judge(&self, request: Request<DisclosureQuery>) -> Result<Response<JudgeResponse>, Status> {
+        self.person(&request, &[Operator, Approver])?;
+        disclosure::judge(&self.shared, &self.core, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn disclose(&self, request: Request<DisclosureQuery>) -> Result<Response<DiscloseResponse>, Status> {
+        let person = self.person(&request, &[Approver])?;
+        disclosure::disclose(&self.shared, &self.core, &person, request.into_inner()).await.map(Response::new)
+    }
+
     async fn commence(&self, request: Request<CommenceRequest>) -> Result<Response<CommenceResponse>, Status> {
         let person = self.person(&request, &[Approver])?;
         let CommenceRequest { memorandum, on } = request.into_inner();
@@ -234,6 +286,9 @@ impl NodeService {
         match answer.await {
             Ok(Answer::Told { told: Told::Done(index), .. }) => Ok(index),
             Ok(Answer::Told { told: Told::NotEnrolled(error), .. }) => Err(refused("CARD_REFUSED", error.to_string())),
+            Ok(Answer::Told { told: Told::Refused(refusal), .. }) => {
+                Err(submit::refused_status(&self.shared, &refusal))
+            }
             Ok(Answer::Told { told: Told::NoSuchNotice, .. }) => {
                 let text =
                     "only a notice that was received can be handed over, and only one that is held can be opened";

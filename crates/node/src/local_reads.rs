@@ -29,6 +29,14 @@ pub(crate) enum What {
 }
 
 impl SealedHeld {
+    /// The envelope; a draft has none.
+    pub(crate) fn envelope(&self) -> Option<&VerifiedEnvelope> {
+        match &self.what {
+            What::Notice(envelope) => Some(envelope),
+            What::Draft(_) => None,
+        }
+    }
+
     pub(crate) fn message_id(&self) -> MessageId {
         match &self.what {
             What::Notice(envelope) => envelope.statement().message_id,
@@ -150,6 +158,6 @@ pub(crate) fn failed(error: &JournalError) -> Failure {
     Failure::new(kind, "JOURNAL", error.to_string())
 }
 
-fn damaged(text: &str) -> Failure {
+pub(crate) fn damaged(text: &str) -> Failure {
     Failure::new(FailureKind::Damaged, "DAMAGED", format!("the journal holds something that it should not: {text}"))
 }

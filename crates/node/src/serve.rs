@@ -222,6 +222,7 @@ fn facts_of(record: &Replayed<'_>, archive: &verbale_envelope::ArchiveKey) -> Re
     let (message_id, digest) = match decode_entry(record.entry)?.1 {
         Event::NoticeSent(sent) => (message_id_in(&sent.envelope)?, sent.facts_digest),
         Event::NoticeReceived(received) => (message_id_in(&received.envelope)?, received.facts_digest),
+        Event::AudienceEntered(of) => (MessageId::try_from(of.audience_id.as_slice())?, of.facts_digest),
         Event::NoticeDrafted(draft) => (MessageId::try_from(draft.message_id.as_slice())?, draft.facts_digest),
         _ => return Ok(None),
     };

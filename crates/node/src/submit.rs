@@ -93,19 +93,34 @@ pub(crate) async fn one(
     person: &Arc<Person>,
     json: Vec<u8>,
 ) -> Result<String, Status> {
-    let (preparing, person) = (Arc::clone(shared), Arc::clone(person));
-    let prepared = tokio::task::spawn_blocking(move || prepare::submission(&preparing, &person, &json));
-    let prepared = prepared.await.map_err(|_| stopping(Stopped))?;
-    let submission = prepared.map_err(|refusal| refused_status(shared, &refusal))?;
-    let asked = core.ask(Needs::Room, move |ticket| Input::Submit(ticket, Box::new(submission))).await;
-    match asked.map_err(stopping)?.await {
-        Ok(Answer::Told { told: Told::Accepted { message_id, .. } | Told::Drafted { message_id, .. }, .. }) => {
-            Ok(message_id.to_string())
+    match answer_to_one(shared, core, person, json).await?.outcome {
+        Some(submit_response::Outcome::Accepted(accepted)) => Ok(accepted.message_id),
+        Some(submit_response::Outcome::Awaiting(awaiting)) => Ok(awaiting.message_id),
+        Some(submit_response::Outcome::Refused(refused)) => {
+            Err(Failure::new(FailureKind::Refused, refused.code, refused.reason).status())
         }
-        Ok(Answer::Told { told: Told::Refused(refusal), .. }) => Err(refused_status(shared, &refusal)),
-        Ok(Answer::NoRoom(text)) => Err(Failure::new(FailureKind::NoRoom, "NO_ROOM", text).status()),
-        _ => Err(stopping(Stopped)),
+        None => Err(stopping(Stopped)),
     }
+}
+
+/// The same, with what came of it.
+pub(crate) async fn answer_to_one(
+    shared: &Arc<Shared>,
+    core: &Core,
+    person: &Arc<Person>,
+    json: Vec<u8>,
+) -> Result<SubmitResponse, Status> {
+    let (sealing, by) = (Arc::clone(shared), Arc::clone(person));
+    let prepared = tokio::task::spawn_blocking(move || prepare_one(&sealing, &by, &json));
+    let (notice_id, submission) = prepared.await.map_err(|_| stopping(Stopped))?;
+    let outcome = match submission {
+        Err(refusal) => refused(shared, &refusal),
+        Ok(submission) => {
+            let asked = core.ask(Needs::Room, move |ticket| Input::Submit(ticket, Box::new(submission))).await;
+            outcome(shared, &person.name, asked.map_err(stopping)?.await)?
+        }
+    };
+    Ok(SubmitResponse { notice_id, outcome: Some(outcome) })
 }
 
 /// Checks form and seals, several groups at a time; the order is kept by the queue.

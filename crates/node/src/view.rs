@@ -83,6 +83,8 @@ fn history_item(happening: &Happening) -> HistoryItem {
         What::Opened(actor) => ("OPENED", actor.as_str()),
         What::HandedOver(actor) => ("HANDED_OVER", actor.as_str()),
         What::Expired => ("EXPIRED", ""),
+        What::Disclosed { code, .. } => ("DISCLOSED", code.as_str()),
+        What::Denied { code, .. } => ("DISCLOSURE_DENIED", code.as_str()),
     };
     HistoryItem {
         log_index: happening.index.0,

@@ -6,9 +6,10 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 use verbale_node::{Folder, connect, connect_tls};
 use verbale_proto::v1::{
-    AcknowledgeRequest, ApproveRequest, CommenceRequest, DraftsRequest, DropDraftRequest, DutiesRequest,
-    EnrolCardRequest, ListRequest, OpenRequest, OrganisationsRequest, ReadLogRequest, ReceiptsRequest, ShowCardRequest,
-    ShowRequest, StatusRequest, SubmitRequest,
+    AcknowledgeRequest, ApproveRequest, AudiencesRequest, CommenceRequest, ConfirmAudienceRequest, ConsentsRequest,
+    DisclosureQuery, DraftsRequest, DropDraftRequest, DutiesRequest, EnrolCardRequest, EnterAudienceRequest,
+    ListRequest, OpenRequest, OrganisationsRequest, ReadLogRequest, ReceiptsRequest, ShowCardRequest, ShowRequest,
+    StatusRequest, SubmitRequest, WriteRequest,
 };
 use verbale_rpc::Failure;
 use verbale_rpc::node_client::NodeClient;
@@ -22,7 +23,7 @@ use crate::notices::general;
 type Client = NodeClient<Channel>;
 
 /// Every method of the local service, with the roles that may call it: the table that `local.proto` promises.
-const METHODS: [(&str, &[&str]); 16] = [
+const METHODS: [(&str, &[&str]); 23] = [
     ("Submit", &["system", "operator", "approver"]),
     ("Drafts", &["system", "operator", "approver"]),
     ("Approve", &["approver"]),
@@ -37,6 +38,13 @@ const METHODS: [(&str, &[&str]); 16] = [
     ("EnrolCard", &["operator"]),
     ("Duties", &["system", "operator", "approver"]),
     ("Organisations", &["system", "operator", "approver"]),
+    ("Write", &["operator", "approver"]),
+    ("Consents", &["operator", "approver"]),
+    ("Audiences", &["operator", "approver"]),
+    ("EnterAudience", &["operator", "approver"]),
+    ("ConfirmAudience", &["operator", "approver"]),
+    ("Judge", &["operator", "approver"]),
+    ("Disclose", &["approver"]),
     ("Commence", &["approver"]),
     ("ReadLog", &["auditor", "operator"]),
 ];
@@ -113,6 +121,13 @@ async fn call(client: &mut Client, method: &str) -> Result<(), Status> {
         "EnrolCard" => client.enrol_card(EnrolCardRequest::default()).await.map(drop),
         "ReadLog" => client.read_log(ReadLogRequest { from_index: 0 }).await?.into_inner().message().await.map(drop),
         "Duties" => client.duties(DutiesRequest::default()).await.map(drop),
+        "Write" => client.write(WriteRequest::default()).await.map(drop),
+        "Consents" => client.consents(ConsentsRequest {}).await.map(drop),
+        "Audiences" => client.audiences(AudiencesRequest {}).await.map(drop),
+        "EnterAudience" => client.enter_audience(EnterAudienceRequest::default()).await.map(drop),
+        "ConfirmAudience" => client.confirm_audience(ConfirmAudienceRequest::default()).await.map(drop),
+        "Judge" => client.judge(DisclosureQuery { id, ..DisclosureQuery::default() }).await.map(drop),
+        "Disclose" => client.disclose(DisclosureQuery { id, ..DisclosureQuery::default() }).await.map(drop),
         "Commence" => client.commence(CommenceRequest::default()).await.map(drop),
         other => panic!("no method {other}"),
     }

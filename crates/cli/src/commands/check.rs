@@ -5,14 +5,14 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use serde_json::json;
-use verbale_domain::{Memoranda, OfflineCheck, Stage, Verdict, civil};
+use verbale_domain::{OfflineCheck, Stage, Verdict, civil};
 
 use crate::args::{CheckArgs, NodeArgs};
 use crate::failure::CliError;
 use crate::output::say;
 
 pub(crate) fn run(args: &CheckArgs, node: &NodeArgs) -> Result<ExitCode, CliError> {
-    let memoranda = memoranda(args.memoranda.as_deref())?;
+    let memoranda = verbale_audit::memoranda(args.memoranda.as_deref()).map_err(CliError::Usage)?;
     let mut checker = OfflineCheck::new(&memoranda);
     for text in &args.commenced {
         let wrong = || CliError::Usage(format!("{text} must have the form ID=YYYY-MM-DD"));
@@ -31,22 +31,6 @@ pub(crate) fn run(args: &CheckArgs, node: &NodeArgs) -> Result<ExitCode, CliErro
         say!("{}", if node.json { as_json(&verdict) } else { as_text(&verdict) });
     }
     Ok(if refused { ExitCode::from(1) } else { ExitCode::SUCCESS })
-}
-
-/// The files of a folder, or those that ship with the program.
-pub(crate) fn memoranda(dir: Option<&Path>) -> Result<Memoranda, CliError> {
-    let unusable = |error: verbale_domain::MemorandumError| CliError::Usage(error.to_string());
-    let Some(dir) = dir else { return Memoranda::parse(Memoranda::shipped().iter().copied()).map_err(unusable) };
-    let unreadable = |error| CliError::Usage(format!("{} cannot be read: {error}", dir.display()));
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(dir).map_err(unreadable)? {
-        let path = entry.map_err(unreadable)?.path();
-        if path.extension().is_some_and(|extension| extension == "toml") {
-            files.push((path.display().to_string(), std::fs::read_to_string(&path).map_err(unreadable)?));
-        }
-    }
-    files.sort();
-    Memoranda::parse(files.iter().map(|(file, text)| (file.as_str(), text.as_str()))).map_err(unusable)
 }
 
 /// The lines of a file that are not blank.

@@ -1,28 +1,113 @@
-//! `verbale disclosure`: whether information may be disclosed.
+//! `verbale disclosure` and `verbale disclose`: whether information may be disclosed, and its release.
 
+use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use verbale_domain::disclosure::rule;
+use verbale_proto::v1::{DisclosureQuery, JudgeResponse, WriteRequest};
 
-use super::check::{lines, memoranda};
-use crate::args::DisclosureCommand;
+use super::check::lines;
+use super::client;
+use super::consent::{about, given, write};
+use crate::args::{DiscloseArgs, DisclosureCommand, NodeArgs, ScopeArgs};
 use crate::failure::CliError;
 use crate::output::say;
 
 /// What a line that is not understood is denied with.
 const BAD_CASE: &str = "BAD_CASE";
 
-pub(crate) fn run(command: &DisclosureCommand) -> Result<ExitCode, CliError> {
+pub(crate) async fn run(command: DisclosureCommand, node: &NodeArgs) -> Result<ExitCode, CliError> {
     match command {
-        DisclosureCommand::Check { file, memoranda } => offline(file, memoranda.as_deref()),
+        DisclosureCommand::Check { what, scope, memoranda } if scope.to.is_none() && scope.under.is_none() => {
+            offline(Path::new(&what), memoranda.as_deref())
+        }
+        DisclosureCommand::Check { what, scope, .. } => {
+            let judged = client(node).await?.judge(query(what.clone(), scope)).await?.into_inner();
+            if node.json {
+                say!("{}", judged_json(&what, &judged));
+            } else {
+                say!("{}", judged_text(&judged));
+            }
+            Ok(exit_code(&judged))
+        }
+        DisclosureCommand::Notify { id, scope, not_before } => {
+            write(WriteRequest { effective_at: given(not_before), ..about("F24", id, scope) }, node).await
+        }
     }
+}
+
+pub(crate) async fn disclose(args: DiscloseArgs, node: &NodeArgs) -> Result<ExitCode, CliError> {
+    // Before anything is released: what could not be written would be released for nothing.
+    let mut file = args.out.as_deref().map(new_file).transpose()?;
+    let disclosed = client(node).await?.disclose(query(args.id.clone(), args.scope)).await;
+    let disclosed = disclosed.map(verbale_rpc::tonic::Response::into_inner).map_err(CliError::from);
+    let released = disclosed.as_ref().is_ok_and(|disclosed| !disclosed.presentation.is_empty());
+    if let (false, Some(path)) = (released, &args.out) {
+        let _ = std::fs::remove_file(path);
+    }
+    let disclosed = disclosed?;
+    let judged = disclosed.judged.unwrap_or_default();
+    if let (true, Some(file)) = (released, &mut file) {
+        let written = file.write_all(disclosed.presentation.as_bytes()).and_then(|()| file.sync_all());
+        written.map_err(|error| {
+            CliError::failed("the presentation cannot be written, though its release is logged", error)
+        })?;
+    }
+    if node.json {
+        let mut said = judged_json(&args.id, &judged);
+        if let (true, Some(said)) = (released, said.as_object_mut()) {
+            said.insert("log_index".to_owned(), disclosed.log_index.into());
+            said.insert("presentation".to_owned(), file.is_none().then_some(&disclosed.presentation).cloned().into());
+        }
+        say!("{said}");
+    } else {
+        let text = judged_text(&judged);
+        match (released, &args.out) {
+            (true, None) => {
+                eprintln!("{text}\nThis release is log entry {}.", disclosed.log_index);
+                say!("{}", disclosed.presentation.trim_end());
+            }
+            (true, Some(path)) => {
+                say!(
+                    "{text}\nThis release is log entry {}; the presentation is {}.",
+                    disclosed.log_index,
+                    path.display()
+                );
+            }
+            (false, _) => say!("{text}"),
+        }
+    }
+    Ok(exit_code(&judged))
+}
+
+fn new_file(path: &Path) -> Result<std::fs::File, CliError> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let opened = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    opened.map_err(|error| CliError::Usage(format!("{} cannot be made: {error}", path.display())))
+}
+
+fn query(id: String, scope: ScopeArgs) -> DisclosureQuery {
+    let ScopeArgs { to, fields, purpose, under } = scope;
+    DisclosureQuery { id, under: given(under), fields, audience: given(to), purpose: given(purpose) }
+}
+
+fn exit_code(judged: &JudgeResponse) -> ExitCode {
+    if judged.decision == "ALLOW" { ExitCode::SUCCESS } else { ExitCode::from(1) }
+}
+
+fn judged_text(judged: &JudgeResponse) -> String {
+    format!("{}  {}  (clause {})\n{}", judged.decision, judged.code, judged.clause, judged.reason)
+}
+
+fn judged_json(id: &str, judged: &JudgeResponse) -> Value {
+    json!({"id": id, "decision": judged.decision, "code": judged.code, "clause": judged.clause, "reason": judged.reason})
 }
 
 /// Decides the lines of a file. Exit code 2 when one of them is no question.
 fn offline(file: &Path, dir: Option<&Path>) -> Result<ExitCode, CliError> {
-    let memoranda = memoranda(dir)?;
+    let memoranda = verbale_audit::memoranda(dir).map_err(CliError::Usage)?;
     let mut understood = true;
     for line in lines(file)? {
         let ruling = rule(&memoranda, &line);

@@ -93,7 +93,8 @@ fn too_large(bytes: usize) -> SubmitResponse {
     SubmitResponse { notice_id: String::new(), outcome: Some(submit_response::Outcome::Refused(refused)) }
 }
 
-fn as_text(line: u64, response: &SubmitResponse) -> String {
+/// What came of a submission, for people.
+pub(crate) fn as_text(line: u64, response: &SubmitResponse) -> String {
     let name = if response.notice_id.is_empty() { format!("line {line}") } else { response.notice_id.clone() };
     match &response.outcome {
         Some(submit_response::Outcome::Accepted(accepted)) => {
@@ -111,7 +112,8 @@ fn as_text(line: u64, response: &SubmitResponse) -> String {
     }
 }
 
-fn as_json(line: u64, response: &SubmitResponse) -> Value {
+/// The same for machines.
+pub(crate) fn as_json(line: u64, response: &SubmitResponse) -> Value {
     match &response.outcome {
         Some(submit_response::Outcome::Accepted(accepted)) => json!({
             "line": line, "notice_id": response.notice_id, "outcome": "accepted", "message_id": accepted.message_id,

@@ -134,9 +134,7 @@ impl Case {
             Some(text) => civil::day(text).map(Some).ok_or_else(|| format!("memorandum_state: {text} is no day")),
         };
         let Some(state) = &self.memorandum_state else { return Ok(Course::default()) };
-        let mut course = Course::default();
-        (course.commenced, course.ends) = (day(&state.commenced_on)?, day(&state.ended_on)?);
-        Ok(course)
+        Ok(Course::between(day(&state.commenced_on)?, day(&state.ended_on)?))
     }
 }
 

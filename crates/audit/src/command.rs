@@ -1,0 +1,169 @@
+//! The command line of `verbale-audit`, which `verbale audit` offers too.
+
+#![expect(clippy::disallowed_methods, reason = "a command line reads the files it is given")]
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use lexopt::prelude::{Long, Short, Value};
+use verbale_domain::Memoranda;
+use verbale_evidence::{Card, UnverifiedCard, parse_card_text};
+
+use crate::presentation::{Fault, check_presentation};
+
+const USAGE: &str = "\
+Checks what a node gave out, with public cards alone.
+
+Usage: verbale-audit presentation FILE --card ORIGINATOR [--card DISCLOSER] [--memoranda DIR] [--json]
+
+  presentation FILE   who said what, who may have it, and on which ground; - reads standard input
+  --card FILE         a contact point's card, as `verbale card show` prints it; compare its fingerprint with its owner
+  --memoranda DIR     memorandum files, instead of those that ship with the program
+  --json              one JSON object
+
+Exit codes: 0 sound, 2 usage, 3 could not check, 4 fault found";
+
+/// How a check ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Everything holds.
+    Sound,
+    /// The command line, or a file on it, cannot be used.
+    Usage,
+    /// Something needed for the check is missing.
+    CouldNotCheck,
+    /// Something does not hold.
+    FaultFound,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Sound => 0,
+            Exit::Usage => 2,
+            Exit::CouldNotCheck => 3,
+            Exit::FaultFound => 4,
+        })
+    }
+}
+
+/// What is asked.
+#[derive(Default)]
+struct Asked {
+    file: Option<PathBuf>,
+    cards: Vec<PathBuf>,
+    memoranda: Option<PathBuf>,
+    json: bool,
+}
+
+/// Runs a command line, without the program's name.
+pub fn run(args: impl Iterator<Item = OsString>, out: &mut impl Write, err: &mut impl Write) -> Exit {
+    let asked = match parse(args) {
+        Ok(Some(asked)) => asked,
+        Ok(None) => {
+            let _ = writeln!(out, "{USAGE}");
+            return Exit::Sound;
+        }
+        Err(wrong) => {
+            let _ = writeln!(err, "verbale-audit: {wrong}\n\n{USAGE}");
+            return Exit::Usage;
+        }
+    };
+    match presentation(&asked) {
+        Ok(report) => {
+            // Whoever stopped reading has seen enough.
+            let _ = writeln!(out, "{report}");
+            Exit::Sound
+        }
+        Err((exit, text)) => {
+            let _ = writeln!(err, "verbale-audit: {text}");
+            exit
+        }
+    }
+}
+
+fn parse(args: impl Iterator<Item = OsString>) -> Result<Option<Asked>, String> {
+    let mut parser = lexopt::Parser::from_args(args);
+    let (mut asked, mut command) = (Asked::default(), None);
+    while let Some(arg) = parser.next().map_err(|error| error.to_string())? {
+        match arg {
+            Short('h') | Long("help") => return Ok(None),
+            Long("json") => asked.json = true,
+            Long("card") => asked.cards.push(value(&mut parser)?),
+            Long("memoranda") => asked.memoranda = Some(value(&mut parser)?),
+            Value(word) if command.is_none() => command = Some(word),
+            Value(file) if asked.file.is_none() => asked.file = Some(file.into()),
+            other => return Err(other.unexpected().to_string()),
+        }
+    }
+    match command {
+        None => Ok(None),
+        Some(command) if command == "presentation" => Ok(Some(asked)),
+        Some(other) => Err(format!("there is no command {}", other.display())),
+    }
+}
+
+fn value(parser: &mut lexopt::Parser) -> Result<PathBuf, String> {
+    parser.value().map(PathBuf::from).map_err(|error| error.to_string())
+}
+
+fn presentation(asked: &Asked) -> Result<String, (Exit, String)> {
+    let usage = |text: &str| (Exit::Usage, text.to_owned());
+    let file = asked.file.as_deref().ok_or_else(|| usage("give the file of the presentation"))?;
+    let text = read(file).map_err(|text| (Exit::Usage, text))?;
+    let cards = asked.cards.iter().map(|path| card(path)).collect::<Result<Vec<_>, _>>();
+    let cards = cards.map_err(|text| (Exit::Usage, text))?;
+    let (originator, discloser) = match cards.as_slice() {
+        [originator] => (originator, None),
+        [originator, discloser] => (originator, Some(discloser)),
+        _ => return Err(usage("give the originator's card with --card, and after it the discloser's")),
+    };
+    let memoranda = memoranda(asked.memoranda.as_deref()).map_err(|text| (Exit::Usage, text))?;
+    let checked = check_presentation(&text, originator, discloser, &memoranda);
+    let checked = checked.map_err(|fault| (exit_of(&fault), fault.to_string()))?;
+    Ok(if asked.json { checked.to_json().to_string() } else { checked.to_text() })
+}
+
+fn exit_of(fault: &Fault) -> Exit {
+    match fault {
+        Fault::UnknownMemorandum(_) | Fault::OtherTerms(_) | Fault::NeedsDiscloser => Exit::CouldNotCheck,
+        _ => Exit::FaultFound,
+    }
+}
+
+fn read(path: &Path) -> Result<String, String> {
+    let text =
+        if path.as_os_str() == "-" { std::io::read_to_string(std::io::stdin()) } else { std::fs::read_to_string(path) };
+    text.map_err(|error| format!("{} cannot be read: {error}", path.display()))
+}
+
+/// A card; whoever gives it compared its fingerprint, which is printed again.
+fn card(path: &Path) -> Result<Card, String> {
+    let unusable = |error: verbale_evidence::CardError| format!("{} is no card: {error}", path.display());
+    let unverified = UnverifiedCard::parse(&parse_card_text(&read(path)?).map_err(unusable)?).map_err(unusable)?;
+    let fingerprint = unverified.claimed_fingerprint().map_err(unusable)?;
+    unverified.verify(&fingerprint).map_err(unusable)
+}
+
+/// The memorandum files of a folder, or those that ship with the program.
+///
+/// # Errors
+/// A sentence that names the file.
+pub fn memoranda(dir: Option<&Path>) -> Result<Memoranda, String> {
+    let Some(dir) = dir else {
+        return Memoranda::parse(Memoranda::shipped().iter().copied()).map_err(|error| error.to_string());
+    };
+    let unreadable = |error: std::io::Error| format!("{} cannot be read: {error}", dir.display());
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(dir).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        if path.extension().is_some_and(|extension| extension == "toml") {
+            files.push((path.display().to_string(), read(&path)?));
+        }
+    }
+    files.sort();
+    let files = files.iter().map(|(file, text)| (file.as_str(), text.as_str()));
+    Memoranda::parse(files).map_err(|error| error.to_string())
+}

@@ -1,0 +1,307 @@
+//! One presentation: who said what, who may have it, on which ground.
+
+use serde_json::{Value, json};
+use time::UtcOffset;
+use verbale_domain::disclosure::{
+    Audience, Decision, Evidence, GivenNotice, Grant, Ground, Question, Scope, Verdict as Ruling, decide,
+};
+use verbale_domain::{Course, Memoranda, Memorandum, Notice, Partial, Refusal, civil};
+use verbale_evidence::{
+    Card, PresentationError, Statement, Verdict, VerifiedPart, VerifiedPresentation, parse_presentation,
+    verify_presentation,
+};
+
+const CONSENT_REQUEST: &str = "F20";
+const CONSENT_GRANT: &str = "F21";
+const DISCLOSURE_NOTICE: &str = "F24";
+
+/// Why a presentation does not show that its reader may have it.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    /// A signature, a commitment or a proof.
+    #[error(transparent)]
+    NotProven(#[from] PresentationError),
+    /// The presented fields do not read as fields of the kind.
+    #[error("the presented fields do not read as fields of their kind: {0}")]
+    Unreadable(Refusal),
+    /// A field that was not to be disclosed.
+    #[error("the field {0} is presented, and the disclosure does not name it")]
+    FieldTooMany(String),
+    /// Without it no ground can be compared.
+    #[error("the registry number of the notice is not presented")]
+    NumberMissing,
+    /// No such file.
+    #[error("the memorandum {0} is not among the files; give its file with --memoranda")]
+    UnknownMemorandum(String),
+    /// Another file.
+    #[error(
+        "the notice was sent under other terms of {0} than those of the file at hand; get the file that both sides held"
+    )]
+    OtherTerms(String),
+    /// The second card.
+    #[error("the ground is a notice that the discloser gave: give its card too, with a second --card")]
+    NeedsDiscloser,
+    /// A part of the ground is withheld.
+    #[error("the ground has a part missing: {shown} of {of} fields are shown, and with fewer it would read wider")]
+    GroundNotWhole {
+        /// Fields shown.
+        shown: usize,
+        /// Fields of the whole.
+        of: u32,
+    },
+    /// The ground is something else.
+    #[error("the ground is not what it must be: {0}")]
+    Ground(&'static str),
+    /// The decision that the ground should carry.
+    #[error("the disclosure names the ground {claimed}, and what is presented shows {} {}: {}", decision.verdict.decision(), decision.verdict.code(), decision.reason)]
+    NotCovered {
+        /// What the disclosure says.
+        claimed: String,
+        /// What follows from the presentation.
+        decision: Decision,
+    },
+}
+
+/// A presentation that holds.
+pub struct Checked {
+    verified: VerifiedPresentation,
+    partial: Partial,
+    decision: Decision,
+}
+
+/// Verifies a presentation and asks again, with what it shows alone, whether the disclosure was allowed.
+///
+/// # Errors
+/// [`Fault`].
+pub fn check_presentation(
+    text: &str,
+    originator: &Card,
+    discloser: Option<&Card>,
+    memoranda: &Memoranda,
+) -> Result<Checked, Fault> {
+    let verified =
+        verify_presentation(&parse_presentation(text)?, originator, discloser).map_err(|error| match error {
+            // Whoever signed the ground is not the originator: its card tells.
+            PresentationError::Ground(_) if discloser.is_none() => Fault::NeedsDiscloser,
+            error => Fault::NotProven(error),
+        })?;
+    let statement = verified.notice.envelope.statement();
+    let partial = Partial::read(&statement.flow, verified.notice.chunks.iter().map(|(_, chunk)| chunk));
+    let partial = partial.map_err(Fault::Unreadable)?;
+    let memorandum = memoranda.get(&statement.memorandum);
+    let memorandum = memorandum.ok_or_else(|| Fault::UnknownMemorandum(statement.memorandum.clone()))?;
+    if memorandum.terms_digest() != statement.terms_digest {
+        return Err(Fault::OtherTerms(statement.memorandum.clone()));
+    }
+    let scope = scope(&verified)?;
+    for field in &partial.fields {
+        if !scope.covers_fields(std::slice::from_ref(field)) && !Partial::is_shown_beside(field) {
+            return Err(Fault::FieldTooMany(field.clone()));
+        }
+    }
+    let number = partial.header_text("notice_id").ok_or(Fault::NumberMissing)?.to_owned();
+    let evidence = evidence(&verified, memorandum, &number)?;
+    let decision = again(&verified, memorandum, &partial, &scope, &evidence);
+    if !matches!(decision.verdict, Ruling::Allow(_)) || decision.verdict.code() != verified.disclosure.code {
+        return Err(Fault::NotCovered { claimed: verified.disclosure.code.clone(), decision });
+    }
+    Ok(Checked { verified, partial, decision })
+}
+
+/// What the discloser says that it disclosed.
+fn scope(verified: &VerifiedPresentation) -> Result<Scope, Fault> {
+    let disclosure = &verified.disclosure;
+    let class =
+        disclosure.audience_class.parse().map_err(|_| Fault::Ground("the class of the audience is not known"))?;
+    if disclosure.audience_name.trim().is_empty() || disclosure.fields.is_empty() {
+        return Err(Fault::Ground("the disclosure names no audience or no field"));
+    }
+    let audience = Audience { class, name: disclosure.audience_name.clone() };
+    Ok(Scope { fields: disclosure.fields.clone(), audience, purpose: disclosure.purpose.clone() })
+}
+
+/// The decision function, with what the presentation shows.
+fn again(
+    verified: &VerifiedPresentation,
+    memorandum: &Memorandum,
+    partial: &Partial,
+    scope: &Scope,
+    evidence: &[Evidence],
+) -> Decision {
+    let (statement, disclosure) = (verified.notice.envelope.statement(), &verified.disclosure);
+    let day = civil::date_of(disclosure.disclosed_ms, UtcOffset::UTC);
+    let office = |node: &str| {
+        let side = memorandum.side_of(node, day);
+        side.and_then(|side| memorandum.contact_point(side, day)).map(|contact| contact.office).unwrap_or_default()
+    };
+    // Both sides' nodes let the notice travel: its memorandum was in force.
+    let sent = civil::date_of(statement.created_ms, UtcOffset::UTC);
+    let course = Course::between(Some(sent.previous_day().unwrap_or(sent)), None);
+    decide(&Question {
+        memorandum: Some(memorandum),
+        course: &course,
+        originator: memorandum.side_of(&statement.sender, day).unwrap_or_default(),
+        discloser: office(&disclosure.discloser),
+        marks: &partial.marks(&statement.flow),
+        scope,
+        territory: None,
+        at_ms: disclosure.disclosed_ms,
+        evidence,
+    })
+}
+
+/// The evidence that the presentation carries.
+fn evidence(verified: &VerifiedPresentation, memorandum: &Memorandum, number: &str) -> Result<Vec<Evidence>, Fault> {
+    let Some(ground) = verified.grounds.first() else { return Ok(Vec::new()) };
+    let notice = whole(ground)?;
+    let (of, about) = (ground.envelope.statement(), verified.notice.envelope.statement());
+    if of.memorandum != about.memorandum || notice.header().flow != of.flow {
+        return Err(Fault::Ground("it is of another memorandum, or of another kind than its statement says"));
+    }
+    let particulars = notice.subject().particulars;
+    let day = civil::date_of(of.created_ms, UtcOffset::UTC);
+    let offset = memorandum.utc_offset(memorandum.side_of(&of.sender, day).unwrap_or_default());
+    match of.flow.as_str() {
+        CONSENT_GRANT => {
+            granted_by_originator(verified, of)?;
+            let grant = Grant::read(&particulars, offset, number);
+            Ok(vec![Evidence::Grant(grant.ok_or(Fault::Ground("the grant lacks a field"))?)])
+        }
+        DISCLOSURE_NOTICE => {
+            let delivered_ms = delivered(verified, of)?;
+            let given = GivenNotice::read(&particulars, Some(delivered_ms), number);
+            Ok(vec![Evidence::Notice(given.ok_or(Fault::Ground("the disclosure notice lacks a field"))?)])
+        }
+        _ => Err(Fault::Ground("it is neither a consent grant (F21) nor a disclosure notice (F24)")),
+    }
+}
+
+/// A grant or a notice with a missing field would read wider.
+fn whole(ground: &VerifiedPart) -> Result<Notice, Fault> {
+    if !ground.is_whole() {
+        return Err(Fault::GroundNotWhole { shown: ground.chunks.len(), of: ground.leaf_count });
+    }
+    let chunks: Vec<_> = ground.chunks.iter().map(|(_, chunk)| chunk.clone()).collect();
+    Notice::from_chunks(&chunks).map_err(Fault::Unreadable)
+}
+
+/// The grant is of the originator, and answers a request that answers this very notice.
+fn granted_by_originator(verified: &VerifiedPresentation, grant: &Statement) -> Result<(), Fault> {
+    let notice = &verified.notice.envelope;
+    if grant.sender != notice.statement().sender {
+        return Err(Fault::Ground("consent is of the originator, and this grant is another's"));
+    }
+    let request = verified.links.first().ok_or(Fault::Ground("the request that the grant answers is missing"))?;
+    let asked_about = request.answers.map(|answers| answers.statement);
+    if request.flow != CONSENT_REQUEST || request.sender != verified.disclosure.discloser {
+        return Err(Fault::Ground("the grant answers something else than a request of the discloser"));
+    }
+    if asked_about != Some(notice.digest()) {
+        return Err(Fault::Ground("the consent is about another notice"));
+    }
+    Ok(())
+}
+
+/// When the originator had the discloser's notice of this disclosure.
+fn delivered(verified: &VerifiedPresentation, given: &Statement) -> Result<i64, Fault> {
+    let notice = &verified.notice.envelope;
+    if verified.logged.is_none() {
+        return Err(Fault::NeedsDiscloser);
+    }
+    if given.sender != verified.disclosure.discloser || given.recipient != notice.statement().sender {
+        return Err(Fault::Ground("the notice is not the discloser's to the originator"));
+    }
+    if given.answers.map(|answers| answers.statement) != Some(notice.digest()) {
+        return Err(Fault::Ground("the disclosure notice is about another notice"));
+    }
+    match &verified.receipt {
+        Some(receipt) if *receipt.verdict() == Verdict::Received => Ok(receipt.time_ms()),
+        Some(_) => Err(Fault::Ground("the originator refused the disclosure notice")),
+        None => Err(Fault::Ground("the originator's receipt for the disclosure notice is missing")),
+    }
+}
+
+impl Checked {
+    /// What was said, with the fields that are presented.
+    fn said(&self) -> Value {
+        let mut said = Value::Object(self.partial.body.clone());
+        if let (false, Some(members)) = (self.partial.restricted.is_empty(), said.as_object_mut()) {
+            members.insert("restricted".to_owned(), Value::Object(self.partial.restricted.clone()));
+        }
+        said
+    }
+
+    fn withheld(&self) -> usize {
+        (self.verified.notice.leaf_count as usize).saturating_sub(self.verified.notice.chunks.len())
+    }
+
+    /// For machines.
+    pub fn to_json(&self) -> Value {
+        let (statement, disclosure) = (self.verified.notice.envelope.statement(), &self.verified.disclosure);
+        let logged = self.verified.logged.as_ref().map(|logged| {
+            json!({"origin": logged.checkpoint.origin, "index": logged.index.0, "size": logged.checkpoint.size.0})
+        });
+        json!({
+            "message_id": statement.message_id.to_string(), "notice_id": self.partial.header_text("notice_id"),
+            "memorandum": statement.memorandum, "flow": statement.flow, "kind": Notice::kind_of(&statement.flow),
+            "originator": statement.sender, "signed": moment(statement.created_ms), "said": self.said(),
+            "withheld": self.withheld(), "discloser": disclosure.discloser, "disclosed": moment(disclosure.disclosed_ms),
+            "audience_class": disclosure.audience_class, "audience_name": disclosure.audience_name,
+            "purpose": disclosure.purpose, "code": disclosure.code, "clause": self.decision.clause,
+            "discloser_verified": logged.is_some(), "logged": logged, "conditions": self.conditions(),
+        })
+    }
+
+    /// For people.
+    pub fn to_text(&self) -> String {
+        let (statement, disclosure) = (self.verified.notice.envelope.statement(), &self.verified.disclosure);
+        let kind = Notice::kind_of(&statement.flow).unwrap_or_default();
+        let logged = match &self.verified.logged {
+            Some(logged) => format!(
+                "entry {} of {}, as of its checkpoint of {} entries; a later withdrawal is not visible in it",
+                logged.index.0, logged.checkpoint.origin, logged.checkpoint.size.0
+            ),
+            None => {
+                "not checked: the discloser's card was not given, so its word about audience and purpose is not either"
+                    .to_owned()
+            }
+        };
+        let conditions = self.conditions();
+        let conditions =
+            if conditions.is_empty() { String::new() } else { format!("\n  conditions    {}", conditions.join("; ")) };
+        format!(
+            "Sound.\n  notice        {} {} {kind}, {}\n  said by       {}, signed {}\n  withheld      {} of {} fields\n  \
+             disclosed by  {}, {}\n  to            {} ({})\n  for           {}\n  ground        {} (clause {}): {}{conditions}\n  \
+             log           {logged}\n\nWhat was said:\n{:#}",
+            self.partial.header_text("notice_id").unwrap_or_default(),
+            statement.flow,
+            statement.memorandum,
+            statement.sender,
+            moment(statement.created_ms),
+            self.withheld(),
+            self.verified.notice.leaf_count,
+            disclosure.discloser,
+            moment(disclosure.disclosed_ms),
+            disclosure.audience_name,
+            disclosure.audience_class,
+            disclosure.purpose,
+            disclosure.code,
+            self.decision.clause,
+            self.decision.reason,
+            self.said()
+        )
+    }
+
+    /// The conditions of the grant, which bind the reader.
+    fn conditions(&self) -> Vec<String> {
+        let by_consent = [Ground::ConsentOk.as_str(), Ground::ConsentExceedsNotice.as_str()];
+        let grant =
+            self.verified.grounds.first().filter(|_| by_consent.contains(&self.verified.disclosure.code.as_str()));
+        let notice = grant.and_then(|grant| whole(grant).ok());
+        notice.map(|notice| notice.subject().particulars.conditions).unwrap_or_default()
+    }
+}
+
+fn moment(ms: i64) -> String {
+    civil::moment_text(ms, UtcOffset::UTC)
+}

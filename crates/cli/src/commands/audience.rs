@@ -1,0 +1,56 @@
+//! `verbale audience`: the directory of those to whom information may be disclosed.
+
+use std::process::ExitCode;
+
+use serde_json::json;
+use verbale_proto::v1::{AudiencesRequest, ConfirmAudienceRequest, EnterAudienceRequest};
+
+use super::client;
+use crate::args::{AudienceCommand, NodeArgs};
+use crate::failure::CliError;
+use crate::output::{say, table};
+
+pub(crate) async fn run(command: AudienceCommand, node: &NodeArgs) -> Result<ExitCode, CliError> {
+    let mut client = client(node).await?;
+    match command {
+        AudienceCommand::Enter { name, class } => {
+            let request = EnterAudienceRequest { name: name.clone(), class: class.clone() };
+            let index = client.enter_audience(request).await?.into_inner().log_index;
+            if node.json {
+                say!("{}", json!({"name": name, "class": class, "log_index": index}));
+            } else {
+                say!(
+                    "{name} is entered (log entry {index}). Another person compares it and runs: verbale audience confirm"
+                );
+            }
+        }
+        AudienceCommand::Confirm { name } => {
+            let request = ConfirmAudienceRequest { name: name.clone() };
+            let index = client.confirm_audience(request).await?.into_inner().log_index;
+            if node.json {
+                say!("{}", json!({"name": name, "log_index": index}));
+            } else {
+                say!("{name} is confirmed (log entry {index}).");
+            }
+        }
+        AudienceCommand::List => {
+            let audiences = client.audiences(AudiencesRequest {}).await?.into_inner().audiences;
+            let mut rows = table(&["audience", "class", "entered by", "confirmed by"]);
+            for of in &audiences {
+                if node.json {
+                    let confirmed_by = (!of.confirmed_by.is_empty()).then_some(&of.confirmed_by);
+                    say!(
+                        "{}",
+                        json!({"name": of.name, "class": of.class, "entered_by": of.entered_by, "confirmed_by": confirmed_by})
+                    );
+                }
+                let confirmed = if of.confirmed_by.is_empty() { "nobody yet" } else { &of.confirmed_by };
+                rows.add_row([of.name.as_str(), &of.class, &of.entered_by, confirmed]);
+            }
+            if !node.json {
+                say!("{rows}");
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}

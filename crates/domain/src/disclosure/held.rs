@@ -1,0 +1,97 @@
+//! The evidence that both sides' notices give: consent and its withdrawal, disclosure notices and their delivery.
+
+use super::{Audience, Evidence, GivenNotice, Grant, Scope};
+use crate::civil;
+use crate::docket::{Course, Docketed, NoticeKey};
+use crate::memorandum::Memorandum;
+
+const CONSENT_REQUEST: &str = "F20";
+const CONSENT_GRANT: &str = "F21";
+const CONSENT_WITHDRAW: &str = "F23";
+const DISCLOSURE_NOTICE: &str = "F24";
+
+/// A piece of evidence and the notices that it stands in: the grant and the request that it answers, or the disclosure notice.
+pub struct HeldEvidence {
+    /// The piece.
+    pub evidence: Evidence,
+    /// Its notices.
+    pub notices: Vec<NoticeKey>,
+}
+
+/// What is known about the disclosure of a notice by a side that received it.
+pub fn held_evidence(memorandum: &Memorandum, course: &Course, about: &NoticeKey, holder: &str) -> Vec<HeldEvidence> {
+    let mut held = Vec::new();
+    for (asked_in, asked) in course.answers_to(about).filter(|(key, _)| key.side == holder) {
+        let alone = |evidence| HeldEvidence { evidence, notices: vec![asked_in.clone()] };
+        match asked.flow.as_str() {
+            CONSENT_REQUEST => {
+                held.push(alone(Evidence::Request));
+                let granted = course.answers_to(asked_in).filter(|(key, grant)| {
+                    key.side == about.side && grant.flow == CONSENT_GRANT && grant.delivered_ms.is_some()
+                });
+                held.extend(granted.filter_map(|(key, grant)| {
+                    let evidence = Evidence::Grant(granted_by(memorandum, course, (key, grant), &about.number)?);
+                    Some(HeldEvidence { evidence, notices: vec![key.clone(), asked_in.clone()] })
+                }));
+            }
+            DISCLOSURE_NOTICE => held.extend(given_by(asked, &about.number).map(Evidence::Notice).map(alone)),
+            _ => {}
+        }
+    }
+    held
+}
+
+/// A grant as its originator wrote it, with whole days at the originator's, and its withdrawal, which binds from the later of its stated
+/// time and its receipt.
+fn granted_by(
+    memorandum: &Memorandum,
+    course: &Course,
+    (key, grant): (&NoticeKey, &Docketed),
+    about: &str,
+) -> Option<Grant> {
+    let withdrawals = course.answers_to(key).filter(|(_, answer)| answer.flow == CONSENT_WITHDRAW);
+    let binds = withdrawals.filter_map(|(_, answer)| {
+        let stated = civil::moment_ms(&answer.particulars().effective).unwrap_or(i64::MIN);
+        answer.delivered_ms.map(|delivered| delivered.max(stated))
+    });
+    let withdrawn_ms = binds.min();
+    let grant = Grant::read(grant.particulars(), memorandum.utc_offset(&key.side), about)?;
+    Some(Grant { withdrawn_ms, ..grant })
+}
+
+fn given_by(notice: &Docketed, about: &str) -> Option<GivenNotice> {
+    GivenNotice::read(notice.particulars(), notice.delivered_ms, about)
+}
+
+impl Grant {
+    /// What a consent grant says; `None` when it lacks a part. Days are whole days at `offset`.
+    pub fn read(particulars: &verbale_proto::v1::Particulars, offset: time::UtcOffset, about: &str) -> Option<Self> {
+        let (from, to) = (civil::day(&particulars.valid_from)?, civil::day(&particulars.valid_to)?);
+        Some(Self {
+            about_this: particulars.about == about,
+            scope: Scope::read(particulars)?,
+            from_ms: civil::start_ms(from, offset),
+            until_ms: civil::end_ms(to, offset) - 1,
+            withdrawn_ms: None,
+        })
+    }
+}
+
+impl GivenNotice {
+    /// What a disclosure notice says; `None` when it lacks a part.
+    pub fn read(particulars: &verbale_proto::v1::Particulars, delivered_ms: Option<i64>, about: &str) -> Option<Self> {
+        let not_before_ms = civil::moment_ms(&particulars.not_before)?;
+        let about_this = particulars.about == about;
+        Some(Self { about_this, scope: Scope::read(particulars)?, not_before_ms, delivered_ms })
+    }
+}
+
+impl Scope {
+    /// Fields, audience and purpose as a request, a grant or a disclosure notice has them; `None` when one is missing.
+    pub fn read(particulars: &verbale_proto::v1::Particulars) -> Option<Self> {
+        let class = particulars.audience_class.parse().ok()?;
+        let name = Some(particulars.audience_name.clone()).filter(|name| !name.trim().is_empty())?;
+        let (fields, purpose) = (particulars.fields.clone(), particulars.purpose.clone());
+        (!fields.is_empty()).then_some(Self { fields, audience: Audience { class, name }, purpose })
+    }
+}

@@ -1,0 +1,266 @@
+//! Presentations: fields of a notice under their originator's signature, the discloser's word about audience and purpose, the ground
+//! and the log's proof. What is verified here is who said what; whether the ground carries it is for the policy.
+//!
+//! # Layout
+//! `proto/verbale/v1/presentation.proto`. A disclosure is a DSSE envelope of type
+//! `application/vnd.verbale.disclosure.v1+protobuf`, signed with the discloser's envelope key.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use prost::Message as _;
+use sha2::{Digest as _, Sha256};
+use verbale_keys::SecretKey;
+use verbale_ledger::{Checkpoint, LogIndex, TlogProof, TlogProofError};
+use verbale_proto::v1;
+use verbale_proto::v1::log_entry::Event;
+use verbale_proto::v1::{Chunk, Disclosed, Disclosure, Part, Presentation};
+
+use crate::card::Card;
+use crate::commitment::{PartError, verify_part};
+use crate::dsse::{DsseError, Unverified, sign};
+use crate::entry::{EntryError, decode_entry};
+use crate::envelope::{EnvelopeError, UnverifiedEnvelope, VerifiedEnvelope, statement_of_digest};
+use crate::receipt::{ReceiptError, VerifiedReceipt, verify_receipt};
+use crate::statement::Statement;
+
+const PAYLOAD_TYPE: &str = "application/vnd.verbale.disclosure.v1+protobuf";
+const VERSION: u32 = 1;
+const BEGIN: &str = "-----BEGIN VERBALE PRESENTATION-----";
+const END: &str = "-----END VERBALE PRESENTATION-----";
+
+/// A disclosure is at most so large: a purpose of 4 KiB, a name, and the paths of every field of the largest kind.
+const DISCLOSURE_BYTES_MAX: usize = 64 << 10;
+
+/// A signed disclosure, and the digest that the log entry carries.
+#[derive(Clone)]
+pub struct SignedDisclosure {
+    /// The DSSE envelope.
+    pub bytes: Vec<u8>,
+    /// SHA-256 of the disclosure's bytes.
+    pub digest: [u8; 32],
+}
+
+/// Signs a disclosure with the discloser's envelope key.
+pub fn sign_disclosure(disclosure: &Disclosure, key: &SecretKey) -> SignedDisclosure {
+    let disclosure = Disclosure {
+        version: VERSION,
+        discloser_key: key.public().fingerprint().as_bytes().to_vec(),
+        ..disclosure.clone()
+    };
+    let payload = disclosure.encode_to_vec();
+    SignedDisclosure { digest: Sha256::digest(&payload).into(), bytes: sign(payload, PAYLOAD_TYPE, key) }
+}
+
+/// A presentation that proves nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum PresentationError {
+    /// Not the text form, or not a presentation in its one encoding.
+    #[error("this is no presentation of version {VERSION}: {0}")]
+    Form(&'static str),
+    /// The originator's envelope.
+    #[error("the originator's card does not vouch for the notice: {0}")]
+    Originator(#[source] EnvelopeError),
+    /// The fields.
+    #[error(transparent)]
+    Part(#[from] PartError),
+    /// The discloser's word.
+    #[error("the discloser's card does not vouch for the disclosure: {0}")]
+    Discloser(#[source] DsseError),
+    /// The ground.
+    #[error("a notice that the ground rests on is not signed by either card: {0}")]
+    Ground(#[source] EnvelopeError),
+    /// The ground names something else.
+    #[error("the ground is about another notice: {0}")]
+    Link(#[source] EnvelopeError),
+    /// The originator's receipt.
+    #[error("the receipt for the disclosure notice proves nothing: {0}")]
+    Receipt(#[from] ReceiptError),
+    /// The log.
+    #[error("the discloser's log does not vouch for it: {0}")]
+    Log(#[from] TlogProofError),
+    /// The entry.
+    #[error(transparent)]
+    Entry(#[from] EntryError),
+    /// Two of its pieces contradict each other.
+    #[error("two pieces of the presentation contradict each other: {0}")]
+    Contradiction(&'static str),
+}
+
+/// Some chunks of a notice, verified.
+pub struct VerifiedPart {
+    /// The notice's envelope.
+    pub envelope: VerifiedEnvelope,
+    /// The chunks, with their places.
+    pub chunks: Vec<(u32, Chunk)>,
+    /// Number of leaves of the whole.
+    pub leaf_count: u32,
+}
+
+impl VerifiedPart {
+    /// Whether no leaf is withheld.
+    pub fn is_whole(&self) -> bool {
+        self.chunks.len() == self.leaf_count as usize
+    }
+}
+
+/// Where the discloser logged it.
+pub struct LoggedDisclosure {
+    /// The entry's place.
+    pub index: LogIndex,
+    /// The head that vouches for it.
+    pub checkpoint: Checkpoint,
+}
+
+/// A presentation whose signatures and proofs hold.
+pub struct VerifiedPresentation {
+    /// The fields of the notice.
+    pub notice: VerifiedPart,
+    /// What the discloser says. Its signature was verified when [`Self::logged`] is there.
+    pub disclosure: Disclosure,
+    /// Consent or disclosure notice.
+    pub grounds: Vec<VerifiedPart>,
+    /// Statements between, vouched for by what answers them; beside each ground, in its order.
+    pub links: Vec<Statement>,
+    /// The originator's receipt for a disclosure notice.
+    pub receipt: Option<VerifiedReceipt>,
+    /// The discloser's log, where its card was given.
+    pub logged: Option<LoggedDisclosure>,
+}
+
+/// The text form, with an explanation before it.
+pub fn presentation_text(presentation: &Presentation, explanation: &str) -> String {
+    let encoded = STANDARD.encode(presentation.encode_to_vec());
+    let mut text = format!("{explanation}\n{BEGIN}\n");
+    for line in encoded.as_bytes().chunks(64) {
+        text.push_str(&String::from_utf8_lossy(line));
+        text.push('\n');
+    }
+    text + END + "\n"
+}
+
+/// The presentation in a text.
+///
+/// # Errors
+/// [`PresentationError::Form`].
+pub fn parse_presentation(text: &str) -> Result<Presentation, PresentationError> {
+    let inside = text.split_once(BEGIN).and_then(|(_, after)| after.split_once(END));
+    let inside = inside.ok_or(PresentationError::Form("its first and last line are missing"))?.0;
+    let encoded: String = inside.split_ascii_whitespace().collect();
+    let bytes = STANDARD.decode(encoded).map_err(|_| PresentationError::Form("it is not base64"))?;
+    let presentation =
+        Presentation::decode(bytes.as_slice()).map_err(|_| PresentationError::Form("it cannot be decoded"))?;
+    if presentation.version != VERSION || presentation.encode_to_vec() != bytes {
+        return Err(PresentationError::Form("another version, or another encoding"));
+    }
+    Ok(presentation)
+}
+
+/// Verifies every signature and proof of a presentation.
+///
+/// # Errors
+/// [`PresentationError`].
+pub fn verify_presentation(
+    presentation: &Presentation,
+    originator: &Card,
+    discloser: Option<&Card>,
+) -> Result<VerifiedPresentation, PresentationError> {
+    let part = presentation.notice.as_ref().ok_or(PresentationError::Form("it has no notice"))?;
+    let notice = verified_part(part, &[originator]).map_err(|error| error.named(PresentationError::Originator))?;
+    let unverified = Unverified::parse_up_to(DISCLOSURE_BYTES_MAX, &presentation.disclosure, PAYLOAD_TYPE);
+    let unverified = unverified.map_err(PresentationError::Discloser)?;
+    let disclosure = Disclosure::decode(unverified.claimed()).map_err(|_| PresentationError::Form("its disclosure"))?;
+    if disclosure.version != VERSION || disclosure.encode_to_vec() != unverified.claimed() {
+        return Err(PresentationError::Form("its disclosure has another version, or another encoding"));
+    }
+    let (about, digest) = (notice.envelope.statement().message_id, notice.envelope.digest());
+    if disclosure.message_id != about.as_bytes() || disclosure.statement_digest != digest.0 {
+        return Err(PresentationError::Contradiction("the disclosure is about another notice"));
+    }
+    let digest: [u8; 32] = Sha256::digest(unverified.claimed()).into();
+    let logged = discloser.map(|card| {
+        let is_key = disclosure.discloser_key == card.envelope_key.fingerprint().as_bytes();
+        if disclosure.discloser != card.id || !is_key {
+            return Err(PresentationError::Contradiction("the card given is not the discloser's"));
+        }
+        unverified.verify(&card.envelope_key).map_err(PresentationError::Discloser)?;
+        logged(presentation, &disclosure, digest, card)
+    });
+    let logged = logged.transpose()?;
+    let cards: Vec<&Card> = std::iter::once(originator).chain(discloser).collect();
+    let grounds = presentation
+        .grounds
+        .iter()
+        .map(|part| verified_part(part, &cards).map_err(|error| error.named(PresentationError::Ground)));
+    let grounds = grounds.collect::<Result<Vec<_>, _>>()?;
+    let digests = grounds.iter().map(|ground| ground.envelope.digest().0.to_vec());
+    if !digests.eq(disclosure.grounds.iter().cloned()) {
+        return Err(PresentationError::Contradiction("the ground is not the one that the disclosure names"));
+    }
+    let mut links = Vec::new();
+    for (ground, link) in grounds.iter().zip(&presentation.links) {
+        let answered = ground.envelope.statement().answers.map(|answers| answers.statement);
+        let answered = answered.ok_or(PresentationError::Contradiction("the ground answers nothing"))?;
+        links.push(statement_of_digest(link, answered).map_err(PresentationError::Link)?);
+    }
+    let receipt = match (&presentation.receipt, grounds.first()) {
+        (None, _) => None,
+        (Some(_), None) => return Err(PresentationError::Contradiction("a receipt for no notice")),
+        (Some(receipt), Some(ground)) => Some(verify_receipt(receipt, &originator.log_vkey(), &ground.envelope)?),
+    };
+    Ok(VerifiedPresentation { notice, disclosure, grounds, links, receipt, logged })
+}
+
+/// The entry of a disclosure in its discloser's log.
+fn logged(
+    presentation: &Presentation,
+    disclosure: &Disclosure,
+    digest: [u8; 32],
+    discloser: &Card,
+) -> Result<LoggedDisclosure, PresentationError> {
+    let proof = TlogProof::parse(&presentation.proof)?;
+    let checkpoint = proof.verify(&presentation.entry, &discloser.log_vkey())?;
+    let (time_ms, event) = decode_entry(&presentation.entry)?;
+    let Event::Disclosed(entry) = event else {
+        return Err(PresentationError::Contradiction("its log entry is about something else"));
+    };
+    let Disclosed { message_id, code, disclosure_digest, .. } = entry;
+    let same = message_id == disclosure.message_id && code == disclosure.code && disclosure_digest == digest;
+    if !same || time_ms != disclosure.disclosed_ms {
+        return Err(PresentationError::Contradiction("its log entry is about another disclosure"));
+    }
+    Ok(LoggedDisclosure { index: proof.index, checkpoint })
+}
+
+/// A part under whichever of the cards signed its envelope; the error of the envelope is for the caller to name.
+fn verified_part(part: &Part, cards: &[&Card]) -> Result<VerifiedPart, Fault> {
+    let mut last = Fault::Envelope(EnvelopeError::AnotherStatement);
+    for card in cards {
+        let verified =
+            UnverifiedEnvelope::parse(&part.envelope).and_then(|envelope| envelope.verify(&card.envelope_key));
+        match verified {
+            Ok(envelope) if envelope.statement().sender == card.id => {
+                let chunks = verify_part(part, envelope.statement()).map_err(|error| Fault::Other(error.into()))?;
+                let chunks = chunks.into_iter().map(|(index, chunk)| (index, v1::Chunk::clone(chunk))).collect();
+                return Ok(VerifiedPart { envelope, chunks, leaf_count: part.leaf_count });
+            }
+            Ok(_) => last = Fault::Envelope(EnvelopeError::NamesAnotherKey),
+            Err(error) => last = Fault::Envelope(error),
+        }
+    }
+    Err(last)
+}
+
+/// An envelope's fault, which the caller names, or one that names itself.
+enum Fault {
+    Envelope(EnvelopeError),
+    Other(PresentationError),
+}
+
+impl Fault {
+    fn named(self, name: impl FnOnce(EnvelopeError) -> PresentationError) -> PresentationError {
+        match self {
+            Self::Envelope(error) => name(error),
+            Self::Other(error) => error,
+        }
+    }
+}

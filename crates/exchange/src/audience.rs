@@ -1,0 +1,120 @@
+//! The directory of audiences: entered by one person, confirmed by another.
+
+use verbale_domain::disclosure::Audience;
+use verbale_domain::{Code, Refusal};
+use verbale_envelope::{SealedFacts, WrappedKeys};
+use verbale_evidence::MessageId;
+use verbale_ledger::LogIndex;
+use verbale_proto::v1::Facts;
+
+use crate::change::{self, Change, Record};
+use crate::state::Exchange;
+use crate::step::{Effect, Output, Ticket, Told};
+
+/// Audiences of one node: each is entered and confirmed by people.
+const AUDIENCES_MAX: usize = 10_000;
+
+/// An audience of the directory.
+#[derive(Clone)]
+pub struct HeldAudience {
+    /// Its id.
+    pub id: MessageId,
+    /// Class and name; `None` after erasure.
+    pub audience: Option<Audience>,
+    /// Pseudonym of who entered it.
+    pub entered_by: String,
+    /// Pseudonym of who confirmed it; only then it can be disclosed to.
+    pub confirmed_by: Option<String>,
+    /// Its entry.
+    pub index: LogIndex,
+}
+
+impl HeldAudience {
+    pub(crate) fn new(id: MessageId, facts: Option<&Facts>, entered_by: String, index: LogIndex) -> Self {
+        let audience = facts
+            .and_then(|facts| facts.particulars.as_ref())
+            .and_then(|of| Some(Audience { class: of.audience_class.parse().ok()?, name: of.audience_name.clone() }));
+        Self { id, audience, entered_by, confirmed_by: None, index }
+    }
+}
+
+impl Exchange {
+    /// The directory, in the order of entry.
+    pub fn audiences(&self) -> impl Iterator<Item = &HeldAudience> {
+        self.audiences.values()
+    }
+
+    /// The confirmed audience of this name: of the directory, or a body that a memorandum names as a party, or a contact point by its
+    /// enrolled id.
+    pub fn audience(&self, memorandum: &str, name: &str) -> Option<Audience> {
+        let confirmed = self.audiences.values().filter(|held| held.confirmed_by.is_some());
+        let mut named = confirmed.filter_map(|held| held.audience.as_ref()).filter(|audience| audience.name == name);
+        let body =
+            || Audience { class: verbale_domain::disclosure::AudienceClass::GovernmentBody, name: name.to_owned() };
+        let is_party = || {
+            let memorandum = self.own.memoranda.get(memorandum);
+            memorandum.is_some_and(|memorandum| memorandum.parties().any(|party| party == name))
+        };
+        named.next().cloned().or_else(|| (self.peers.contains_key(name) || is_party()).then(body))
+    }
+
+    pub(crate) fn enter_audience(
+        &mut self,
+        now_ms: i64,
+        ticket: Ticket,
+        entering: (MessageId, String, Facts),
+        (sealed, keys): (SealedFacts, WrappedKeys),
+        output: &mut Output,
+    ) {
+        let (id, actor, facts) = entering;
+        let held = HeldAudience::new(id, Some(&facts), actor.clone(), LogIndex(self.size));
+        let known = |name: &str| {
+            self.audiences.values().filter_map(|held| held.audience.as_ref()).any(|audience| audience.name == name)
+        };
+        let refused = |reason: &str| Told::Refused(Refusal::new(Code::BadValue, "audience", reason));
+        let told = match &held.audience {
+            None => refused("has no class that is known"),
+            Some(audience) if known(&audience.name) => refused("has a name that is in the directory already"),
+            Some(_) if self.audiences.len() >= AUDIENCES_MAX => refused("would be one too many for the directory"),
+            Some(_) => {
+                let index = held.index;
+                let event = change::audience_entered(id, &sealed.digest, &actor);
+                let beside = Record { facts: Some(sealed.bytes), keys: Some((id, keys)), ..Record::default() };
+                self.record(now_ms, event, Change::AudienceEntered(Box::new(held)), beside, output);
+                Told::Done(index)
+            }
+        };
+        output.effects.push(Effect::Tell { ticket, told });
+    }
+
+    pub(crate) fn confirm_audience(
+        &mut self,
+        now_ms: i64,
+        ticket: Ticket,
+        name: &str,
+        actor: String,
+        output: &mut Output,
+    ) {
+        let is_named = |held: &&HeldAudience| held.audience.as_ref().is_some_and(|audience| audience.name == name);
+        let found = self
+            .audiences
+            .values()
+            .find(is_named)
+            .map(|held| (held.id, held.entered_by == actor, held.confirmed_by.is_some()));
+        let told = match found {
+            None => Told::NoSuchNotice,
+            Some((_, true, _)) => {
+                let reason = "was entered by the same person; another one compares it and confirms it";
+                Told::Refused(Refusal::new(Code::FourEyes, "audience", reason))
+            }
+            Some((_, _, true)) => Told::Refused(Refusal::new(Code::BadValue, "audience", "is confirmed already")),
+            Some((id, ..)) => {
+                let index = LogIndex(self.size);
+                let event = change::audience_confirmed(id, &actor);
+                self.record(now_ms, event, Change::AudienceConfirmed { id, actor }, Record::default(), output);
+                Told::Done(index)
+            }
+        };
+        output.effects.push(Effect::Tell { ticket, told });
+    }
+}

@@ -1,0 +1,158 @@
+//! Disclosure: the decision with the node's own evidence, and its log entry, in one step.
+
+use verbale_domain::disclosure::{
+    Decision, Evidence, HeldEvidence, Marks, Question, Scope, Verdict, decide, held_evidence,
+};
+use verbale_domain::{Course, Memorandum, NoticeKey, civil};
+use verbale_envelope::SealedFacts;
+use verbale_evidence::{MessageId, SignedDisclosure, sign_disclosure};
+use verbale_ledger::LogIndex;
+use verbale_proto::v1::Disclosure;
+use verbale_proto::v1::log_entry::Event;
+
+use crate::change::{self, Change, Record};
+use crate::state::{Exchange, Held, Mailbox, NoticeState};
+use crate::step::{Effect, Output, Ticket, Told};
+
+/// A release that a person asks for; the notice was opened, and its facts are sealed.
+pub struct DisclosureRequest {
+    /// The notice.
+    pub message_id: MessageId,
+    /// Pseudonym of the person.
+    pub actor: String,
+    /// What the notice says about its disclosure.
+    pub marks: Marks,
+    /// What, to whom, for what.
+    pub scope: Scope,
+    /// Fields, audience and purpose, sealed as facts of the notice.
+    pub facts: SealedFacts,
+    /// Random: keeps the digest in the log from being guessed.
+    pub nonce: [u8; 16],
+}
+
+/// A release that is logged: what a presentation is made of.
+#[derive(Clone)]
+pub struct Released {
+    /// Its entry.
+    pub index: LogIndex,
+    /// What was signed about it.
+    pub disclosure: SignedDisclosure,
+    /// The notices on which the ground rests: the grant and the request it answers, or the disclosure notice.
+    pub grounds: Vec<Held>,
+}
+
+/// A decision, and the notices on which its ground rests.
+pub struct Judged {
+    /// The decision.
+    pub decision: Decision,
+    grounds: Vec<MessageId>,
+    valid_from_ms: i64,
+    valid_until_ms: i64,
+}
+
+impl Exchange {
+    /// Decides with what the journal shows. Nothing is logged.
+    pub fn judge(&self, now_ms: i64, held: &Held, marks: &Marks, scope: &Scope) -> Judged {
+        let memorandum = self.own.memoranda.get(&held.channel.memorandum);
+        let none = Course::default();
+        let course = self.docket.course(&held.channel.memorandum).unwrap_or(&none);
+        let key = held.key();
+        let (side, discloser) = memorandum.map(|held| self.own_office(now_ms, held)).unwrap_or_default();
+        let pieces = match (memorandum, &key) {
+            (Some(memorandum), Some(key)) => held_evidence(memorandum, course, key, side),
+            _ => Vec::new(),
+        };
+        let superseded = key.as_ref().is_some_and(|key| course.is_superseded(key));
+        let marks = Marks { superseded, ..marks.clone() };
+        let evidence: Vec<Evidence> = pieces.iter().map(|piece| piece.evidence.clone()).collect();
+        let decision = decide(&Question {
+            memorandum,
+            course,
+            originator: held.side.as_deref().unwrap_or_default(),
+            discloser,
+            marks: &marks,
+            scope,
+            territory: None,
+            at_ms: now_ms,
+            evidence: &evidence,
+        });
+        let relied_on = decision.relies_on.and_then(|place| pieces.get(place));
+        let (valid_from_ms, valid_until_ms) = match relied_on.map(|piece| &piece.evidence) {
+            Some(Evidence::Grant(grant)) => (grant.from_ms, grant.until_ms),
+            Some(Evidence::Notice(notice)) => (notice.not_before_ms, 0),
+            _ => (0, 0),
+        };
+        let notices = relied_on.map(|piece: &HeldEvidence| piece.notices.as_slice()).unwrap_or_default();
+        let grounds = notices.iter().filter_map(|key| self.numbered(&held.channel.memorandum, key)).collect();
+        Judged { decision, grounds, valid_from_ms, valid_until_ms }
+    }
+
+    /// The side that this node writes for under a memorandum, and its office.
+    fn own_office<'m>(&self, now_ms: i64, memorandum: &'m Memorandum) -> (&'m str, &'m str) {
+        let today = civil::date_of(now_ms, time::UtcOffset::UTC);
+        let side = memorandum.side_of(&self.own.card.id, today).unwrap_or_default();
+        (side, memorandum.contact_point(side, today).map(|contact| contact.office).unwrap_or_default())
+    }
+
+    fn numbered(&self, memorandum: &str, key: &NoticeKey) -> Option<MessageId> {
+        let of = |mailbox| {
+            let id = self.numbers.get(&(mailbox, memorandum.to_owned(), key.number.clone()))?;
+            self.notices.get(id).filter(|held| held.side.as_deref() == Some(&key.side)).map(|held| held.message_id)
+        };
+        of(Mailbox::Inbox).or_else(|| of(Mailbox::Outbox))
+    }
+
+    pub(crate) fn disclose(&mut self, now_ms: i64, ticket: Ticket, request: DisclosureRequest, output: &mut Output) {
+        let told = self.disclosed(now_ms, request, output);
+        output.effects.push(Effect::Tell { ticket, told });
+    }
+
+    fn disclosed(&mut self, now_ms: i64, request: DisclosureRequest, output: &mut Output) -> Told {
+        let DisclosureRequest { message_id, actor, marks, scope, facts, nonce } = request;
+        // The time of the entry: the decision, the disclosure and the log say the same.
+        let now_ms = now_ms.max(self.last_time_ms);
+        let known = self.notices.get(&message_id).filter(|held| !matches!(held.state, NoticeState::RefusedByUs(_)));
+        let Some(held) = known.cloned() else { return Told::NoSuchNotice };
+        let judged = self.judge(now_ms, &held, &marks, &scope);
+        let beside = Record { facts: Some(facts.bytes), ..Record::default() };
+        let code = judged.decision.verdict.code();
+        let Verdict::Allow(_) = judged.decision.verdict else {
+            let event = change::disclosure_denied(message_id, code, &facts.digest, &actor);
+            let change = Change::Denied { message_id, code: code.to_owned(), actor };
+            self.record(now_ms, event, change, beside, output);
+            return Told::Judged { decision: judged.decision, released: None };
+        };
+        let grounds: Vec<Held> = judged.grounds.iter().filter_map(|id| self.notices.get(id).cloned()).collect();
+        let disclosure = Disclosure {
+            message_id: message_id.as_bytes().to_vec(),
+            statement_digest: held.statement.0.to_vec(),
+            discloser: self.own.card.id.clone(),
+            audience_class: scope.audience.class.as_str().to_owned(),
+            audience_name: scope.audience.name,
+            purpose: scope.purpose,
+            fields: scope.fields,
+            disclosed_ms: now_ms,
+            code: code.to_owned(),
+            // The request is a link behind the grant that answers it, and no ground of its own.
+            grounds: grounds.first().map(|ground| ground.statement.0.to_vec()).into_iter().collect(),
+            nonce: nonce.to_vec(),
+            ..Disclosure::default()
+        };
+        let disclosure = sign_disclosure(&disclosure, &self.own.key);
+        let index = LogIndex(self.size);
+        let event = Event::Disclosed(verbale_proto::v1::Disclosed {
+            message_id: message_id.as_bytes().to_vec(),
+            code: code.to_owned(),
+            disclosure_digest: disclosure.digest.to_vec(),
+            grounds: judged.grounds.iter().map(|id| id.as_bytes().to_vec()).collect(),
+            valid_from_ms: judged.valid_from_ms,
+            valid_until_ms: judged.valid_until_ms,
+            facts_digest: facts.digest.to_vec(),
+            actor: actor.clone(),
+        });
+        let change = Change::Disclosed { message_id, code: code.to_owned(), actor };
+        self.record(now_ms, event, change, beside, output);
+        let released = Some(Box::new(Released { index, disclosure, grounds }));
+        Told::Judged { decision: judged.decision, released }
+    }
+}

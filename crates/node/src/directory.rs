@@ -1,0 +1,58 @@
+//! The directory of audiences, for the local service.
+
+use verbale_domain::disclosure::AudienceClass;
+use verbale_envelope::{FactsKey, NoticeKeys};
+use verbale_evidence::MessageId;
+use verbale_exchange::{Exchange, HeldAudience, Input};
+use verbale_proto::v1::{AudienceStatus, EnterAudienceRequest, Facts, Particulars};
+use verbale_rpc::Failure;
+
+use crate::clock::now_ms;
+use crate::letter::refused;
+use crate::random;
+use crate::shared::Shared;
+
+/// A name is at most so long.
+const NAME_BYTES_MAX: usize = 512;
+
+/// What the core is asked.
+pub(crate) fn entering(
+    shared: &Shared,
+    actor: String,
+    request: EnterAudienceRequest,
+) -> Result<impl FnOnce(u64) -> Input + Send + 'static + use<>, Failure> {
+    let EnterAudienceRequest { name, class } = request;
+    let wrong = |text: &str| refused("BAD_VALUE", text.to_owned());
+    let class: AudienceClass = class.parse().map_err(|_| {
+        let classes: Vec<&str> = AudienceClass::ALL.iter().map(|class| class.as_str()).collect();
+        wrong(&format!("the class is one of {}", classes.join(", ")))
+    })?;
+    if class == AudienceClass::Public {
+        return Err(wrong("everybody is no audience of the directory: what may be public is published"));
+    }
+    if name.trim().is_empty() || name.len() > NAME_BYTES_MAX || name.chars().any(char::is_control) {
+        return Err(wrong(&format!("a name has 1 to {NAME_BYTES_MAX} bytes and no control characters")));
+    }
+    let id = MessageId::new(now_ms().unsigned_abs(), &random::bytes());
+    let keys = NoticeKeys::of_facts(FactsKey::from_bytes(random::bytes()));
+    let particulars =
+        Particulars { audience_class: class.as_str().to_owned(), audience_name: name, ..Particulars::default() };
+    let facts = Facts { particulars: Some(particulars), ..Facts::default() };
+    let sealed = keys.facts.seal(id, &facts, &random::bytes());
+    let sealed = (sealed, shared.archive.wrap(id, &keys, &random::bytes()));
+    Ok(move |ticket| Input::EnterAudience { ticket, id, actor, facts: Box::new(facts), sealed })
+}
+
+/// The directory.
+pub(crate) fn audiences(exchange: &Exchange) -> Vec<AudienceStatus> {
+    let status = |held: &HeldAudience| {
+        let audience = held.audience.as_ref();
+        AudienceStatus {
+            name: audience.map(|audience| audience.name.clone()).unwrap_or_default(),
+            class: audience.map(|audience| audience.class.as_str().to_owned()).unwrap_or_default(),
+            entered_by: held.entered_by.clone(),
+            confirmed_by: held.confirmed_by.clone().unwrap_or_default(),
+        }
+    };
+    exchange.audiences().map(status).collect()
+}

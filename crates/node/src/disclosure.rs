@@ -1,0 +1,220 @@
+//! Disclosure: what a person asks for, decided by the core with the journal's own evidence, and the presentation that is made of it.
+
+use std::sync::Arc;
+
+use verbale_domain::disclosure::{Audience, Decision, Ground, Scope, Verdict};
+use verbale_envelope::Reopened;
+use verbale_evidence::{MessageId, part, presentation_text};
+use verbale_exchange::{DisclosureRequest, Exchange, Held, Input, Released, Told};
+use verbale_journal::{Journal, Logged, Store};
+use verbale_ledger::TlogProof;
+use verbale_proto::v1::{
+    DiscloseResponse, DisclosureQuery, Facts, JudgeResponse, Part, Particulars, Presentation, Receipt,
+};
+use verbale_rpc::tonic::Status;
+use verbale_rpc::{Failure, FailureKind};
+
+use crate::clock::now_ms;
+use crate::consent::{particulars, scope};
+use crate::core::{Answer, Core, Needs, Stopped};
+use crate::letter::refused;
+use crate::local::stopping;
+use crate::local_reads::{SealedHeld, damaged, envelope, failed, find, reveal, sealed};
+use crate::person::{Person, Sight};
+use crate::random;
+use crate::shared::Shared;
+
+/// Decides without a log entry.
+pub(crate) async fn judge(shared: &Arc<Shared>, core: &Core, query: DisclosureQuery) -> Result<JudgeResponse, Status> {
+    let asked = core.read(move |exchange, journal| asked(exchange, journal, &query)).await.map_err(stopping)??;
+    let opening = Arc::clone(shared);
+    let opened = tokio::task::spawn_blocking(move || {
+        let (opened, _) = reveal(&opening, &asked.sealed)?;
+        Ok::<_, Failure>((asked, opened.notice.marks()))
+    });
+    let (asked, marks) = opened.await.map_err(|_| stopping(Stopped))??;
+    let judged = core.read(move |exchange, _| exchange.judge(now_ms(), &asked.held, &marks, &asked.scope).decision);
+    Ok(response(&judged.await.map_err(stopping)?))
+}
+
+/// Decides, logs, and makes the presentation where it is allowed.
+pub(crate) async fn disclose(
+    shared: &Arc<Shared>,
+    core: &Core,
+    person: &Arc<Person>,
+    query: DisclosureQuery,
+) -> Result<DiscloseResponse, Status> {
+    let asked = core.read(move |exchange, journal| asked(exchange, journal, &query)).await.map_err(stopping)??;
+    let (opening, actor) = (Arc::clone(shared), person.name.clone());
+    let prepared = tokio::task::spawn_blocking(move || prepare(&opening, asked, actor));
+    let (request, notice) = prepared.await.map_err(|_| stopping(Stopped))??;
+    let fields = request.scope.fields.clone();
+    let asked = core.ask(Needs::Room, move |ticket| Input::Disclose(ticket, Box::new(request))).await;
+    let (decision, released, logged) = match asked.map_err(stopping)?.await {
+        Ok(Answer::Told { told: Told::Judged { decision, released: Some(released) }, logged: Some(logged) }) => {
+            (decision, released, logged)
+        }
+        Ok(Answer::Told { told: Told::Judged { decision, .. }, .. }) => {
+            shared.denied.count("DISCLOSURE_DENIED");
+            return Ok(DiscloseResponse { judged: Some(response(&decision)), ..DiscloseResponse::default() });
+        }
+        Ok(Answer::Told { told: Told::NoSuchNotice, .. }) => {
+            return Err(
+                Failure::new(FailureKind::NotFound, "NO_SUCH_NOTICE", "it was refused: nothing of it is held").status()
+            );
+        }
+        Ok(Answer::NoRoom(text)) => return Err(Failure::new(FailureKind::NoRoom, "NO_ROOM", text).status()),
+        _ => return Err(stopping(Stopped)),
+    };
+    let index = released.index.0;
+    let grounds = core.read({
+        let released = released.clone();
+        move |exchange, journal| grounds(exchange, journal, &released)
+    });
+    let grounds = grounds.await.map_err(stopping)??;
+    let (opening, verdict) = (Arc::clone(shared), decision.verdict);
+    let made = tokio::task::spawn_blocking(move || {
+        present(&opening, (&notice, &fields, verdict), (&released, &logged), grounds)
+    });
+    let presentation = made.await.map_err(|_| stopping(Stopped))??;
+    Ok(DiscloseResponse { judged: Some(response(&decision)), presentation, log_index: index })
+}
+
+fn response(decision: &Decision) -> JudgeResponse {
+    JudgeResponse {
+        decision: decision.verdict.decision().to_owned(),
+        code: decision.verdict.code().to_owned(),
+        clause: decision.clause.clone(),
+        reason: decision.reason.clone(),
+    }
+}
+
+/// What a query means.
+struct Asked {
+    held: Held,
+    scope: Scope,
+    sealed: SealedHeld,
+}
+
+fn asked(exchange: &Exchange, journal: &Journal, query: &DisclosureQuery) -> Result<Asked, Failure> {
+    let held = find(exchange, &query.id, Sight::Numbers)?;
+    let scope = if query.under.is_empty() {
+        scope(exchange, &held, (&query.fields, &query.audience, &query.purpose))?
+    } else {
+        if !query.fields.is_empty() || !query.audience.is_empty() || !query.purpose.is_empty() {
+            let text = "fields, audience and purpose are those of what is named with --under; leave them out";
+            return Err(refused("BAD_VALUE", text.to_owned()));
+        }
+        let under = find(exchange, &query.under, Sight::Numbers)?;
+        let read = particulars(exchange, &under)
+            .filter(|_| ["F21", "F24"].contains(&under.flow.as_str()))
+            .and_then(Scope::read);
+        let none =
+            || refused("NO_SUCH_REQUEST", format!("{} is no grant (F21) and no disclosure notice (F24)", query.under));
+        read.ok_or_else(none)?
+    };
+    // By its message id: a registry number may name a notice of each side.
+    let sealed = sealed(exchange, journal, &held.message_id.to_string())?;
+    Ok(Asked { held, scope, sealed })
+}
+
+/// A notice that was opened for its release.
+struct Opened {
+    reopened: Reopened,
+    sealed: SealedHeld,
+}
+
+fn prepare(shared: &Shared, asked: Asked, actor: String) -> Result<(DisclosureRequest, Opened), Failure> {
+    let Asked { held, scope, sealed } = asked;
+    let (reopened, keys) = reveal(shared, &sealed)?;
+    let Audience { class, name } = &scope.audience;
+    let particulars = Particulars {
+        fields: scope.fields.clone(),
+        audience_class: class.as_str().to_owned(),
+        audience_name: name.clone(),
+        purpose: scope.purpose.clone(),
+        ..Particulars::default()
+    };
+    let facts = Facts { particulars: Some(particulars), ..Facts::default() };
+    let request = DisclosureRequest {
+        message_id: held.message_id,
+        actor,
+        marks: reopened.notice.marks(),
+        facts: keys.facts.seal(held.message_id, &facts, &random::bytes()),
+        scope,
+        nonce: random::bytes(),
+    };
+    Ok((request, Opened { reopened, sealed }))
+}
+
+/// What the ground rests on, as the journal holds it.
+struct Grounds {
+    /// The grant or the disclosure notice.
+    instrument: Option<SealedHeld>,
+    /// The envelope of the request that a grant answers.
+    links: Vec<Vec<u8>>,
+    /// The receipt for a disclosure notice.
+    receipt: Option<Receipt>,
+}
+
+fn grounds(exchange: &Exchange, journal: &Journal, released: &Released) -> Result<Grounds, Failure> {
+    use prost::Message as _;
+    let Some((first, rest)) = released.grounds.split_first() else {
+        return Ok(Grounds { instrument: None, links: Vec::new(), receipt: None });
+    };
+    let instrument = Some(sealed(exchange, journal, &first.message_id.to_string())?);
+    let links = rest.iter().map(|held| Ok(envelope(exchange, journal, held)?.bytes().to_vec()));
+    let links = links.collect::<Result<Vec<_>, Failure>>()?;
+    let receipt = first.receipt.map(|index| journal.receipt(index).map_err(|error| failed(&error))).transpose()?;
+    let receipt = receipt.flatten().map(|bytes| Receipt::decode(bytes.as_slice()));
+    let receipt = receipt.transpose().map_err(|_| damaged("a receipt cannot be read"))?;
+    Ok(Grounds { instrument, links, receipt })
+}
+
+fn present(
+    shared: &Shared,
+    (notice, fields, verdict): (&Opened, &[String], Verdict),
+    (released, logged): (&Released, &Logged),
+    grounds: Grounds,
+) -> Result<String, Failure> {
+    let published = verdict == Verdict::Allow(Ground::PublicationDuty);
+    let places = notice.reopened.notice.places(fields, published);
+    let whole = |opened: &Opened| {
+        let count = u32::try_from(opened.reopened.notice.chunks().len()).unwrap_or(u32::MAX);
+        (0..count).collect::<Vec<u32>>()
+    };
+    let instrument = grounds.instrument.map(|sealed| {
+        let (reopened, _) = reveal(shared, &sealed)?;
+        let opened = Opened { reopened, sealed };
+        cut(&opened, &whole(&opened))
+    });
+    let proof = TlogProof {
+        index: logged.index(),
+        hashes: logged.hashes().to_vec(),
+        checkpoint: logged.checkpoint().to_string(),
+    };
+    let presentation = Presentation {
+        version: 1,
+        notice: Some(cut(notice, &places)?),
+        disclosure: released.disclosure.bytes.clone(),
+        grounds: instrument.transpose()?.into_iter().collect(),
+        links: grounds.links,
+        receipt: grounds.receipt,
+        entry: logged.entry().to_vec(),
+        proof: proof.to_text(),
+    };
+    let id: MessageId = notice.sealed.message_id();
+    let explanation = format!(
+        "Fields of notice {id}, released by {} on the ground {}.\nCheck it with: verbale-audit presentation FILE --card \
+         ORIGINATOR'S-CARD --card DISCLOSER'S-CARD",
+        shared.card.id,
+        verdict.code()
+    );
+    Ok(presentation_text(&presentation, &explanation))
+}
+
+fn cut(opened: &Opened, places: &[u32]) -> Result<Part, Failure> {
+    let envelope = opened.sealed.envelope().ok_or_else(|| damaged("a draft is no notice"))?;
+    let cut = part(envelope.bytes(), &opened.reopened.seed, opened.reopened.notice.chunks(), places);
+    cut.map_err(|error| damaged(&error.to_string()))
+}

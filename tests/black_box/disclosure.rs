@@ -1,0 +1,211 @@
+//! Disclosure as its users meet it: three contact points, consent and notice, and a stranger who checks what leaves.
+
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+use crate::node::{Node, Said, until, verbale};
+
+const TAJIK: &str = "JP-TJ-SSW-2024";
+
+/// A node with its second person, and what of it a stranger holds: its card.
+struct Side(Node);
+
+impl Side {
+    fn card(&self) -> String {
+        self.0.dir.join("card.txt").to_str().unwrap().to_owned()
+    }
+
+    /// Asks as the second person, who is an approver; the presentation goes to a file.
+    fn disclose(&self, name: &str, args: &[&str]) -> (Value, PathBuf) {
+        let file = self.0.dir.parent().unwrap().join(name);
+        let all = [&["--json", "disclose"], args, &["--out", file.to_str().unwrap()]].concat();
+        let said = self.0.second(&all);
+        assert!(said.code < 2, "{}{}", said.out, said.err);
+        let judged = said.json().remove(0);
+        assert_eq!(said.code == 0, judged["decision"] == "ALLOW");
+        assert_eq!(said.code == 0, file.exists(), "{judged}");
+        (judged, file)
+    }
+
+    /// The code of a refused disclosure.
+    fn refused(&self, args: &[&str]) -> String {
+        let (judged, _) = self.disclose("refused", args);
+        assert_eq!(judged["decision"], "DENY", "{judged}");
+        judged["code"].as_str().unwrap().to_owned()
+    }
+
+    fn code(&self, args: &[&str]) -> String {
+        let said = self.0.run(&[&["--json", "disclosure", "check"], args].concat());
+        said.json()[0]["code"].as_str().unwrap().to_owned()
+    }
+
+    fn consent(&self, args: &[&str]) -> String {
+        let said = self.0.run(&[&["--json", "consent"], args].concat()).good();
+        self.0.approve_all();
+        self.0.until_delivered();
+        said.json()[0]["notice_id"].as_str().unwrap().to_owned()
+    }
+}
+
+/// What a stranger says of a presentation.
+fn check(file: &std::path::Path, cards: &[&Side]) -> Said {
+    let cards: Vec<String> = cards.iter().flat_map(|side| ["--card".to_owned(), side.card()]).collect();
+    let mut args = vec!["audit", "presentation", file.to_str().unwrap(), "--json"];
+    args.extend(cards.iter().map(String::as_str));
+    verbale(&args, None)
+}
+
+fn alert(number: &str) -> String {
+    json!({
+        "notice_id": number, "memorandum": "JP-KG-SSW-2023", "flow": "F15", "kind": "EXAM_FRAUD_ALERT", "clause": "5",
+        "from": {"party": "KG", "office": "KG-MLSSM-CECA"}, "to": {"party": "JP", "office": "JP-MOJ-ISA-RMD"},
+        "issued_at": "2026-02-03T10:15:00+06:00", "classification": "CONFIDENTIAL", "receiver_obligation": "NONE",
+        "languages": ["en"], "body": {
+            "exam": {"name": "An Exam", "organiser": "An Organiser", "delivery": "CBT", "date": "2026-01-20", "venue": "Osh"},
+            "wrongdoing": "impersonation", "detected_by": "a proctor",
+            "examinees": [{"name_latin": "INVENTED PERSON", "date_of_birth": "2000-01-01", "result_status": "void"}],
+        },
+    })
+    .to_string()
+}
+
+fn misconduct(number: &str) -> String {
+    json!({
+        "notice_id": number, "memorandum": TAJIK, "flow": "F13", "kind": "INTERMEDIARY_MISCONDUCT", "clause": "4(1)",
+        "from": {"party": "JP", "office": "JP-MOJ-ISA-RMD"}, "to": {"party": "TJ", "office": "TJ-MLMEP-MS-DLPSA"},
+        "issued_at": "2026-02-03T10:15:00+09:00", "classification": "CONFIDENTIAL", "receiver_obligation": "NONE",
+        "languages": ["en"], "body": {
+            "category": "a", "intermediary": {"type": "broker", "name": "Invented Broker", "country": "TJ"},
+            "conduct": "took deposits", "period": {"from": "2026-01-01"},
+        },
+    })
+    .to_string()
+}
+
+fn three() -> [Side; 3] {
+    let mut nodes = ["JP-MOJ-ISA-RMD", "KG-MLSSM-CECA", "TJ-MLMEP-MS-DLPSA"].map(Node::init);
+    nodes[0].make_approver();
+    for node in &mut nodes {
+        node.start();
+    }
+    let [japan, kyrgyz, tajik] = nodes;
+    for partner in [&kyrgyz, &tajik] {
+        japan.enrol(partner).good();
+        partner.enrol(&japan).good();
+    }
+    japan.run(&["memorandum", "commence", TAJIK, "--on", "2025-02-01"]).good();
+    kyrgyz.submit(&alert("KG-A")).good();
+    japan.submit(&misconduct("JP-M")).good();
+    japan.until_delivered();
+    kyrgyz.until_delivered();
+    [japan, kyrgyz, tajik].map(Side)
+}
+
+#[test]
+fn what_the_kyrgyz_side_wrote_leaves_with_its_consent_or_to_a_party_and_a_stranger_can_check_it() {
+    let [japan, kyrgyz, tajik] = three();
+    // The National Police Agency is a party: at once, and the whole.
+    let (judged, file) =
+        japan.disclose("npa", &["KG-A", "--to", "JP-NPA", "--fields", "*", "--purpose", "investigation"]);
+    assert_eq!(judged["code"], "NOT_THIRD_PARTY");
+    let checked = check(&file, &[&kyrgyz, &japan]).good().json().remove(0);
+    assert_eq!((&checked["withheld"], &checked["audience_name"]), (&0.into(), &"JP-NPA".into()));
+    // Nobody discloses to whom no two persons entered.
+    let unknown = japan.0.second(&["disclose", "KG-A", "--to", "A Test Operator", "--fields", "*", "--purpose", "p"]);
+    assert!(unknown.code == 1 && unknown.err.contains("UNKNOWN_AUDIENCE"), "{}", unknown.err);
+    japan.0.run(&["audience", "enter", "A Test Operator", "--class", "ORGANISATION"]).good();
+    let same = japan.0.run(&["audience", "confirm", "A Test Operator"]);
+    assert!(same.code == 1 && same.err.contains("FOUR_EYES"), "{}", same.err);
+    japan.0.second(&["audience", "confirm", "A Test Operator"]).good();
+    // The operator is a third party: refused, until consent is asked and given.
+    let to_operator = |fields: &'static str| {
+        ["KG-A", "--to", "A Test Operator", "--fields", fields, "--purpose", "cancellation of scores"]
+    };
+    assert_eq!(japan.code(&to_operator("examinees")), "CONSENT_MISSING");
+    assert_eq!(japan.refused(&to_operator("examinees")), "CONSENT_MISSING");
+    let request = japan
+        .consent(&[&["request"], to_operator("examinees,exam.name").as_slice(), &["--until", "2099-12-31"]].concat());
+    assert_eq!(japan.refused(&to_operator("examinees")), "CONSENT_MISSING", "silence is no consent");
+    let waiting = kyrgyz.0.run(&["--json", "consent", "list", "--waiting"]).good().json();
+    assert_eq!(
+        (&waiting[0]["request"], &waiting[0]["fields"]),
+        (&request.as_str().into(), &json!(["examinees", "exam.name"]))
+    );
+    let grant = kyrgyz.consent(&["grant", &request, "--fields", "examinees", "--condition", "no onward disclosure"]);
+    assert_eq!(japan.0.run(&["--json", "consent", "list"]).good().json()[0]["state"], "GRANTED");
+    // Under the grant: its fields, its audience, its purpose.
+    let (judged, file) = japan.disclose("granted", &["KG-A", "--under", &grant]);
+    assert_eq!(judged["code"], "CONSENT_OK");
+    let checked = check(&file, &[&kyrgyz, &japan]).good().json().remove(0);
+    assert_eq!(checked["said"]["examinees"][0]["name_latin"], "INVENTED PERSON");
+    assert_eq!(checked["said"]["exam"], Value::Null);
+    assert_eq!(
+        (&checked["audience_name"], &checked["conditions"][0]),
+        (&"A Test Operator".into(), &"no onward disclosure".into())
+    );
+    assert!(checked["withheld"].as_u64().unwrap() > 5 && checked["logged"]["size"].is_u64());
+    // Without the discloser's card the originator's word still holds; under another's card nothing does.
+    assert_eq!(check(&file, &[&kyrgyz]).good().json()[0]["discloser_verified"], false);
+    assert_eq!(check(&file, &[&tajik, &japan]).code, 4);
+    // Another field, another purpose, another audience: refused.
+    assert_eq!(japan.refused(&to_operator("exam.name")), "CONSENT_FIELDS");
+    let mut elsewhere = to_operator("examinees");
+    elsewhere[6] = "research";
+    assert_eq!(japan.refused(&elsewhere), "CONSENT_PURPOSE");
+    // Another partner is a third party without a consent that names it.
+    let to_tajik =
+        ["KG-A", "--to", "TJ-MLMEP-MS-DLPSA", "--fields", "examinees", "--purpose", "cancellation of scores"];
+    assert_eq!(japan.refused(&to_tajik), "CONSENT_AUDIENCE");
+    // A withdrawal stops the next, and what was disclosed before stays proven, as of its time.
+    kyrgyz.consent(&["withdraw", &grant, "--reason", "safety of a witness"]);
+    until("the withdrawal binds", || japan.code(&["KG-A", "--under", &grant]) == "CONSENT_WITHDRAWN");
+    assert_eq!(japan.refused(&["KG-A", "--under", &grant]), "CONSENT_WITHDRAWN");
+    check(&file, &[&kyrgyz, &japan]).good();
+    // What the log says of it: each release and each denial, with the person.
+    let shown = japan.0.run(&["--json", "show", "KG-A"]).good().json().remove(0);
+    let count = |event: &str| shown["history"].as_array().unwrap().iter().filter(|item| item["event"] == event).count();
+    assert_eq!((count("DISCLOSED"), count("DISCLOSURE_DENIED")), (2, 6));
+    crate::audit::sound(&japan.0, &kyrgyz.0);
+}
+
+#[test]
+fn what_japan_wrote_leaves_the_tajik_side_after_notice_that_was_delivered() {
+    let [japan, _kyrgyz, mut tajik] = three();
+    tajik.0.run(&["audience", "enter", "TJ-MIA", "--class", "GOVERNMENT_BODY"]).good();
+    tajik.0.second(&["audience", "confirm", "TJ-MIA"]).good();
+    let asked = ["JP-M", "--to", "TJ-MIA", "--fields", "conduct", "--purpose", "criminal investigation"];
+    assert_eq!(tajik.refused(&asked), "NOTICE_MISSING");
+    let own = japan.0.second(&[
+        "--json",
+        "disclose",
+        "JP-M",
+        "--to",
+        "KG-MLSSM-CECA",
+        "--fields",
+        "conduct",
+        "--purpose",
+        "p",
+    ]);
+    assert_eq!(own.good().json()[0]["code"], "OWN_INFORMATION");
+    let said = tajik.0.run(&[&["--json", "disclosure", "notify"], asked.as_slice()].concat()).good();
+    let number = said.json()[0]["notice_id"].as_str().unwrap().to_owned();
+    assert_eq!(tajik.refused(&asked), "NOTICE_MISSING", "a draft is no notice");
+    tajik.0.approve_all();
+    tajik.0.until_delivered();
+    until("its earliest moment has come", || tajik.code(&asked) == "NOTICE_OK");
+    // It survives a restart.
+    tajik.0.stop();
+    tajik.0.start();
+    let (judged, file) = tajik.disclose("notified", &["JP-M", "--under", &number]);
+    assert_eq!((&judged["code"], &judged["clause"]), (&"NOTICE_OK".into(), &"JP-TJ-SSW-2024 3".into()));
+    let checked = check(&file, &[&japan, &tajik]).good().json().remove(0);
+    assert_eq!(checked["said"], json!({"conduct": "took deposits"}));
+    // The discloser's notice is its own word: without its card it cannot be checked.
+    assert_eq!(check(&file, &[&japan]).code, 3);
+    assert_eq!(
+        tajik.refused(&["JP-M", "--to", "TJ-MIA", "--fields", "category", "--purpose", "criminal investigation"]),
+        "NOTICE_FIELDS"
+    );
+    crate::audit::sound(&tajik.0, &japan.0);
+}
