@@ -43,6 +43,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         ".verbale.v1.WriteRequest",
         ".verbale.v1.DisclosureQuery",
         ".verbale.v1.DiscloseResponse",
+        ".verbale.v1.PublishResponse",
+        ".verbale.v1.RegisterEntry",
     ]);
     config.compile_fds(compiler.file_descriptor_set())?;
     Ok(())

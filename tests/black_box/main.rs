@@ -23,6 +23,7 @@ mod local_tls;
 mod node;
 mod notices;
 mod outside;
+mod register;
 mod rules;
 mod secrecy;
 mod supervised;

@@ -5,7 +5,7 @@ use time::UtcOffset;
 use verbale_domain::disclosure::{
     Audience, Decision, Evidence, GivenNotice, Grant, Ground, Question, Scope, Verdict as Ruling, decide,
 };
-use verbale_domain::{Course, Memoranda, Memorandum, Notice, Partial, Refusal, civil};
+use verbale_domain::{Course, Memoranda, Memorandum, Notice, Partial, Refusal, civil, shown_beside};
 use verbale_evidence::{
     Card, PresentationError, Statement, Verdict, VerifiedPart, VerifiedPresentation, parse_presentation,
     verify_presentation,
@@ -86,16 +86,17 @@ pub fn check_presentation(
             error => Fault::NotProven(error),
         })?;
     let statement = verified.notice.envelope.statement();
-    let partial = Partial::read(&statement.flow, verified.notice.chunks.iter().map(|(_, chunk)| chunk));
+    let partial = Partial::read(&statement.flow, verified.notice.chunks.iter().map(|(place, chunk)| (*place, chunk)));
     let partial = partial.map_err(Fault::Unreadable)?;
     let memorandum = memoranda.get(&statement.memorandum);
     let memorandum = memorandum.ok_or_else(|| Fault::UnknownMemorandum(statement.memorandum.clone()))?;
     if memorandum.terms_digest() != statement.terms_digest {
         return Err(Fault::OtherTerms(statement.memorandum.clone()));
     }
-    let scope = scope(&verified)?;
+    let (scope, ground) = (scope(&verified)?, verified.disclosure.code.parse::<Ground>().ok());
     for field in &partial.fields {
-        if !scope.covers_fields(std::slice::from_ref(field)) && !Partial::is_shown_beside(field) {
+        let beside = ground.is_some_and(|ground| shown_beside(ground).any(|shown| shown == field));
+        if !scope.covers_fields(std::slice::from_ref(field)) && !beside {
             return Err(Fault::FieldTooMany(field.clone()));
         }
     }

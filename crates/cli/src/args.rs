@@ -107,7 +107,15 @@ pub(crate) enum Command {
     Status,
     /// Show what each side owes, since when, and what closes it
     Duties(DutiesArgs),
-    /// Show the register: the sending organisations that the notices list, and which of them are revoked
+    /// Publish what a notice lets be published, log it, and confirm it to the other side (S02)
+    Publish {
+        /// Message id or registry number
+        id: String,
+        /// Where it can be read, for the confirmation
+        #[arg(long = "where", value_name = "TEXT")]
+        place: Option<String>,
+    },
+    /// The public register, and the sending organisations that the notices list
     #[command(subcommand)]
     Register(RegisterCommand),
     /// Show the memoranda, or record the day on which one commenced
@@ -232,6 +240,11 @@ pub(crate) struct DutiesArgs {
 pub(crate) enum RegisterCommand {
     /// List the sending organisations by number; a full list replaces the last, a revocation marks its organisation
     Organisations,
+    /// Write everything that was published as a static site: a page with search, JSON Lines, and a presentation for each entry
+    Export {
+        /// Folder; what an earlier export wrote there is replaced
+        folder: PathBuf,
+    },
 }
 
 #[derive(Debug, Subcommand)]

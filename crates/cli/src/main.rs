@@ -57,6 +57,7 @@ fn run(args: Args) -> Result<ExitCode, CliError> {
             Command::Receipts { id, export } => commands::receipts::run(id, export.as_deref(), &node).await,
             Command::Status => commands::status::run(&node).await,
             Command::Duties(duties) => commands::duties::run(&duties, &node).await,
+            Command::Publish { id, place } => commands::register::publish(id, place, &node).await,
             Command::Register(register) => commands::register::run(register, &node).await,
             Command::Memorandum(memorandum) => commands::duties::memorandum(memorandum, &node).await,
             Command::Check(check) => commands::check::run(&check, &node),

@@ -190,8 +190,15 @@ impl Course {
 
     /// Whether another notice took the place of one, by a correction that both sides know.
     pub fn is_superseded(&self, key: &NoticeKey) -> bool {
-        let replaces = |answer: &Docketed| answer.flow == CORRECTION && answer.particulars().replaced_by != key.number;
-        self.answers_to(key).any(|(_, answer)| replaces(answer) && answer.delivered_ms.is_some())
+        self.replaced_by(key).is_some()
+    }
+
+    /// The number of the notice that took the place of one, by the last correction that both sides know.
+    pub fn replaced_by(&self, key: &NoticeKey) -> Option<String> {
+        let corrections =
+            self.answers_to(key).filter(|(_, answer)| answer.flow == CORRECTION && answer.delivered_ms.is_some());
+        let numbers = corrections.map(|(_, answer)| answer.particulars().replaced_by.clone());
+        numbers.filter(|number| *number != key.number).last()
     }
 
     /// The notice that a number means for a side: the other side's, else its own.

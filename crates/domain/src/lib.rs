@@ -46,7 +46,7 @@ pub use memorandum::{Basis, Class, CommencesOn, ContactPoint, Duty, Memoranda, M
 pub use notice::{Header, Notice, Party};
 pub use offline::{OfflineCheck, Verdict};
 pub use organisations::{Organisation, organisations};
-pub use partial::Partial;
+pub use partial::{Partial, shown_beside};
 pub use particulars::Subject;
 pub use refusal::{Code, Refusal, Stage};
 pub use rules::{COMMENCEMENT_RECORD, Place, Route, TERMINATION, check_rules, needs_approval, recipient};

@@ -275,6 +275,11 @@ impl Memorandum {
         self.kind(flow).map(KindTerms::clause)
     }
 
+    /// Body paths of a flow that may be published, unless its originator says otherwise.
+    pub fn publishable(&self, flow: &str) -> &[String] {
+        self.kind(flow).map(KindTerms::publishable).unwrap_or_default()
+    }
+
     /// What the memorandum says of a flow.
     pub(crate) fn kind(&self, flow: &str) -> Option<KindTerms<'_>> {
         self.terms.kinds.get(flow).map(KindTerms)

@@ -168,10 +168,7 @@ impl Notice {
     /// The members that rules and facts need.
     pub fn header(&self) -> Header {
         let text = |name: &str| self.parts.header.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let list = |name: &str| {
-            let items = self.parts.header.get(name).and_then(Value::as_array).into_iter().flatten();
-            items.filter_map(Value::as_str).map(str::to_owned).collect()
-        };
+        let list = |name: &str| self.header_list(name);
         let party = |name: &str| {
             let member = |inner: &str| self.parts.header.get(name).and_then(|p| p.get(inner)).and_then(Value::as_str);
             Party {
@@ -193,6 +190,11 @@ impl Notice {
             publishable_fields: list("publishable_fields"),
             restricted_marks: list(MARKS),
         }
+    }
+
+    pub(crate) fn header_list(&self, name: &str) -> Vec<String> {
+        let items = self.parts.header.get(name).and_then(Value::as_array).into_iter().flatten();
+        items.filter_map(Value::as_str).map(str::to_owned).collect()
     }
 
     pub(crate) fn body(&self) -> &Map<String, Value> {

@@ -5,7 +5,7 @@ use verbale_proto::v1::Chunk;
 
 use crate::cut::cut;
 use crate::decode::{Field, malformed, merge, next_field};
-use crate::disclosure::Marks;
+use crate::disclosure::{Ground, Marks};
 use crate::notice::Notice;
 use crate::refusal::Refusal;
 use crate::rules::covers;
@@ -19,11 +19,27 @@ const IN_HEADER: &str = "header";
 const RELEASABLE: &str = "releasable_to_investigated_org";
 const REFERRALS: [&str; 2] = ["F11", "T03"];
 
-/// Members of the header that every presentation shows: without the number a ground could not be compared.
-const SHOWN: [&str; 1] = ["header.notice_id"];
+/// What every presentation shows: without the number a ground could not be compared.
+const NUMBER: &str = "header.notice_id";
 
-/// Also shown where the ground is that the originator lets the field be published.
-const PUBLISHABLE: &str = "header.publishable_fields";
+/// What a publication shows beside: the originator's list of what may be published, or that there is none.
+const PUBLICATION: [&str; 3] = ["header.languages", "header.publishable_fields", "header.restricted_marks"];
+
+/// What shows that the audience is the organisation that a referral is about.
+const INVESTIGATED: [&str; 2] = ["org.registration_no", "org.org_no"];
+
+/// Number of the header's last member before the list of what may be published.
+const LANGUAGES: u32 = 12;
+
+/// Fields that a presentation on a ground shows beside those that are disclosed.
+pub fn shown_beside(ground: Ground) -> impl Iterator<Item = &'static str> {
+    let more: &[&str] = match ground {
+        Ground::PublicationDuty => &PUBLICATION,
+        Ground::PreauthorisedField => &INVESTIGATED,
+        _ => &[],
+    };
+    std::iter::once(NUMBER).chain(more.iter().copied())
+}
 
 /// What a reader sees of some chunks of a notice.
 pub struct Partial {
@@ -35,6 +51,8 @@ pub struct Partial {
     pub restricted: Map<String, Value>,
     /// Each chunk's field, as dotted path; `restricted.` and `header.` before those that stand apart.
     pub fields: Vec<String>,
+    /// Whether everything between the header's languages and the body is here: then what is not there was never written.
+    shows_tail: bool,
 }
 
 impl Partial {
@@ -42,12 +60,29 @@ impl Partial {
     ///
     /// # Errors
     /// A [`Refusal`] of stage `schema`.
-    pub fn read<'c>(flow: &str, chunks: impl Iterator<Item = &'c Chunk>) -> Result<Self, Refusal> {
+    pub fn read<'c>(flow: &str, chunks: impl Iterator<Item = (u32, &'c Chunk)>) -> Result<Self, Refusal> {
         let schema = Schema::get();
         let flow = schema.flows.get(flow).ok_or_else(malformed)?;
-        let mut partial = Self { header: Map::new(), body: Map::new(), restricted: Map::new(), fields: Vec::new() };
-        for chunk in chunks {
+        let mut partial = Self {
+            header: Map::new(),
+            body: Map::new(),
+            restricted: Map::new(),
+            fields: Vec::new(),
+            shows_tail: false,
+        };
+        // Chunks stand in the order of the schema: the one after the languages, then the next, until the body begins.
+        let mut next_of_tail = None;
+        for (place, chunk) in chunks {
             let number = chunk.path.first().copied().ok_or_else(malformed)?;
+            match (number, chunk.path.get(1)) {
+                (HEADER, Some(member)) if *member < LANGUAGES => {}
+                (HEADER, Some(member)) if *member == LANGUAGES => next_of_tail = place.checked_add(1),
+                (HEADER, _) => {
+                    next_of_tail = next_of_tail.filter(|next| *next == place).and_then(|next| next.checked_add(1));
+                }
+                _ if !partial.shows_tail => partial.shows_tail = next_of_tail.take() == Some(place),
+                _ => {}
+            }
             let shape = shape_of(flow, number).ok_or_else(malformed)?;
             let mut bytes = chunk.bytes.as_slice();
             let Some((found, Field::Bytes(inner))) = next_field(&mut bytes)? else { return Err(malformed()) };
@@ -75,8 +110,8 @@ impl Partial {
         self.header.get(name)?.as_str()
     }
 
-    /// What the presented part says about its own disclosure. Where the originator's list of what may be published is not among it, the
-    /// memorandum's holds.
+    /// What the presented part says about its own disclosure. The memorandum's list of what may be published holds only where it is seen
+    /// that the originator wrote none; else nothing may be published.
     pub fn marks(&self, flow: &str) -> Marks {
         let list = |name: &str| {
             let items = self.header.get(name)?.as_array()?;
@@ -84,49 +119,62 @@ impl Partial {
         };
         Marks {
             flow: flow.to_owned(),
-            publishable: list("publishable_fields"),
+            publishable: if self.shows_tail { list("publishable_fields") } else { Some(Vec::new()) },
             restricted: list("restricted_marks").unwrap_or_default(),
             releasable: releasable(flow, &self.body),
-            ..Marks::default()
+            // An organisation that is not seen is nobody.
+            investigated: Some(investigated(&self.body).unwrap_or_default()),
+            superseded: false,
         }
-    }
-
-    /// Whether a field is one that stands in a presentation beside what was disclosed.
-    pub fn is_shown_beside(field: &str) -> bool {
-        SHOWN.contains(&field) || field == PUBLISHABLE
     }
 }
 
 impl Notice {
-    /// The places of the chunks that make up fields, and of those that every presentation shows.
-    pub fn places(&self, fields: &[String], published: bool) -> Vec<u32> {
+    /// The places of the chunks that make up fields, and of those that a presentation on a ground shows beside.
+    pub fn places(&self, fields: &[String], ground: Ground) -> Vec<u32> {
         let flow = self.header().flow;
         let Some(flow) = Schema::get().flows.get(&flow) else { return Vec::new() };
         let wanted = |chunk: &Chunk| {
             field_of(flow, &chunk.path).is_some_and(|name| {
-                let shown = SHOWN.contains(&name.as_str()) || (published && name == PUBLISHABLE);
-                shown || fields.iter().any(|field| covers(field, &name))
+                shown_beside(ground).any(|shown| shown == name) || fields.iter().any(|field| covers(field, &name))
             })
         };
         (0..).zip(self.chunks()).filter(|(_, chunk)| wanted(chunk)).map(|(place, _)| place).collect()
+    }
+
+    /// Those of some body paths at which the notice has something.
+    pub fn present<'p>(&self, paths: &'p [String]) -> Vec<&'p String> {
+        let at = |path: &str| path.split('.').try_fold(self.body(), |at, name| at.get(name)?.as_object());
+        let has = |path: &&String| match path.rsplit_once('.') {
+            Some((parent, last)) => at(parent).is_some_and(|at| at.contains_key(last)),
+            None => *path == "*" || self.body().contains_key(path.as_str()),
+        };
+        paths.iter().filter(has).collect()
+    }
+
+    /// The languages of its text.
+    pub fn languages(&self) -> Vec<String> {
+        self.header_list("languages")
     }
 
     /// What the notice says about its own disclosure.
     pub fn marks(&self) -> Marks {
         let Header { flow, publishable_fields, restricted_marks, .. } = self.header();
         let (body, states_it) = (self.body(), self.has_header("publishable_fields"));
-        let number = |org: &Value| {
-            ["registration_no", "org_no"].iter().find_map(|name| org.get(*name)?.as_str()).map(str::to_owned)
-        };
         Marks {
             publishable: states_it.then_some(publishable_fields),
             restricted: restricted_marks,
             releasable: releasable(&flow, body),
-            investigated: REFERRALS.contains(&flow.as_str()).then(|| body.get("org").and_then(number)).flatten(),
+            investigated: investigated(body).filter(|_| REFERRALS.contains(&flow.as_str())),
             superseded: false,
             flow,
         }
     }
+}
+
+fn investigated(body: &Map<String, Value>) -> Option<String> {
+    let org = body.get("org")?;
+    ["registration_no", "org_no"].iter().find_map(|name| org.get(*name)?.as_str()).map(str::to_owned)
 }
 
 fn releasable(flow: &str, body: &Map<String, Value>) -> Vec<String> {
@@ -180,39 +228,69 @@ mod tests {
         "detected_by":"B","examinees":[{"name_latin":"A","date_of_birth":"2000-01-01","result_status":"R"},
         {"name_latin":"B","date_of_birth":"2000-01-02","result_status":"R"}]},"restricted":{"examinees":true}}"#;
 
-    fn part(fields: &[&str]) -> (Notice, Vec<Chunk>) {
+    fn read(chunks: &[(u32, Chunk)]) -> Result<Partial, Refusal> {
+        Partial::read("F15", chunks.iter().map(|(place, chunk)| (*place, chunk)))
+    }
+
+    fn part(fields: &[&str]) -> (Notice, Vec<(u32, Chunk)>) {
         let notice = Notice::from_json(ALERT.as_bytes()).unwrap_or_else(|refusal| panic!("{refusal}"));
         let fields: Vec<String> = fields.iter().map(|field| (*field).to_owned()).collect();
-        let places = notice.places(&fields, false);
-        let chunks = places.iter().map(|place| notice.chunks()[*place as usize].clone()).collect();
+        let places = notice.places(&fields, Ground::ConsentOk);
+        let chunks = places.iter().map(|place| (*place, notice.chunks()[*place as usize].clone())).collect();
         (notice, chunks)
     }
 
     #[test]
     fn the_chunks_of_a_field_are_read_without_the_others() {
         let (_, chunks) = part(&["exam.venue", "examinees"]);
-        let partial = Partial::read("F15", chunks.iter()).unwrap();
+        let partial = read(&chunks).unwrap();
         assert_eq!(partial.fields, ["header.notice_id", "exam.venue", "examinees", "examinees"]);
         assert_eq!(partial.header_text("notice_id"), Some("KG-1"));
         assert_eq!(partial.body["exam"], serde_json::json!({"venue": "V"}));
         assert_eq!(partial.body["examinees"][1]["name_latin"], "B");
         // The last element alone.
-        let last = Partial::read("F15", chunks.iter().skip(3)).unwrap();
+        let last = read(&chunks[3..]).unwrap();
         assert_eq!(last.body["examinees"].as_array().unwrap().len(), 1);
         let (notice, all) = part(&["*"]);
+        let all: Vec<Chunk> = all.into_iter().map(|(_, chunk)| chunk).collect();
         assert!(all == notice.chunks(), "the whole is all of it");
     }
 
     #[test]
     fn a_chunk_that_is_not_its_own_field_alone_is_refused() {
         let (_, chunks) = part(&["exam.venue", "wrongdoing"]);
-        let mut moved = chunks[1].clone();
-        moved.path = chunks[2].path.clone();
-        assert!(Partial::read("F15", [&moved].into_iter()).is_err());
-        let mut both = chunks[1].clone();
-        both.bytes.extend_from_slice(&chunks[2].bytes);
-        assert!(Partial::read("F15", [&both].into_iter()).is_err());
-        assert!(Partial::read("F14", chunks.iter()).is_err());
-        assert!(Partial::read("F15", [&Chunk { path: vec![], bytes: vec![] }].into_iter()).is_err());
+        let alone = |chunk: &Chunk| read(&[(0, chunk.clone())]);
+        let mut moved = chunks[1].1.clone();
+        moved.path = chunks[2].1.path.clone();
+        assert!(alone(&moved).is_err());
+        let mut both = chunks[1].1.clone();
+        both.bytes.extend_from_slice(&chunks[2].1.bytes);
+        assert!(alone(&both).is_err());
+        assert!(Partial::read("F14", chunks.iter().map(|(place, chunk)| (*place, chunk))).is_err());
+        assert!(alone(&Chunk { path: vec![], bytes: vec![] }).is_err());
+    }
+
+    #[test]
+    fn what_may_be_published_is_what_the_originator_wrote_or_what_is_seen_not_to_be_there() {
+        let with = |list: &str| ALERT.replace("\"languages\"", &format!("{list}\"languages\""));
+        let marks = |json: &str, without: &[&str]| {
+            let notice = Notice::from_json(json.as_bytes()).unwrap_or_else(|refusal| panic!("{refusal}"));
+            let places = notice.places(&["exam".to_owned()], Ground::PublicationDuty);
+            let all: Vec<(u32, &Chunk)> =
+                places.iter().map(|place| (*place, &notice.chunks()[*place as usize])).collect();
+            let fields = Partial::read("F15", all.iter().copied()).unwrap().fields;
+            let kept = all.into_iter().zip(fields).filter(|(_, field)| !without.contains(&field.as_str()));
+            Partial::read("F15", kept.map(|(chunk, _)| chunk)).unwrap().marks("F15").publishable
+        };
+        let listed = with("\"publishable_fields\":[\"exam.name\"],");
+        assert_eq!(marks(&listed, &[]), Some(vec!["exam.name".to_owned()]));
+        assert_eq!(marks(ALERT, &[]), None, "it is seen that there is no list");
+        // Whoever leaves something out does not widen what may be published.
+        for without in
+            [&["header.publishable_fields"][..], &["header.restricted_marks"], &["header.languages"], &["exam.name"]]
+        {
+            assert_eq!(marks(&listed, without), Some(vec![]), "{without:?}");
+        }
+        assert_eq!(marks(ALERT, &["exam.name"]), Some(vec![]));
     }
 }

@@ -62,8 +62,9 @@ impl Exchange {
             Change::DraftDropped { message_id } => {
                 self.drafts.remove(&message_id).ok_or("it names a draft that the log does not hold")?;
             }
-            Change::Disclosed { message_id, code, actor } => {
-                self.happened(&message_id, Happening { index, time_ms, what: What::Disclosed { code, actor } })?;
+            Change::Disclosed { message_id, code, actor, published } => {
+                let what = What::Disclosed { code, actor, published };
+                self.happened(&message_id, Happening { index, time_ms, what })?;
             }
             Change::Denied { message_id, code, actor } => {
                 self.happened(&message_id, Happening { index, time_ms, what: What::Denied { code, actor } })?;

@@ -61,7 +61,7 @@ pub(crate) enum Change {
     Refused { envelope: VerifiedEnvelope, code: String },
     Drafted(Box<HeldDraft>),
     DraftDropped { message_id: MessageId },
-    Disclosed { message_id: MessageId, code: String, actor: String },
+    Disclosed { message_id: MessageId, code: String, actor: String, published: bool },
     Denied { message_id: MessageId, code: String, actor: String },
     AudienceEntered(Box<HeldAudience>),
     AudienceConfirmed { id: MessageId, actor: String },
@@ -227,6 +227,7 @@ impl Exchange {
                 message_id: message_id(&disclosed.message_id)?,
                 code: disclosed.code,
                 actor: disclosed.actor,
+                published: disclosed.published,
             },
             Event::DisclosureDenied(denied) => {
                 Change::Denied { message_id: message_id(&denied.message_id)?, code: denied.code, actor: denied.actor }

@@ -1,11 +1,11 @@
 //! Disclosure: the decision with the node's own evidence, and its log entry, in one step.
 
 use verbale_domain::disclosure::{
-    Decision, Evidence, HeldEvidence, Marks, Question, Scope, Verdict, decide, held_evidence,
+    AudienceClass, Decision, Evidence, HeldEvidence, Marks, Question, Scope, Verdict, decide, held_evidence,
 };
 use verbale_domain::{Course, Memorandum, NoticeKey, civil};
 use verbale_envelope::SealedFacts;
-use verbale_evidence::{MessageId, SignedDisclosure, sign_disclosure};
+use verbale_evidence::{MessageId, SignedDisclosure, StatementDigest, sign_disclosure};
 use verbale_ledger::LogIndex;
 use verbale_proto::v1::Disclosure;
 use verbale_proto::v1::log_entry::Event;
@@ -87,6 +87,32 @@ impl Exchange {
         Judged { decision, grounds, valid_from_ms, valid_until_ms }
     }
 
+    /// What is signed about a release; the same for the same release each time. Of the notices that a ground rests on the first is named:
+    /// the request that a grant answers is a link behind it, and no ground of its own.
+    pub fn signed_disclosure(
+        &self,
+        held: &Held,
+        scope: &Scope,
+        (disclosed_ms, code, ground): (i64, &str, Option<StatementDigest>),
+        nonce: [u8; 16],
+    ) -> SignedDisclosure {
+        let disclosure = Disclosure {
+            message_id: held.message_id.as_bytes().to_vec(),
+            statement_digest: held.statement.0.to_vec(),
+            discloser: self.own.card.id.clone(),
+            audience_class: scope.audience.class.as_str().to_owned(),
+            audience_name: scope.audience.name.clone(),
+            purpose: scope.purpose.clone(),
+            fields: scope.fields.clone(),
+            disclosed_ms,
+            code: code.to_owned(),
+            grounds: ground.map(|ground| ground.0.to_vec()).into_iter().collect(),
+            nonce: nonce.to_vec(),
+            ..Disclosure::default()
+        };
+        sign_disclosure(&disclosure, &self.own.key)
+    }
+
     /// The side that this node writes for under a memorandum, and its office.
     fn own_office<'m>(&self, now_ms: i64, memorandum: &'m Memorandum) -> (&'m str, &'m str) {
         let today = civil::date_of(now_ms, time::UtcOffset::UTC);
@@ -123,22 +149,9 @@ impl Exchange {
             return Told::Judged { decision: judged.decision, released: None };
         };
         let grounds: Vec<Held> = judged.grounds.iter().filter_map(|id| self.notices.get(id).cloned()).collect();
-        let disclosure = Disclosure {
-            message_id: message_id.as_bytes().to_vec(),
-            statement_digest: held.statement.0.to_vec(),
-            discloser: self.own.card.id.clone(),
-            audience_class: scope.audience.class.as_str().to_owned(),
-            audience_name: scope.audience.name,
-            purpose: scope.purpose,
-            fields: scope.fields,
-            disclosed_ms: now_ms,
-            code: code.to_owned(),
-            // The request is a link behind the grant that answers it, and no ground of its own.
-            grounds: grounds.first().map(|ground| ground.statement.0.to_vec()).into_iter().collect(),
-            nonce: nonce.to_vec(),
-            ..Disclosure::default()
-        };
-        let disclosure = sign_disclosure(&disclosure, &self.own.key);
+        let published = scope.audience.class == AudienceClass::Public;
+        let first = grounds.first().map(|ground| ground.statement);
+        let disclosure = self.signed_disclosure(&held, &scope, (now_ms, code, first), nonce);
         let index = LogIndex(self.size);
         let event = Event::Disclosed(verbale_proto::v1::Disclosed {
             message_id: message_id.as_bytes().to_vec(),
@@ -149,8 +162,9 @@ impl Exchange {
             valid_until_ms: judged.valid_until_ms,
             facts_digest: facts.digest.to_vec(),
             actor: actor.clone(),
+            published,
         });
-        let change = Change::Disclosed { message_id, code: code.to_owned(), actor };
+        let change = Change::Disclosed { message_id, code: code.to_owned(), actor, published };
         self.record(now_ms, event, change, beside, output);
         let released = Some(Box::new(Released { index, disclosure, grounds }));
         Told::Judged { decision: judged.decision, released }

@@ -64,6 +64,7 @@ impl Kept {
             purpose: String::new(),
             particulars: Some(subject.particulars.clone()),
             from_side: header.from.party.clone(),
+            nonce: Vec::new(),
         };
         let sealed_facts = keys.facts.seal(message_id, &facts, &nonce(nonces.get(..24)));
         Self { facts, sealed_facts, keys: archive.wrap(message_id, &keys, &nonce(nonces.get(24..))), digest }

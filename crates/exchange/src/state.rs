@@ -72,6 +72,8 @@ pub enum What {
         code: String,
         /// The person.
         actor: String,
+        /// Whether to everybody.
+        published: bool,
     },
     /// A release was asked for by this person, and denied with this code.
     Denied {

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use verbale_domain::Notice;
 use verbale_domain::disclosure::{Audience, Decision, Ground, Scope, Verdict};
-use verbale_envelope::Reopened;
-use verbale_evidence::{MessageId, part, presentation_text};
-use verbale_exchange::{DisclosureRequest, Exchange, Held, Input, Released, Told};
+use verbale_envelope::{NoticeKeys, Reopened};
+use verbale_evidence::{MessageId, SignedDisclosure, part, presentation_text};
+use verbale_exchange::{DisclosureRequest, Exchange, Held, Input, Told};
 use verbale_journal::{Journal, Logged, Store};
 use verbale_ledger::TlogProof;
 use verbale_proto::v1::{
@@ -46,8 +47,21 @@ pub(crate) async fn disclose(
 ) -> Result<DiscloseResponse, Status> {
     let asked = core.read(move |exchange, journal| asked(exchange, journal, &query)).await.map_err(stopping)??;
     let (opening, actor) = (Arc::clone(shared), person.name.clone());
-    let prepared = tokio::task::spawn_blocking(move || prepare(&opening, asked, actor));
+    let prepared = tokio::task::spawn_blocking(move || {
+        let Asked { held, scope, sealed } = asked;
+        prepare(&opening, held.message_id, sealed, actor, |_| Ok(scope))
+    });
     let (request, notice) = prepared.await.map_err(|_| stopping(Stopped))??;
+    release(shared, core, request, notice).await
+}
+
+/// Decides about a prepared release, logs it, and makes the presentation where it is allowed.
+pub(crate) async fn release(
+    shared: &Arc<Shared>,
+    core: &Core,
+    request: DisclosureRequest,
+    notice: Opened,
+) -> Result<DiscloseResponse, Status> {
     let fields = request.scope.fields.clone();
     let asked = core.ask(Needs::Room, move |ticket| Input::Disclose(ticket, Box::new(request))).await;
     let (decision, released, logged) = match asked.map_err(stopping)?.await {
@@ -59,22 +73,22 @@ pub(crate) async fn disclose(
             return Ok(DiscloseResponse { judged: Some(response(&decision)), ..DiscloseResponse::default() });
         }
         Ok(Answer::Told { told: Told::NoSuchNotice, .. }) => {
-            return Err(
-                Failure::new(FailureKind::NotFound, "NO_SUCH_NOTICE", "it was refused: nothing of it is held").status()
-            );
+            let text = "it was refused: nothing of it is held";
+            return Err(Failure::new(FailureKind::NotFound, "NO_SUCH_NOTICE", text).status());
         }
         Ok(Answer::NoRoom(text)) => return Err(Failure::new(FailureKind::NoRoom, "NO_ROOM", text).status()),
         _ => return Err(stopping(Stopped)),
     };
+    let Verdict::Allow(ground) = decision.verdict else { return Err(stopping(Stopped)) };
     let index = released.index.0;
     let grounds = core.read({
-        let released = released.clone();
-        move |exchange, journal| grounds(exchange, journal, &released)
+        let held = released.grounds.clone();
+        move |exchange, journal| grounds(exchange, journal, &held)
     });
     let grounds = grounds.await.map_err(stopping)??;
-    let (opening, verdict) = (Arc::clone(shared), decision.verdict);
+    let opening = Arc::clone(shared);
     let made = tokio::task::spawn_blocking(move || {
-        present(&opening, (&notice, &fields, verdict), (&released, &logged), grounds)
+        present(&opening, (&notice, &fields, ground), (&released.disclosure, &logged), grounds)
     });
     let presentation = made.await.map_err(|_| stopping(Stopped))??;
     Ok(DiscloseResponse { judged: Some(response(&decision)), presentation, log_index: index })
@@ -119,14 +133,29 @@ fn asked(exchange: &Exchange, journal: &Journal, query: &DisclosureQuery) -> Res
 }
 
 /// A notice that was opened for its release.
-struct Opened {
-    reopened: Reopened,
+pub(crate) struct Opened {
+    pub(crate) reopened: Reopened,
     sealed: SealedHeld,
 }
 
-fn prepare(shared: &Shared, asked: Asked, actor: String) -> Result<(DisclosureRequest, Opened), Failure> {
-    let Asked { held, scope, sealed } = asked;
-    let (reopened, keys) = reveal(shared, &sealed)?;
+impl Opened {
+    /// Opens it, in a worker.
+    pub(crate) fn new(shared: &Shared, sealed: SealedHeld) -> Result<(Self, NoticeKeys), Failure> {
+        let (reopened, keys) = reveal(shared, &sealed)?;
+        Ok((Self { reopened, sealed }, keys))
+    }
+}
+
+/// Opens a notice and prepares its release under a scope that may depend on what it says.
+pub(crate) fn prepare(
+    shared: &Shared,
+    message_id: MessageId,
+    sealed: SealedHeld,
+    actor: String,
+    scope: impl FnOnce(&Notice) -> Result<Scope, Failure>,
+) -> Result<(DisclosureRequest, Opened), Failure> {
+    let (opened, keys) = Opened::new(shared, sealed)?;
+    let scope = scope(&opened.reopened.notice)?;
     let Audience { class, name } = &scope.audience;
     let particulars = Particulars {
         fields: scope.fields.clone(),
@@ -135,20 +164,16 @@ fn prepare(shared: &Shared, asked: Asked, actor: String) -> Result<(DisclosureRe
         purpose: scope.purpose.clone(),
         ..Particulars::default()
     };
-    let facts = Facts { particulars: Some(particulars), ..Facts::default() };
-    let request = DisclosureRequest {
-        message_id: held.message_id,
-        actor,
-        marks: reopened.notice.marks(),
-        facts: keys.facts.seal(held.message_id, &facts, &random::bytes()),
-        scope,
-        nonce: random::bytes(),
-    };
-    Ok((request, Opened { reopened, sealed }))
+    let nonce: [u8; 16] = random::bytes();
+    let facts = Facts { particulars: Some(particulars), nonce: nonce.to_vec(), ..Facts::default() };
+    let facts = keys.facts.seal(message_id, &facts, &random::bytes());
+    let marks = opened.reopened.notice.marks();
+    Ok((DisclosureRequest { message_id, actor, marks, scope, facts, nonce }, opened))
 }
 
 /// What the ground rests on, as the journal holds it.
-struct Grounds {
+#[derive(Default)]
+pub(crate) struct Grounds {
     /// The grant or the disclosure notice.
     instrument: Option<SealedHeld>,
     /// The envelope of the request that a grant answers.
@@ -157,11 +182,9 @@ struct Grounds {
     receipt: Option<Receipt>,
 }
 
-fn grounds(exchange: &Exchange, journal: &Journal, released: &Released) -> Result<Grounds, Failure> {
+pub(crate) fn grounds(exchange: &Exchange, journal: &Journal, held: &[Held]) -> Result<Grounds, Failure> {
     use prost::Message as _;
-    let Some((first, rest)) = released.grounds.split_first() else {
-        return Ok(Grounds { instrument: None, links: Vec::new(), receipt: None });
-    };
+    let Some((first, rest)) = held.split_first() else { return Ok(Grounds::default()) };
     let instrument = Some(sealed(exchange, journal, &first.message_id.to_string())?);
     let links = rest.iter().map(|held| Ok(envelope(exchange, journal, held)?.bytes().to_vec()));
     let links = links.collect::<Result<Vec<_>, Failure>>()?;
@@ -171,21 +194,20 @@ fn grounds(exchange: &Exchange, journal: &Journal, released: &Released) -> Resul
     Ok(Grounds { instrument, links, receipt })
 }
 
-fn present(
+/// The presentation of a release, as text.
+pub(crate) fn present(
     shared: &Shared,
-    (notice, fields, verdict): (&Opened, &[String], Verdict),
-    (released, logged): (&Released, &Logged),
+    (notice, fields, ground): (&Opened, &[String], Ground),
+    (disclosure, logged): (&SignedDisclosure, &Logged),
     grounds: Grounds,
 ) -> Result<String, Failure> {
-    let published = verdict == Verdict::Allow(Ground::PublicationDuty);
-    let places = notice.reopened.notice.places(fields, published);
+    let places = notice.reopened.notice.places(fields, ground);
     let whole = |opened: &Opened| {
         let count = u32::try_from(opened.reopened.notice.chunks().len()).unwrap_or(u32::MAX);
         (0..count).collect::<Vec<u32>>()
     };
     let instrument = grounds.instrument.map(|sealed| {
-        let (reopened, _) = reveal(shared, &sealed)?;
-        let opened = Opened { reopened, sealed };
+        let (opened, _) = Opened::new(shared, sealed)?;
         cut(&opened, &whole(&opened))
     });
     let proof = TlogProof {
@@ -196,7 +218,7 @@ fn present(
     let presentation = Presentation {
         version: 1,
         notice: Some(cut(notice, &places)?),
-        disclosure: released.disclosure.bytes.clone(),
+        disclosure: disclosure.bytes.clone(),
         grounds: instrument.transpose()?.into_iter().collect(),
         links: grounds.links,
         receipt: grounds.receipt,
@@ -208,7 +230,7 @@ fn present(
         "Fields of notice {id}, released by {} on the ground {}.\nCheck it with: verbale-audit presentation FILE --card \
          ORIGINATOR'S-CARD --card DISCLOSER'S-CARD",
         shared.card.id,
-        verdict.code()
+        ground.as_str()
     );
     Ok(presentation_text(&presentation, &explanation))
 }

@@ -41,6 +41,7 @@ mod meter;
 mod person;
 mod prepare;
 mod random;
+mod register;
 mod secrets;
 mod serve;
 mod share;

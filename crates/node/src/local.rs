@@ -15,9 +15,9 @@ use verbale_proto::v1::{
     ConsentsResponse, DiscloseResponse, DisclosureQuery, DraftsRequest, DraftsResponse, DropDraftRequest,
     DropDraftResponse, DutiesRequest, DutiesResponse, EnrolCardRequest, EnrolCardResponse, EnterAudienceRequest,
     EnterAudienceResponse, Facts, JudgeResponse, ListRequest, ListResponse, OpenRequest, OpenResponse,
-    OrganisationsRequest, OrganisationsResponse, ReadLogRequest, ReadLogResponse, ReceiptsRequest, ReceiptsResponse,
-    ShowCardRequest, ShowCardResponse, ShowRequest, ShowResponse, StatusRequest, StatusResponse, SubmitRequest,
-    SubmitResponse, WriteRequest,
+    OrganisationsRequest, OrganisationsResponse, PublishRequest, PublishResponse, ReadLogRequest, ReadLogResponse,
+    ReceiptsRequest, ReceiptsResponse, RegisterEntry, RegisterRequest, ShowCardRequest, ShowCardResponse, ShowRequest,
+    ShowResponse, StatusRequest, StatusResponse, SubmitRequest, SubmitResponse, WriteRequest,
 };
 use verbale_rpc::node_server::Node;
 use verbale_rpc::tonic::{self, Request, Response, Status, Streaming};
@@ -29,7 +29,7 @@ use crate::core::{Answer, Core, Needs, Stopped};
 use crate::local_reads::{failed, find, receipts, reveal, sealed};
 use crate::person::{Person, Sight, require};
 use crate::shared::Shared;
-use crate::{approval, commencement, consent, directory, disclosure, random, submit, view};
+use crate::{approval, commencement, consent, directory, disclosure, random, register, submit, view};
 
 /// Entries of one message of the log: under 1 MiB.
 const LOG_BYTES: usize = 1 << 20;
@@ -51,6 +51,7 @@ pub(crate) struct NodeService {
 impl Node for NodeService {
     type SubmitStream = ReceiverStream<Result<SubmitResponse, Status>>;
     type ReadLogStream = ReceiverStream<Result<ReadLogResponse, Status>>;
+    type RegisterStream = ReceiverStream<Result<RegisterEntry, Status>>;
 
     async fn submit(&self, request: Request<Streaming<SubmitRequest>>) -> Result<Response<Self::SubmitStream>, Status> {
         let person = self.person(&request, &[System, Operator, Approver])?;
@@ -248,6 +249,23 @@ impl Node for NodeService {
     async fn disclose(&self, request: Request<DisclosureQuery>) -> Result<Response<DiscloseResponse>, Status> {
         let person = self.person(&request, &[Approver])?;
         disclosure::disclose(&self.shared, &self.core, &person, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn publish(&self, request: Request<PublishRequest>) -> Result<Response<PublishResponse>, Status> {
+        let person = self.person(&request, &[Operator, Approver])?;
+        register::publish(&self.shared, &self.core, &person, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn register(&self, request: Request<RegisterRequest>) -> Result<Response<Self::RegisterStream>, Status> {
+        self.person(&request, &[System, Operator, Approver])?;
+        let (responses, stream) = mpsc::channel(2);
+        let (shared, core) = (Arc::clone(&self.shared), self.core.clone());
+        tokio::spawn(async move {
+            if let Err(status) = register::entries(shared, core, &responses).await {
+                let _ = responses.send(Err(status)).await;
+            }
+        });
+        Ok(Response::new(ReceiverStream::new(stream)))
     }
 
     async fn commence(&self, request: Request<CommenceRequest>) -> Result<Response<CommenceResponse>, Status> {

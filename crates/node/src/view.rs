@@ -83,6 +83,7 @@ fn history_item(happening: &Happening) -> HistoryItem {
         What::Opened(actor) => ("OPENED", actor.as_str()),
         What::HandedOver(actor) => ("HANDED_OVER", actor.as_str()),
         What::Expired => ("EXPIRED", ""),
+        What::Disclosed { code, published: true, .. } => ("PUBLISHED", code.as_str()),
         What::Disclosed { code, .. } => ("DISCLOSED", code.as_str()),
         What::Denied { code, .. } => ("DISCLOSURE_DENIED", code.as_str()),
     };

@@ -8,8 +8,8 @@ use verbale_node::{Folder, connect, connect_tls};
 use verbale_proto::v1::{
     AcknowledgeRequest, ApproveRequest, AudiencesRequest, CommenceRequest, ConfirmAudienceRequest, ConsentsRequest,
     DisclosureQuery, DraftsRequest, DropDraftRequest, DutiesRequest, EnrolCardRequest, EnterAudienceRequest,
-    ListRequest, OpenRequest, OrganisationsRequest, ReadLogRequest, ReceiptsRequest, ShowCardRequest, ShowRequest,
-    StatusRequest, SubmitRequest, WriteRequest,
+    ListRequest, OpenRequest, OrganisationsRequest, PublishRequest, ReadLogRequest, ReceiptsRequest, RegisterRequest,
+    ShowCardRequest, ShowRequest, StatusRequest, SubmitRequest, WriteRequest,
 };
 use verbale_rpc::Failure;
 use verbale_rpc::node_client::NodeClient;
@@ -23,7 +23,7 @@ use crate::notices::general;
 type Client = NodeClient<Channel>;
 
 /// Every method of the local service, with the roles that may call it: the table that `local.proto` promises.
-const METHODS: [(&str, &[&str]); 23] = [
+const METHODS: [(&str, &[&str]); 25] = [
     ("Submit", &["system", "operator", "approver"]),
     ("Drafts", &["system", "operator", "approver"]),
     ("Approve", &["approver"]),
@@ -45,6 +45,8 @@ const METHODS: [(&str, &[&str]); 23] = [
     ("ConfirmAudience", &["operator", "approver"]),
     ("Judge", &["operator", "approver"]),
     ("Disclose", &["approver"]),
+    ("Publish", &["operator", "approver"]),
+    ("Register", &["system", "operator", "approver"]),
     ("Commence", &["approver"]),
     ("ReadLog", &["auditor", "operator"]),
 ];
@@ -128,6 +130,8 @@ async fn call(client: &mut Client, method: &str) -> Result<(), Status> {
         "ConfirmAudience" => client.confirm_audience(ConfirmAudienceRequest::default()).await.map(drop),
         "Judge" => client.judge(DisclosureQuery { id, ..DisclosureQuery::default() }).await.map(drop),
         "Disclose" => client.disclose(DisclosureQuery { id, ..DisclosureQuery::default() }).await.map(drop),
+        "Publish" => client.publish(PublishRequest { id, ..PublishRequest::default() }).await.map(drop),
+        "Register" => client.register(RegisterRequest {}).await?.into_inner().message().await.map(drop),
         "Commence" => client.commence(CommenceRequest::default()).await.map(drop),
         other => panic!("no method {other}"),
     }

@@ -93,15 +93,18 @@ fn query(id: String, scope: ScopeArgs) -> DisclosureQuery {
     DisclosureQuery { id, under: given(under), fields, audience: given(to), purpose: given(purpose) }
 }
 
-fn exit_code(judged: &JudgeResponse) -> ExitCode {
+/// Shown for a decision.
+pub(crate) fn exit_code(judged: &JudgeResponse) -> ExitCode {
     if judged.decision == "ALLOW" { ExitCode::SUCCESS } else { ExitCode::from(1) }
 }
 
-fn judged_text(judged: &JudgeResponse) -> String {
+/// Shown for a decision.
+pub(crate) fn judged_text(judged: &JudgeResponse) -> String {
     format!("{}  {}  (clause {})\n{}", judged.decision, judged.code, judged.clause, judged.reason)
 }
 
-fn judged_json(id: &str, judged: &JudgeResponse) -> Value {
+/// Shown for a decision.
+pub(crate) fn judged_json(id: &str, judged: &JudgeResponse) -> Value {
     json!({"id": id, "decision": judged.decision, "code": judged.code, "clause": judged.clause, "reason": judged.reason})
 }
 

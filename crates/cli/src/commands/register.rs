@@ -1,19 +1,90 @@
-//! `verbale register`.
+//! `verbale publish` and `verbale register`.
 
+mod page;
+
+use std::path::Path;
 use std::process::ExitCode;
 
-use serde_json::json;
-use verbale_proto::v1::OrganisationsRequest;
+use serde_json::{Value, json};
+use verbale_proto::v1::{OrganisationsRequest, PublishRequest, RegisterEntry, RegisterRequest, submit_response};
 
 use super::client;
+use super::consent::given;
+use super::disclosure::{exit_code, judged_json, judged_text};
+use super::submit::as_text;
 use crate::args::{NodeArgs, RegisterCommand};
 use crate::failure::CliError;
-use crate::output::{say, table};
+use crate::output::{moment, say, table};
 
 pub(crate) async fn run(command: RegisterCommand, node: &NodeArgs) -> Result<ExitCode, CliError> {
     match command {
         RegisterCommand::Organisations => organisations(node).await,
+        RegisterCommand::Export { folder } => export(&folder, node).await,
     }
+}
+
+pub(crate) async fn publish(id: String, place: Option<String>, node: &NodeArgs) -> Result<ExitCode, CliError> {
+    let request = PublishRequest { id: id.clone(), place: given(place) };
+    let published = client(node).await?.publish(request).await?.into_inner();
+    let judged = published.judged.unwrap_or_default();
+    let confirmation = published.confirmation.unwrap_or_default();
+    if node.json {
+        let mut said = judged_json(&id, &judged);
+        if let (false, Some(members)) = (published.presentation.is_empty(), said.as_object_mut()) {
+            members.insert("log_index".to_owned(), published.log_index.into());
+            members.insert("confirmation".to_owned(), confirmation.notice_id.clone().into());
+        }
+        say!("{said}");
+    } else {
+        say!("{}", judged_text(&judged));
+        if !published.presentation.is_empty() {
+            say!("Published as log entry {}; `verbale register export` writes the register.", published.log_index);
+            say!("Confirmation to the other side: {}", as_text(1, &confirmation));
+        }
+    }
+    let unconfirmed = matches!(confirmation.outcome, Some(submit_response::Outcome::Refused(_)));
+    Ok(if unconfirmed { ExitCode::from(1) } else { exit_code(&judged) })
+}
+
+/// Writes the register as a static site. The page comes last: what it names is there.
+async fn export(dir: &Path, node: &NodeArgs) -> Result<ExitCode, CliError> {
+    let write = |name: &str, text: &str| {
+        let path = dir.join(name);
+        std::fs::write(&path, text).map_err(|error| CliError::failed(format!("cannot write {}", path.display()), error))
+    };
+    let made = std::fs::create_dir_all(dir.join("presentations"));
+    made.map_err(|error| CliError::failed(format!("cannot make {}", dir.display()), error))?;
+    let mut entries = client(node).await?.register(RegisterRequest {}).await?.into_inner();
+    let (mut lines, mut articles, mut count) = (String::new(), String::new(), 0);
+    while let Some(entry) = entries.message().await? {
+        let published: Value = serde_json::from_str(&entry.published_json)
+            .map_err(|error| CliError::failed("the node gave something else than JSON", error))?;
+        let file = format!("presentations/{}-{}.txt", entry.message_id, entry.log_index);
+        write(&file, &entry.presentation)?;
+        lines += &entry_json(&entry, &file, &published).to_string();
+        lines.push('\n');
+        page::article(&mut articles, &entry, &file, &published);
+        count += 1;
+    }
+    write("register.jsonl", &lines)?;
+    write("index.html", &page::whole(&articles))?;
+    if node.json {
+        say!("{}", json!({"entries": count, "dir": dir}));
+    } else {
+        say!("{count} entries in {}: index.html, register.jsonl, presentations/.", dir.display());
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn entry_json(entry: &RegisterEntry, file: &str, published: &Value) -> Value {
+    let marks: Vec<Value> =
+        entry.marks.iter().map(|mark| json!({"number": mark.number, "from": mark.from, "by": mark.by})).collect();
+    json!({
+        "notice_id": entry.notice_id, "message_id": entry.message_id, "memorandum": entry.memorandum, "flow": entry.flow,
+        "kind": entry.kind, "side": entry.side, "languages": entry.languages, "published_at": moment(entry.published_ms),
+        "published": published, "presentation": file, "log_index": entry.log_index,
+        "replaced_by": (!entry.replaced_by.is_empty()).then_some(&entry.replaced_by), "revoked": marks,
+    })
 }
 
 async fn organisations(node: &NodeArgs) -> Result<ExitCode, CliError> {

@@ -1,0 +1,112 @@
+//! The public register: publication, correction, revocation, and the static site.
+
+use serde_json::{Value, json};
+
+use crate::node::{Node, pair, verbale};
+use crate::notices::under;
+
+fn submit(node: &Node, number: &str) {
+    let line = under("JP-KG-SSW-2023").into_iter().find(|(_, line)| line.contains(&format!("\"{number}\"")));
+    node.submit(&line.unwrap().1).good();
+    node.until_delivered();
+}
+
+fn publish(node: &Node, number: &str) -> Value {
+    let said = node.run(&["--json", "publish", number]);
+    node.until_delivered();
+    let judged = said.json().remove(0);
+    assert_eq!(said.code == 0, judged["decision"] == "ALLOW", "{judged}");
+    judged
+}
+
+fn export(node: &Node) -> Vec<Value> {
+    let dir = node.dir.parent().unwrap().join("register");
+    node.run(&["register", "export", dir.to_str().unwrap()]).good();
+    let lines = std::fs::read_to_string(dir.join("register.jsonl")).unwrap();
+    lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// What a stranger says of an entry's presentation.
+fn check(node: &Node, entry: &Value, cards: &[&Node]) -> Value {
+    let file = node.dir.parent().unwrap().join("register").join(entry["presentation"].as_str().unwrap());
+    let cards: Vec<String> = cards.iter().map(|of| of.dir.join("card.txt").to_str().unwrap().to_owned()).collect();
+    let mut args = vec!["audit", "presentation", file.to_str().unwrap(), "--json"];
+    args.extend(cards.iter().flat_map(|card| ["--card", card.as_str()]));
+    verbale(&args, None).good().json().remove(0)
+}
+
+#[test]
+fn what_must_be_public_is_published_confirmed_corrected_and_marked() {
+    let (mut japan, partner) = pair();
+    for number in ["KG-JP-2026-000001", "KG-JP-2026-000002", "KG-JP-2026-000003", "KG-JP-2026-000007"] {
+        submit(&partner, number);
+    }
+    // What is confidential is not published, and what is not there is not found.
+    let refused = japan.run(&["publish", "KG-JP-2026-000007"]);
+    assert!(refused.code == 1 && refused.err.contains("NOTHING_PUBLISHABLE"), "{}", refused.err);
+    assert_eq!(publish(&japan, "KG-JP-2026-000002")["code"], "PUBLICATION_DUTY");
+    let entries = export(&japan);
+    assert_eq!((entries.len(), &entries[0]["revoked"]), (1, &json!([])), "an unpublished revocation shows");
+    // A revocation shows on the entry that lists its organisation, once it is published itself.
+    let revoked = publish(&japan, "KG-JP-2026-000003");
+    assert_eq!(revoked["clause"], "JP-KG-SSW-2023 6(2)");
+    let entries = export(&japan);
+    let mark = json!([{"number": "KGSO-F-0017", "from": "2026-04-20", "by": "KG-JP-2026-000003"}]);
+    assert_eq!(entries[0]["revoked"], mark);
+    // Only what may be public is there, and a stranger can check that the ministry wrote it.
+    let checked = check(&japan, &entries[1], &[&partner, &japan]);
+    assert_eq!((&checked["code"], &checked["audience_class"]), (&"PUBLICATION_DUTY".into(), &"PUBLIC".into()));
+    assert_eq!(checked["said"], entries[1]["published"]);
+    let said = checked["said"].as_object().unwrap();
+    assert!(
+        said.contains_key("revoked_on") && !said.contains_key("reason_summary") && !said.contains_key("restricted")
+    );
+    // The confirmation reached the other side, and the duty is closed on both.
+    let open = |node: &Node| {
+        let duties = node.run(&["--json", "duties"]).good().json();
+        duties
+            .into_iter()
+            .any(|d| d["duty"] == "publish" && d["owed_by"] == "JP" && d["notice_id"] == "KG-JP-2026-000003")
+    };
+    assert!(!open(&japan) && !open(&partner));
+    assert!(
+        partner
+            .list("inbox")
+            .iter()
+            .any(|notice| notice["flow"] == "S02" && notice["correlates_to"] == "KG-JP-2026-000003")
+    );
+    // The originator publishes its own list too.
+    assert_eq!(publish(&partner, "KG-JP-2026-000002")["code"], "OWN_INFORMATION");
+    let own = export(&partner).remove(0);
+    check(&partner, &own, &[&partner, &partner]);
+    // A corrected notice takes the place of the first; that one is not published any more, and its history stays.
+    publish(&japan, "KG-JP-2026-000001");
+    let line = under("JP-KG-SSW-2023").into_iter().find(|(_, line)| line.contains("\"KG-JP-2026-000001\"")).unwrap().1;
+    partner.submit(&line.replace("KG-JP-2026-000001", "KG-CORRECTED").replace("12/3", "12/4")).good();
+    let correction = json!({
+        "notice_id": "KG-S03", "memorandum": "JP-KG-SSW-2023", "flow": "S03", "kind": "CORRECTION", "clause": "7(2)",
+        "from": {"party": "KG", "office": "KG-MLSSM-CECA"}, "to": {"party": "JP", "office": "JP-MOJ-ISA-RMD"},
+        "issued_at": "2026-02-11T10:00:00+06:00", "correlates_to": "KG-JP-2026-000001", "classification": "CONFIDENTIAL",
+        "receiver_obligation": "NONE", "languages": ["en"],
+        "body": {"about_notice": "KG-JP-2026-000001", "corrected_notice": "KG-CORRECTED", "reason": "a slip"},
+    });
+    partner.submit(&correction.to_string()).good();
+    partner.until_delivered();
+    assert_eq!(publish(&japan, "KG-JP-2026-000001")["code"], "SUPERSEDED");
+    publish(&japan, "KG-CORRECTED");
+    japan.stop();
+    japan.start();
+    let entries = export(&japan);
+    let of = |number: &str| entries.iter().find(|entry| entry["notice_id"] == number).unwrap();
+    assert_eq!((entries.len(), &of("KG-JP-2026-000001")["replaced_by"]), (4, &"KG-CORRECTED".into()));
+    assert_eq!(of("KG-CORRECTED")["replaced_by"], Value::Null);
+    // The page loads nothing, and the site is the same bytes each time, after a restart too.
+    let page = japan.dir.parent().unwrap().join("register/index.html");
+    let before = std::fs::read_to_string(&page).unwrap();
+    assert!(before.contains("12/4") && !before.contains("http://") && !before.contains("https://"));
+    let presentation = page.with_file_name(entries[0]["presentation"].as_str().unwrap());
+    let bytes = std::fs::read(&presentation).unwrap();
+    export(&japan);
+    assert_eq!((std::fs::read_to_string(&page).unwrap(), std::fs::read(&presentation).unwrap()), (before, bytes));
+    crate::audit::sound(&japan, &partner);
+}
