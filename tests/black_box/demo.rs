@@ -7,7 +7,7 @@ fn the_demo_ends_well_and_keeps_its_folders_when_asked() {
     let dir = tempfile::Builder::new().prefix("vb").tempdir().unwrap();
     let kept = dir.path().join("demo");
     let said = verbale(&["demo", "--keep", kept.to_str().unwrap()], None).good();
-    assert!(said.out.contains("48 receipts held by the senders, each verified"), "{}", said.out);
+    assert!(said.out.contains("51 receipts held by the senders, each verified"), "{}", said.out);
     for id in ["JP-MOJ-ISA-RMD", "KG-MLSSM-CECA", "TJ-MLMEP-MS-DLPSA"] {
         assert!(kept.join(id).join("journal").is_dir(), "{id}");
     }
@@ -16,7 +16,12 @@ fn the_demo_ends_well_and_keeps_its_folders_when_asked() {
     assert!(again.err.contains("not empty"), "{}", again.err);
     let json = verbale(&["demo", "--json"], None).good().json();
     let outcome = json.last().unwrap();
-    assert_eq!(outcome["receipts"], 48);
+    assert_eq!(outcome["receipts"], 51);
+    // One refusal, one consent, one disclosure, one publication.
+    let code = |event: &str| json.iter().find(|line| line["event"] == event).map(|line| line["code"].clone()).unwrap();
+    let codes = ["refused", "disclosed", "published"].map(code);
+    assert_eq!(codes, ["CONSENT_MISSING", "CONSENT_OK", "PUBLICATION_DUTY"]);
+    assert!(json.iter().any(|line| line["event"] == "consent"));
     // Every kind of the two memoranda was there: their files name them.
     let sent: std::collections::BTreeSet<&str> = json.iter().filter_map(|line| line["flow"].as_str()).collect();
     for file in ["JP-KG-SSW-2023.toml", "JP-TJ-SSW-2024.toml"] {

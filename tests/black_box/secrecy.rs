@@ -79,6 +79,7 @@ fn no_string_of_any_notice_is_in_any_file_or_trace_and_a_planted_one_is_found() 
         nodes.push(partner);
     }
     assert_eq!(travelled, ALL.lines().count() + commenced);
+    disclose_something(&japan, &nodes[0]);
     refuse_something(&mut japan, &mut nodes[0]);
     japan.stop();
     nodes.iter_mut().for_each(Node::stop);
@@ -87,6 +88,7 @@ fn no_string_of_any_notice_is_in_any_file_or_trace_and_a_planted_one_is_found() 
     let mut strings = strings();
     strings.insert("Purpose of a reader, in words".to_owned());
     strings.insert("Words that only a refused notice has".to_owned());
+    strings.extend(DISCLOSURE.map(str::to_owned));
     println!("{} strings are looked for", strings.len());
     assert!(strings.len() > 150);
     for node in &nodes {
@@ -101,6 +103,55 @@ fn no_string_of_any_notice_is_in_any_file_or_trace_and_a_planted_one_is_found() 
     assert_eq!(search(folder, &strings).len(), 1);
     std::fs::write(nodes[0].dir.join("journal/planted"), serde_json::to_string(planted).unwrap()).unwrap();
     assert_eq!(search(folder, &strings).len(), 1);
+}
+
+/// Words of disclosures: an audience, a purpose, reasons, conditions.
+const DISCLOSURE: [&str; 5] = [
+    "A Distinct Audience of this Test",
+    "A distinct purpose of a disclosure",
+    "A distinct condition of a grant",
+    "A distinct reason of a withdrawal",
+    "A distinct reason of a refusal",
+];
+
+/// Every command about consent, disclosure and publication, by those who may and those who may not.
+fn disclose_something(japan: &Node, partner: &Node) {
+    let [audience, purpose, condition, withdrawal, refusal] = DISCLOSURE;
+    let scope = ["KG-JP-2026-000007", "--to", audience, "--fields", "conduct", "--purpose", purpose];
+    let number = |said: crate::node::Said| said.good().json()[0]["notice_id"].as_str().unwrap().to_owned();
+    let settle = || {
+        for node in [japan, partner] {
+            node.approve_all();
+            node.until_delivered();
+        }
+    };
+    japan.run(&["audience", "enter", audience, "--class", "MEDIA"]).good();
+    japan.second(&["audience", "confirm", audience]).good();
+    japan.run(&["audience", "list"]).good();
+    assert_eq!(japan.run(&[&["disclosure", "check"], scope.as_slice()].concat()).code, 1);
+    assert_eq!(japan.run(&[&["disclose"], scope.as_slice()].concat()).code, 1);
+    assert_eq!(partner.run(&[&["disclose"], scope.as_slice()].concat()).code, 1);
+    assert_eq!(japan.run(&[&["disclosure", "notify"], scope.as_slice()].concat()).code, 1, "a wrong instrument");
+    let asked = [&["--json", "consent", "request"], scope.as_slice()].concat();
+    let (first, second) = (number(japan.run(&asked)), number(japan.run(&asked)));
+    settle();
+    partner.run(&["consent", "refuse", &second, "--reason", refusal]).good();
+    let grant = ["--json", "consent", "grant", &first, "--until", "2099-12-31", "--condition", condition];
+    let grant = number(partner.run(&grant));
+    partner.run(&["drafts"]).good();
+    partner.second(&["open", &grant, "--purpose", purpose]).good();
+    settle();
+    let disclosed = japan.run(&["disclose", "KG-JP-2026-000007", "--under", &grant]).good();
+    assert!(disclosed.out.contains("BEGIN VERBALE PRESENTATION"));
+    partner.run(&["consent", "withdraw", &grant, "--reason", withdrawal]).good();
+    settle();
+    japan.run(&["consent", "list", "--waiting"]).good();
+    // What is public goes to a folder of its own.
+    japan.run(&["publish", "KG-JP-2026-000003"]).good();
+    let register = tempfile::tempdir().unwrap();
+    japan.run(&["register", "export", register.path().to_str().unwrap()]).good();
+    japan.run(&["register", "organisations"]).good();
+    settle();
 }
 
 /// Refusals, on both sides: a used number with other words, a notice without form, terms that differ.

@@ -1,6 +1,7 @@
 //! Presentations that a discloser with all of its own keys could make: what holds, and each way in which one does not.
 
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
+#![expect(clippy::struct_excessive_bools, clippy::needless_pass_by_value, reason = "a table of cases, written as JSON")]
 
 use serde_json::{Value, json};
 use verbale_audit::check_presentation;

@@ -1,6 +1,7 @@
 //! `verbale demo`: three real nodes on this machine, Japan enrolled with the Kyrgyz and the Tajik side, exchange realistic notices
 //! of every kind of the two memoranda.
 
+mod leaving;
 mod lines;
 mod outcome;
 
@@ -75,7 +76,9 @@ pub(crate) async fn run(args: &DemoArgs, node: &NodeArgs) -> Result<ExitCode, Cl
         "     after  from                 to                 number  flow  kind                          registry number     answers",
     )?;
     exchange(&lines, &mut sides, started, node.json).await?;
-    let outcome = Outcome::check(&mut sides, lines.len() + 1).await?;
+    say("\nWhat may leave, and what may not:")?;
+    let more = leaving::tell(&mut sides, &lines, node.json).await?;
+    let outcome = Outcome::check(&mut sides, lines.len() + 1 + more).await?;
     if node.json {
         say!("{}", outcome.json());
     } else {
