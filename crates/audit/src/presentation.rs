@@ -5,15 +5,12 @@ use time::UtcOffset;
 use verbale_domain::disclosure::{
     Audience, Decision, Evidence, GivenNotice, Grant, Ground, Question, Scope, Verdict as Ruling, decide,
 };
+use verbale_domain::flow::{CONSENT_GRANT, CONSENT_REQUEST, DISCLOSURE_NOTICE};
 use verbale_domain::{Course, Memoranda, Memorandum, Notice, Partial, Refusal, civil, shown_beside};
 use verbale_evidence::{
     Card, PresentationError, Statement, Verdict, VerifiedPart, VerifiedPresentation, parse_presentation,
     verify_presentation,
 };
-
-const CONSENT_REQUEST: &str = "F20";
-const CONSENT_GRANT: &str = "F21";
-const DISCLOSURE_NOTICE: &str = "F24";
 
 /// Why a presentation does not show that its reader may have it.
 #[derive(Debug, thiserror::Error)]

@@ -6,11 +6,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use time::Date;
 use verbale_proto::v1::Particulars;
 
+use crate::flow::{CONSENT_WITHDRAW, CORRECTION};
 use crate::memorandum::{CommencesOn, Memorandum};
 use crate::organisations::is_full_list;
 
-/// Takes the place of a notice of its sender.
-pub(crate) const CORRECTION: &str = "S03";
+/// What is about an earlier notice of its own sender.
+const OF_ITS_SENDER: [&str; 2] = [CONSENT_WITHDRAW, CORRECTION];
 
 /// A notice by the side that sent it and its registry number.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -108,7 +109,7 @@ impl Docket {
     pub fn enter(&mut self, memorandum: &str, key: NoticeKey, entered: Entered) {
         let Entered { flow, correlates_to, particulars, since_ms, known_to_both } = entered;
         let course = self.course_mut(memorandum);
-        let answers = correlates_to.and_then(|number| course.find(&key.side, &number)).map(|(key, _)| key);
+        let answers = correlates_to.and_then(|number| course.answered(&key.side, &flow, &number)).map(|(key, _)| key);
         if let Some(answered) = &answers {
             course.answers.entry(answered.clone()).or_default().push(key.clone());
         }
@@ -201,14 +202,16 @@ impl Course {
         numbers.filter(|number| *number != key.number).last()
     }
 
-    /// The notice that a number means for a side: the other side's, else its own.
-    pub fn find(&self, side: &str, number: &str) -> Option<(NoticeKey, &Docketed)> {
+    /// The notice that a number means in a notice of a flow that a side sends: the other side's, else its own. What is about a notice of
+    /// its sender, a withdrawal or a correction, means its own first: nobody takes it from him by using the number too.
+    pub fn answered(&self, side: &str, flow: &str, number: &str) -> Option<(NoticeKey, &Docketed)> {
         let of = |side: &str| {
             let key = NoticeKey { side: side.to_owned(), number: number.to_owned() };
             self.notices.get(&key).map(|docketed| (key, docketed))
         };
-        let others = self.sides.iter().filter(|other| *other != side);
-        others.map(String::as_str).find_map(of).or_else(|| of(side))
+        let own = || of(side);
+        let others = || self.sides.iter().filter(|other| *other != side).find_map(|other| of(other));
+        if OF_ITS_SENDER.contains(&flow) { own().or_else(others) } else { others().or_else(own) }
     }
 
     /// The answers to a notice, in the order in which they were accepted.

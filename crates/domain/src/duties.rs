@@ -7,11 +7,9 @@
 use time::{Date, Duration};
 
 use crate::civil;
-use crate::docket::{CORRECTION, Course, Docketed, NoticeKey};
+use crate::docket::{Course, Docketed, NoticeKey};
+use crate::flow::{CONSENT_WITHDRAW, CORRECTION, PUBLICATION_CONFIRMATION, TERMINATION};
 use crate::memorandum::{Duty, KindTerms, Memorandum};
-
-const PUBLICATION_CONFIRMATION: &str = "S02";
-const CONSENT_WITHDRAW: &str = "F23";
 
 /// One duty, open or closed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,9 +114,7 @@ impl Asked<'_> {
             }
             Duty::Acknowledge => notice.handed_over_ms,
             // The receipt of a termination is recorded by itself; that of the last notification by an approver.
-            Duty::RecordReceipt if notice.flow == crate::rules::TERMINATION => {
-                self.course.ends.and(notice.delivered_ms)
-            }
+            Duty::RecordReceipt if notice.flow == TERMINATION => self.course.ends.and(notice.delivered_ms),
             Duty::RecordReceipt => self.course.commenced.and(notice.delivered_ms).or(notice.handed_over_ms),
             Duty::Conditions => {
                 // A withdrawal comes from who granted.

@@ -28,6 +28,7 @@ mod decode;
 pub mod disclosure;
 mod docket;
 mod duties;
+pub mod flow;
 mod form;
 mod json;
 mod memorandum;
@@ -49,7 +50,7 @@ pub use organisations::{Organisation, organisations};
 pub use partial::{Partial, shown_beside};
 pub use particulars::Subject;
 pub use refusal::{Code, Refusal, Stage};
-pub use rules::{COMMENCEMENT_RECORD, Place, Route, TERMINATION, check_rules, needs_approval, recipient};
+pub use rules::{Place, Route, check_rules, needs_approval, recipient};
 
 /// A notice in JSON is at most so large: the sealed size of 16 MiB less seal, padding and commitments.
 pub const JSON_BYTES_MAX: usize = 15 << 20;

@@ -7,10 +7,11 @@ use sha2::{Digest as _, Sha256};
 use time::Date;
 
 use crate::docket::{Course, Docket, Entered, NoticeKey};
+use crate::flow::{COMMENCEMENT_RECORD, TERMINATION};
 use crate::memorandum::{CommencesOn, Memoranda, Memorandum};
 use crate::notice::Notice;
 use crate::refusal::{Code, Refusal};
-use crate::rules::{COMMENCEMENT_RECORD, Place, TERMINATION, check_rules};
+use crate::rules::{Place, check_rules};
 use crate::{civil, json};
 
 /// Checks lines one after the other. An accepted one is known to those after it.

@@ -13,27 +13,18 @@ use time::Date;
 
 use crate::civil;
 use crate::docket::{Course, Docket};
+use crate::flow::{
+    COMMENCEMENT_NOTIFICATION, COMMENCEMENT_RECORD, CONSENT_GRANT, CONSENT_REFUSE, CONSENT_REQUEST, CONSENT_WITHDRAW,
+    DISCLOSURE_NOTICE, TERMINATION,
+};
 use crate::memorandum::{Basis, Class, CommencesOn, KindTerms, Memoranda, Memorandum};
 use crate::notice::{Header, Party};
 use crate::particulars::Subject;
 use crate::refusal::{Code, Refusal};
 
-/// The copy for the record of what went through diplomatic channels: its sides are foreign ministries (DOMAIN 1.5).
-const COMMENCEMENT_NOTIFICATION: &str = "F33";
-
-/// Records the day on which a memorandum commenced that does so on receipt of a notification (design: DOMAIN 1.5 asks that the
-/// recorded date travels signed, and no text has a kind for it).
-pub const COMMENCEMENT_RECORD: &str = "S05";
-
-/// Announces a disclosure where the memorandum asks for notice.
-const DISCLOSURE_NOTICE: &str = "F24";
-
-/// Ends a memorandum, so many months after its receipt.
-pub const TERMINATION: &str = "F34";
-
 /// Kinds that bind a side: consent and its withdrawal, a disclosure notice, amendment, termination, a contact point's change. By every
 /// way they need a second person.
-const BINDING: [&str; 6] = ["F21", "F23", "F24", "F32", "F34", "F36"];
+const BINDING: [&str; 6] = [CONSENT_GRANT, CONSENT_WITHDRAW, DISCLOSURE_NOTICE, "F32", TERMINATION, "F36"];
 
 /// Whether a kind needs a second person, an approver who did not draft it.
 pub fn needs_approval(flow: &str) -> bool {
@@ -41,7 +32,7 @@ pub fn needs_approval(flow: &str) -> bool {
 }
 
 /// What may travel after the end beside outstanding replies: consent and notice (DOMAIN 1.6).
-const AFTER_THE_END: [&str; 5] = ["F20", "F21", "F22", "F23", "F24"];
+const AFTER_THE_END: [&str; 5] = [CONSENT_REQUEST, CONSENT_GRANT, CONSENT_REFUSE, CONSENT_WITHDRAW, DISCLOSURE_NOTICE];
 
 /// Where the rules are asked.
 #[derive(Clone, Copy, Debug)]

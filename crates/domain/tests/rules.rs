@@ -194,3 +194,31 @@ fn a_list_of_twelve_thousand_rows_is_accepted_and_one_with_a_number_twice_is_not
     let refusal = OfflineCheck::new(&memoranda).check(list.to_string().as_bytes()).refusal;
     assert_eq!(refusal.map(|refusal| refusal.code), Some(Code::DuplicateEntry));
 }
+
+#[test]
+fn nobody_takes_a_grant_or_a_correction_from_its_sender_by_using_the_number_too() {
+    let memoranda = memoranda();
+    let mut checker = knowing(&memoranda);
+    let mut refusal = |value: Value| checker.check(value.to_string().as_bytes()).refusal;
+    // The holder of a grant, and the receiver of an order, send something under the same numbers.
+    for (i, taken) in ["JP-KG-2026-000012", "JP-KG-2026-000001"].into_iter().enumerate() {
+        let mut same = notice("KG-JP-2026-000007");
+        same["notice_id"] = taken.into();
+        assert!(refusal(same).is_none(), "{i}");
+    }
+    let mut withdrawal = notice("JP-KG-2026-000013");
+    withdrawal["notice_id"] = "JP-KG-AGAIN".into();
+    assert_eq!(refusal(withdrawal).map(|refusal| refusal.to_string()), None);
+    let mut correction = notice("JP-KG-2026-000001");
+    correction["notice_id"] = "JP-KG-S03".into();
+    correction["flow"] = "S03".into();
+    correction["kind"] = "CORRECTION".into();
+    correction["classification"] = "CONFIDENTIAL".into();
+    correction["correlates_to"] = "JP-KG-2026-000001".into();
+    correction["body"] = json!({
+        "about_notice": "JP-KG-2026-000001", "corrected_notice": "JP-KG-2026-000001", "reason": "a slip",
+    });
+    correction.as_object_mut().unwrap().remove("publishable_fields");
+    correction.as_object_mut().unwrap().remove("restricted");
+    assert_eq!(refusal(correction).map(|refusal| refusal.to_string()), None);
+}

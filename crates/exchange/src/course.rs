@@ -1,6 +1,7 @@
 //! When memoranda begin and end, and the docket of what both sides know under each.
 
-use verbale_domain::{COMMENCEMENT_RECORD, Entered, NoticeKey, Subject, TERMINATION, civil};
+use verbale_domain::flow::{COMMENCEMENT_RECORD, TERMINATION};
+use verbale_domain::{Entered, NoticeKey, Subject, civil};
 use verbale_evidence::MessageId;
 use verbale_proto::v1::Facts;
 

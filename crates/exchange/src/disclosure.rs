@@ -120,7 +120,8 @@ impl Exchange {
         (side, memorandum.contact_point(side, today).map(|contact| contact.office).unwrap_or_default())
     }
 
-    fn numbered(&self, memorandum: &str, key: &NoticeKey) -> Option<MessageId> {
+    /// The message that a side's number names.
+    pub(crate) fn numbered(&self, memorandum: &str, key: &NoticeKey) -> Option<MessageId> {
         let of = |mailbox| {
             let id = self.numbers.get(&(mailbox, memorandum.to_owned(), key.number.clone()))?;
             self.notices.get(id).filter(|held| held.side.as_deref() == Some(&key.side)).map(|held| held.message_id)

@@ -229,7 +229,14 @@ impl Exchange {
         }
         let sender = &opened.envelope().statement().sender;
         let place = Place::Arrival { sender, own: &self.own.card.id };
-        check_rules(subject, &self.own.memoranda, &self.docket, place, now_ms).map(drop)
+        check_rules(subject, &self.own.memoranda, &self.docket, place, now_ms)?;
+        // What is signed about the answered notice must be the notice that the content names: consent rests on it.
+        let claimed = opened.envelope().statement().answers;
+        if claimed.is_some() && claimed != self.answered(header) {
+            let reason = "the statement answers another notice than the content names";
+            return Err(Refusal::new(Code::BadCorrelation, "correlates_to", reason));
+        }
+        Ok(())
     }
 
     fn receive(&mut self, now_ms: i64, permitted: PermittedNotice, output: &mut Output) {

@@ -10,7 +10,7 @@ use verbale_proto::v1::Facts;
 
 use crate::change::{self, Change, Record};
 use crate::own::Kept;
-use crate::state::{ChannelId, Exchange, Held, Mailbox, NoticeState};
+use crate::state::{ChannelId, Exchange, Mailbox, NoticeState};
 use crate::step::{Effect, Output, Ticket, Told};
 
 /// Expiries of one step: one batch of the journal. The next tick takes the next.
@@ -198,14 +198,13 @@ impl Exchange {
     }
 
     /// The notice that this one answers, where this node holds it and the counterpart does too.
-    fn answered(&self, header: &Header) -> Option<Answers> {
-        let number = header.correlates_to.as_ref()?;
-        let held = |mailbox| {
-            let message_id = self.numbers.get(&(mailbox, header.memorandum.clone(), number.clone()))?;
-            self.notices.get(message_id)
-        };
-        let both = |held: &&Held| !matches!(held.state, NoticeState::ExpiredUnanswered);
-        let answered = held(Mailbox::Inbox).or_else(|| held(Mailbox::Outbox)).filter(both)?;
+    pub(crate) fn answered(&self, header: &Header) -> Option<Answers> {
+        let course = self.docket.course(&header.memorandum)?;
+        let (key, _) = course.answered(&header.from.party, &header.flow, header.correlates_to.as_deref()?)?;
+        let answered = self.notices.get(&self.numbered(&header.memorandum, &key)?)?;
+        if matches!(answered.state, NoticeState::ExpiredUnanswered) {
+            return None;
+        }
         Some(Answers { message_id: answered.message_id, statement: answered.statement })
     }
 

@@ -1,7 +1,8 @@
 //! The notice with which an approver records the day on which a memorandum commenced.
 
 use serde_json::json;
-use verbale_domain::{COMMENCEMENT_RECORD, civil};
+use verbale_domain::civil;
+use verbale_domain::flow::COMMENCEMENT_RECORD;
 use verbale_rpc::Failure;
 
 use crate::letter::{self, Letter, refused};

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use verbale_domain::disclosure::{Evidence, Scope, held_evidence};
+use verbale_domain::flow::{CONSENT_GRANT, CONSENT_REFUSE, CONSENT_REQUEST, CONSENT_WITHDRAW, DISCLOSURE_NOTICE};
 use verbale_domain::{Course, Docketed, Memorandum, Notice, NoticeKey, civil};
 use verbale_exchange::{Exchange, Held};
 use verbale_proto::v1::{ConsentStatus, Particulars, WriteRequest};
@@ -15,23 +16,17 @@ use crate::local_reads::find;
 use crate::person::Sight;
 use crate::shared::Shared;
 
-const REQUEST: &str = "F20";
-const GRANT: &str = "F21";
-const REFUSE: &str = "F22";
-const WITHDRAW: &str = "F23";
-const NOTICE: &str = "F24";
-
 /// Writes the notice that a person asks for.
 pub(crate) fn write(shared: &Arc<Shared>, exchange: &Exchange, request: &WriteRequest) -> Result<Vec<u8>, Failure> {
     let WriteRequest { flow, id, notice_id, .. } = request;
     let held = find(exchange, id, Sight::Numbers)?;
     let (memorandum, answered) = (held.channel.memorandum.clone(), held.notice_id.clone().unwrap_or_default());
     let (body, obligation) = match flow.as_str() {
-        REQUEST => (request_body(shared, exchange, &held, request)?, "REPLY"),
-        NOTICE => (notice_body(shared, exchange, &held, request)?, "ACKNOWLEDGE"),
-        GRANT => (grant_body(exchange, &held, request)?, "NONE"),
-        REFUSE => (json!({"request": answered, "reason": reason(request)?}), "NONE"),
-        WITHDRAW => {
+        CONSENT_REQUEST => (request_body(shared, exchange, &held, request)?, "REPLY"),
+        DISCLOSURE_NOTICE => (notice_body(shared, exchange, &held, request)?, "ACKNOWLEDGE"),
+        CONSENT_GRANT => (grant_body(exchange, &held, request)?, "NONE"),
+        CONSENT_REFUSE => (json!({"request": answered, "reason": reason(request)?}), "NONE"),
+        CONSENT_WITHDRAW => {
             let effective_at = moment(shared, &memorandum, &request.effective_at)?;
             (json!({"consent": answered, "effective_at": effective_at, "reason": reason(request)?}), "STOP_DISCLOSURE")
         }
@@ -106,7 +101,7 @@ fn notice_body(shared: &Shared, exchange: &Exchange, held: &Held, request: &Writ
 
 /// A grant covers what was asked for, or less.
 fn grant_body(exchange: &Exchange, held: &Held, request: &WriteRequest) -> Result<Value, Failure> {
-    let asked = particulars(exchange, held).filter(|_| held.flow == REQUEST);
+    let asked = particulars(exchange, held).filter(|_| held.flow == CONSENT_REQUEST);
     let asked = asked.ok_or_else(|| refused("NO_SUCH_REQUEST", "it is no consent request (F20)".to_owned()))?;
     let or = |given: &str, asked: &str| if given.is_empty() { asked.to_owned() } else { given.to_owned() };
     let to = or(&request.valid_to, &asked.valid_to);
@@ -165,7 +160,7 @@ pub(crate) fn consents(exchange: &Exchange, now_ms: i64) -> Vec<ConsentStatus> {
     let mut all: Vec<(i64, ConsentStatus)> = Vec::new();
     for memorandum in exchange.own().memoranda.iter() {
         let Some(course) = exchange.docket().course(&memorandum.id) else { continue };
-        let requests = course.notices().filter(|(_, notice)| notice.flow == REQUEST);
+        let requests = course.notices().filter(|(_, notice)| notice.flow == CONSENT_REQUEST);
         all.extend(
             requests.map(|(key, request)| {
                 (request.since_ms, consent(exchange, (memorandum, course), (key, request), now_ms))
@@ -201,10 +196,10 @@ fn consent(
     };
     let answer = course.answers_to(key).filter(|(_, answer)| answer.delivered_ms.is_some()).last();
     match answer {
-        Some((answer, notice)) if notice.flow == REFUSE => {
+        Some((answer, notice)) if notice.flow == CONSENT_REFUSE => {
             ConsentStatus { state: "REFUSED".to_owned(), answer: answer.number.clone(), ..status }
         }
-        Some((answer, notice)) if notice.flow == GRANT => {
+        Some((answer, notice)) if notice.flow == CONSENT_GRANT => {
             let about = request.answers.clone().unwrap_or_else(|| key.clone());
             let held = held_evidence(memorandum, course, &about, &key.side);
             let grant = held.into_iter().find_map(|piece| match piece.evidence {

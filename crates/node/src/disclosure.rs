@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use verbale_domain::Notice;
 use verbale_domain::disclosure::{Audience, Decision, Ground, Scope, Verdict};
+use verbale_domain::flow::{CONSENT_GRANT, DISCLOSURE_NOTICE};
 use verbale_envelope::{NoticeKeys, Reopened};
 use verbale_evidence::{MessageId, SignedDisclosure, part, presentation_text};
 use verbale_exchange::{DisclosureRequest, Exchange, Held, Input, Told};
@@ -121,7 +122,7 @@ fn asked(exchange: &Exchange, journal: &Journal, query: &DisclosureQuery) -> Res
         }
         let under = find(exchange, &query.under, Sight::Numbers)?;
         let read = particulars(exchange, &under)
-            .filter(|_| ["F21", "F24"].contains(&under.flow.as_str()))
+            .filter(|_| [CONSENT_GRANT, DISCLOSURE_NOTICE].contains(&under.flow.as_str()))
             .and_then(Scope::read);
         let none =
             || refused("NO_SUCH_REQUEST", format!("{} is no grant (F21) and no disclosure notice (F24)", query.under));

@@ -1,6 +1,7 @@
 //! The work before a step: form, seal, verify, open. It runs in workers, beside the core.
 
-use verbale_domain::{COMMENCEMENT_RECORD, Code, Notice, Refusal, Subject, needs_approval, recipient};
+use verbale_domain::flow::COMMENCEMENT_RECORD;
+use verbale_domain::{Code, Notice, Refusal, Subject, needs_approval, recipient};
 use verbale_envelope::{Recipient, SealedNotice, Unopened, open, seal};
 use verbale_evidence::{MessageId, UnverifiedEnvelope, VerifiedEnvelope, is_identifier};
 use verbale_exchange::{Arrival, Draft, Kept, Rejection, Submission};

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use verbale_domain::disclosure::{Audience, AudienceClass, Ground, Scope};
+use verbale_domain::flow::PUBLICATION_CONFIRMATION;
 use verbale_domain::{Notice, NoticeKey, Partial, civil, organisations};
 use verbale_exchange::{Exchange, Held, What};
 use verbale_journal::{Journal, Logged, Store};
@@ -23,8 +24,6 @@ use crate::local_reads::{SealedHeld, damaged, failed, find, sealed};
 use crate::person::{Person, Sight};
 use crate::shared::Shared;
 use crate::submit;
-
-const PUBLICATION_CONFIRMATION: &str = "S02";
 
 /// To whom and for what something is published.
 const EVERYBODY: &str = "public";

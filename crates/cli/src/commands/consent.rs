@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use serde_json::json;
+use verbale_domain::flow::{CONSENT_GRANT, CONSENT_REFUSE, CONSENT_REQUEST, CONSENT_WITHDRAW, DISCLOSURE_NOTICE};
 use verbale_proto::v1::{ConsentStatus, ConsentsRequest, DraftStatus, DraftsRequest, WriteRequest, submit_response};
 
 use super::submit::{as_json, as_text};
@@ -12,24 +13,26 @@ use crate::failure::CliError;
 use crate::output::{moment, say, table};
 
 /// Kinds that the commands here draft.
-const CONSENT: [&str; 3] = ["F21", "F23", "F24"];
+const CONSENT: [&str; 3] = [CONSENT_GRANT, CONSENT_WITHDRAW, DISCLOSURE_NOTICE];
 
 pub(crate) async fn run(command: ConsentCommand, node: &NodeArgs) -> Result<ExitCode, CliError> {
     let request = match command {
         ConsentCommand::Request { id, scope, from, until } => {
-            WriteRequest { valid_from: given(from), valid_to: given(until), ..about("F20", id, scope) }
+            WriteRequest { valid_from: given(from), valid_to: given(until), ..about(CONSENT_REQUEST, id, scope) }
         }
         ConsentCommand::Grant { id, fields, from, until, condition } => WriteRequest {
             fields,
             valid_from: given(from),
             valid_to: given(until),
             conditions: condition,
-            ..about("F21", id, ScopeArgs::default())
+            ..about(CONSENT_GRANT, id, ScopeArgs::default())
         },
-        ConsentCommand::Refuse { id, reason } => WriteRequest { reason, ..about("F22", id, ScopeArgs::default()) },
+        ConsentCommand::Refuse { id, reason } => {
+            WriteRequest { reason, ..about(CONSENT_REFUSE, id, ScopeArgs::default()) }
+        }
         ConsentCommand::Withdraw { id, reason, effective_at } => {
             let effective_at = given(effective_at);
-            WriteRequest { reason, effective_at, ..about("F23", id, ScopeArgs::default()) }
+            WriteRequest { reason, effective_at, ..about(CONSENT_WITHDRAW, id, ScopeArgs::default()) }
         }
         ConsentCommand::List { waiting } => return list(waiting, node).await,
     };

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 use verbale_domain::disclosure::rule;
+use verbale_domain::flow::DISCLOSURE_NOTICE;
 use verbale_proto::v1::{DisclosureQuery, JudgeResponse, WriteRequest};
 
 use super::check::lines;
@@ -33,7 +34,7 @@ pub(crate) async fn run(command: DisclosureCommand, node: &NodeArgs) -> Result<E
             Ok(exit_code(&judged))
         }
         DisclosureCommand::Notify { id, scope, not_before } => {
-            write(WriteRequest { effective_at: given(not_before), ..about("F24", id, scope) }, node).await
+            write(WriteRequest { effective_at: given(not_before), ..about(DISCLOSURE_NOTICE, id, scope) }, node).await
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 use verbale_domain::Memoranda;
+use verbale_domain::flow::{CONSENT_GRANT, CONSENT_REQUEST};
 use verbale_evidence::Card;
 use verbale_proto::v1::{
     ApproveRequest, ConfirmAudienceRequest, DisclosureQuery, EnterAudienceRequest, JudgeResponse, PublishRequest,
@@ -70,7 +71,7 @@ impl Story<'_> {
 
     async fn consent(&mut self) -> Result<String, CliError> {
         let request = WriteRequest {
-            flow: "F20".to_owned(),
+            flow: CONSENT_REQUEST.to_owned(),
             id: REPORT.to_owned(),
             fields: vec!["conduct".to_owned(), "category".to_owned()],
             audience: NEWSPAPER.to_owned(),
@@ -80,7 +81,7 @@ impl Story<'_> {
         let asked = self.japan.client.write(request).await?.into_inner();
         delivered(&mut self.japan.client, &asked.notice_id).await?;
         let granting = WriteRequest {
-            flow: "F21".to_owned(),
+            flow: CONSENT_GRANT.to_owned(),
             id: asked.notice_id.clone(),
             fields: vec!["conduct".to_owned()],
             valid_to: "2099-12-31".to_owned(),

@@ -1,7 +1,8 @@
 //! The notices of the demo: those of the memoranda of which it has both sides, in their order.
 
 use serde_json::Value;
-use verbale_domain::{TERMINATION, civil};
+use verbale_domain::civil;
+use verbale_domain::flow::TERMINATION;
 
 use crate::args::DemoArgs;
 use crate::failure::CliError;

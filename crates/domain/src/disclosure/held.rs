@@ -3,12 +3,8 @@
 use super::{Audience, Evidence, GivenNotice, Grant, Scope};
 use crate::civil;
 use crate::docket::{Course, Docketed, NoticeKey};
+use crate::flow::{CONSENT_GRANT, CONSENT_REQUEST, CONSENT_WITHDRAW, DISCLOSURE_NOTICE};
 use crate::memorandum::Memorandum;
-
-const CONSENT_REQUEST: &str = "F20";
-const CONSENT_GRANT: &str = "F21";
-const CONSENT_WITHDRAW: &str = "F23";
-const DISCLOSURE_NOTICE: &str = "F24";
 
 /// A piece of evidence and the notices that it stands in: the grant and the request that it answers, or the disclosure notice.
 pub struct HeldEvidence {

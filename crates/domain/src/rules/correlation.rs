@@ -1,25 +1,22 @@
 //! What a notice answers, who may answer it, and what consent and disclosure notices may say.
 
+use super::Question;
 use super::marks::covers;
-use super::{DISCLOSURE_NOTICE, Question};
 use crate::civil;
-use crate::docket::{CORRECTION, Docketed, NoticeKey};
+use crate::docket::{Docketed, NoticeKey};
+use crate::flow::{CONSENT_GRANT, CONSENT_REFUSE, CONSENT_REQUEST, CONSENT_WITHDRAW, CORRECTION, DISCLOSURE_NOTICE};
 use crate::memorandum::KindTerms;
 use crate::refusal::{Code, Refusal};
 
-const CONSENT_REQUEST: &str = "F20";
-const CONSENT_GRANT: &str = "F21";
-const CONSENT_WITHDRAW: &str = "F23";
-
 /// Answers to a consent request, and the withdrawal of a grant.
-const CONSENT_ANSWERS: [&str; 3] = [CONSENT_GRANT, "F22", CONSENT_WITHDRAW];
+const CONSENT_ANSWERS: [&str; 3] = [CONSENT_GRANT, CONSENT_REFUSE, CONSENT_WITHDRAW];
 
 const AT: &str = "correlates_to";
 
 impl Question<'_> {
     /// The notice that it names, where both sides know it.
     pub(super) fn answered(&self) -> Option<(NoticeKey, &Docketed)> {
-        self.course.find(&self.header.from.party, self.header.correlates_to.as_deref()?)
+        self.course.answered(&self.header.from.party, &self.header.flow, self.header.correlates_to.as_deref()?)
     }
 
     /// Consent is of the other: who asked cannot answer (Kyrgyz 3, Tajik 3).
