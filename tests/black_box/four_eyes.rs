@@ -39,7 +39,9 @@ fn one_person_with_two_connections_is_not_two_persons() {
     assert_eq!(drafts(&japan)[0]["notice_id"], "JP-36", "a draft did not survive a restart");
     let said = japan.run(&["approve", "JP-36"]);
     assert!(said.code == 1 && said.err.contains("FOUR_EYES"), "{}", said.err);
-    // The second person reads it, and sends it.
+    // Nobody approves what was never read; the second person reads it, and sends it.
+    let unread = japan.second(&["approve", "JP-36"]);
+    assert!(unread.code == 1 && unread.err.contains("NOT_READ"), "{}", unread.err);
     let read = japan.second(&["open", "JP-36", "--purpose", "approval", "--json"]).good();
     assert_eq!(read.json()[0]["body"]["new_contact"]["name_en"], "Another Division");
     japan.second(&["approve", "JP-36"]).good();
@@ -56,6 +58,7 @@ fn one_person_with_two_connections_is_not_two_persons() {
     assert_eq!(said.json()[0]["approvers"], json!(["person-1"]));
     let said = japan.second(&["approve", "JP-37"]);
     assert!(said.err.contains("FOUR_EYES"), "{}", said.err);
+    japan.run(&["open", "JP-37", "--purpose", "approval"]).good();
     japan.run(&["approve", "JP-37"]).good();
     japan.submit(&change("JP-38")).good();
     japan.run(&["drop", "JP-38"]).good();
@@ -88,4 +91,29 @@ fn a_system_drafts_nothing_that_binds_and_a_deputy_acts_on_his_days_only() {
     japan.start();
     let none = japan.run(&["approve", "JP-36"]);
     assert!(none.err.contains("NO_SUCH_DRAFT"), "{}", none.err);
+}
+
+#[test]
+fn a_draft_that_was_read_is_not_swapped_for_another_under_its_number() {
+    let (mut japan, partner) = pair();
+    japan.submit(&change("JP-36")).good();
+    japan.second(&["open", "JP-36", "--purpose", "approval"]).good();
+    // What was read is dropped, and something else waits under its number.
+    japan.run(&["drop", "JP-36"]).good();
+    japan.submit(&change("JP-36").replace("Another Division", "A Third Division")).good();
+    let swapped = japan.second(&["approve", "JP-36"]);
+    assert!(swapped.code == 1 && swapped.err.contains("NOT_READ"), "{}", swapped.err);
+    assert!(japan.list("outbox").is_empty(), "what nobody read was sent");
+    // Who read it is known after a restart too.
+    japan.second(&["open", "JP-36", "--purpose", "approval"]).good();
+    japan.stop();
+    japan.start();
+    japan.second(&["approve", "JP-36"]).good();
+    japan.until_delivered();
+    // A number that a notice of the other side has too names neither.
+    partner.submit(&crate::notices::general(false, "SAME-1", "text")).good();
+    partner.until_delivered();
+    japan.submit(&change("SAME-1")).good();
+    let both = japan.run(&["open", "SAME-1", "--purpose", "p"]);
+    assert!(both.code == 1 && both.err.contains("more than one"), "{}", both.err);
 }

@@ -195,7 +195,9 @@ impl Node {
     /// Lets the second person approve everything that waits.
     pub(crate) fn approve_all(&self) {
         for draft in self.run(&["--json", "drafts"]).good().json() {
-            self.second(&["approve", draft["message_id"].as_str().unwrap()]).good();
+            let id = draft["message_id"].as_str().unwrap();
+            self.second(&["open", id, "--purpose", "approval"]).good();
+            self.second(&["approve", id]).good();
         }
     }
 

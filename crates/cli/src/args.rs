@@ -65,7 +65,7 @@ pub(crate) enum Command {
     Submit(SubmitArgs),
     /// List what binds this side and waits for a second person, and who can act
     Drafts,
-    /// Approve a draft that another person wrote, and send it (approver)
+    /// Approve a draft that another person wrote and you have opened, and send it (approver)
     Approve {
         /// Message id or registry number
         id: String,

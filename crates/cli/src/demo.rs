@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
-use verbale_proto::v1::{ApproveRequest, CommenceRequest, ShowRequest, SubmitRequest, submit_response};
+use verbale_proto::v1::{ApproveRequest, CommenceRequest, OpenRequest, ShowRequest, SubmitRequest, submit_response};
 
 use crate::args::{DemoArgs, NodeArgs};
 use crate::commands::Client;
@@ -149,6 +149,8 @@ async fn submit(side: &mut Side, line: &Line) -> Result<u64, CliError> {
     match response.and_then(|response| response.outcome) {
         Some(submit_response::Outcome::Accepted(accepted)) => Ok(accepted.number),
         Some(submit_response::Outcome::Awaiting(awaiting)) => {
+            let reading = OpenRequest { id: awaiting.message_id.clone(), purpose: "approval".to_owned() };
+            side.second.open(reading).await?;
             let approved = side.second.approve(ApproveRequest { id: awaiting.message_id }).await?.into_inner();
             Ok(approved.accepted.unwrap_or_default().number)
         }

@@ -122,6 +122,8 @@ codes! {
     NotAllowed = "NOT_ALLOWED" in Policy,
     /// The person who drafted it, or who asked, cannot be the second one.
     FourEyes = "FOUR_EYES" in Policy,
+    /// The person who approves it has not read it.
+    NotRead = "NOT_READ" in Policy,
     /// Too many notices wait for the counterpart.
     QueueFull = "QUEUE_FULL" in Policy,
     /// The sealed bytes could not be opened.

@@ -78,8 +78,7 @@ impl Exchange {
                 let held = self.audiences.get_mut(&id).ok_or("it names an audience that the log does not hold")?;
                 held.confirmed_by = Some(actor);
             }
-            // A draft keeps no history: what counts is who drafted it and who approved it.
-            Change::Opened { message_id, .. } if self.is_draft(&message_id) => {}
+            Change::Opened { message_id, actor } if self.is_draft(&message_id) => self.draft_opened(&message_id, actor),
             Change::Opened { message_id, actor } => {
                 self.happened(&message_id, Happening { index, time_ms, what: What::Opened(actor) })?;
             }

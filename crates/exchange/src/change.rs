@@ -1,5 +1,6 @@
 //! Changes of the state, as log entries and back.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use time::Date;
@@ -287,6 +288,7 @@ impl Exchange {
             actor: drafted.actor,
             notice_id: facts.as_ref().map(|facts| facts.notice_id.clone()),
             digest: facts.map(|facts| facts.notice_digest),
+            opened_by: BTreeSet::new(),
             index: LogIndex(self.size),
             time_ms: self.last_time_ms,
         })

@@ -1,5 +1,7 @@
 //! Notices that bind a side wait, sealed and without a number, until a second person approves them.
 
+use std::collections::BTreeSet;
+
 use verbale_domain::{Code, Refusal, Subject};
 use verbale_evidence::MessageId;
 use verbale_keys::Fingerprint;
@@ -34,6 +36,8 @@ pub struct HeldDraft {
     pub notice_id: Option<String>,
     /// Keyed digest of the notice.
     pub(crate) digest: Option<Vec<u8>>,
+    /// Who read it: nobody approves what was never read.
+    pub(crate) opened_by: BTreeSet<String>,
     /// Its entry, beside which the sealed bytes stand.
     pub index: LogIndex,
     pub time_ms: i64,
@@ -61,11 +65,11 @@ impl Exchange {
         self.drafts.values()
     }
 
-    /// The draft with this message id or registry number.
-    pub fn draft(&self, id: &str) -> Option<&HeldDraft> {
+    /// The drafts with this message id or registry number: a number may be used under two memoranda.
+    pub fn drafts_named(&self, id: &str) -> Vec<&HeldDraft> {
         let message_id: Option<MessageId> = id.parse().ok();
         let named = |draft: &&HeldDraft| Some(draft.message_id) == message_id || draft.notice_id.as_deref() == Some(id);
-        self.drafts.values().find(named)
+        self.drafts.values().filter(named).collect()
     }
 
     /// The answer when a draft with this registry number waits.
@@ -110,6 +114,7 @@ impl Exchange {
             actor,
             notice_id: Some(facts.notice_id.clone()),
             digest: Some(facts.notice_digest.clone()),
+            opened_by: BTreeSet::new(),
             index: LogIndex(self.size),
             time_ms: now_ms,
         };
@@ -135,6 +140,11 @@ impl Exchange {
         if draft.actor == actor {
             let reason = "was drafted by the same person; another one with the role approver reads and approves it";
             return Err(Refusal::new(Code::FourEyes, "", reason));
+        }
+        // Its number may have been another draft's a moment ago: who approves read this very one.
+        if !draft.opened_by.contains(&actor) {
+            let reason = format!("was not read by this person; `verbale open {message_id}` first, then approve it");
+            return Err(Refusal::new(Code::NotRead, "", reason));
         }
         // The state may have changed since it was drafted.
         self.may_leave(now_ms, &subject, Some(&draft.recipient))?;
@@ -187,6 +197,13 @@ impl Exchange {
     /// Whether an opening of a draft can be logged.
     pub(crate) fn is_draft(&self, message_id: &MessageId) -> bool {
         self.drafts.contains_key(message_id)
+    }
+
+    /// Notes who read a draft.
+    pub(crate) fn draft_opened(&mut self, message_id: &MessageId, actor: String) {
+        if let Some(draft) = self.drafts.get_mut(message_id) {
+            draft.opened_by.insert(actor);
+        }
     }
 }
 

@@ -10,8 +10,8 @@ use verbale_exchange::{
 };
 use verbale_keys::Role;
 use verbale_ledger::{Checkpoint, LogIndex, TlogProof, Tree, leaf_hash};
-use verbale_proto::v1::Receipt;
 use verbale_proto::v1::log_entry::Event;
+use verbale_proto::v1::{Facts, Receipt};
 use verbale_testkit::{ContactPoint, Known};
 
 const MEMORANDUM: &str = "JP-KG-SSW-2023";
@@ -102,6 +102,10 @@ fn a_termination_that_arrives_late_over_new_year_ends_the_memorandum_on_the_same
         Input::Approve(3, Box::new(Approval { message_id, actor, subject, sealed, facts, sealed_facts }))
     };
     assert!(partner.step(sent_ms, approval("person")).is_empty(), "one person is not two");
+    assert!(partner.step(sent_ms, approval("second")).is_empty(), "it was not read");
+    let facts = keys.facts.seal(message_id, &Facts::default(), &[6; 24]);
+    let actor = "second".to_owned();
+    assert_eq!(partner.step(sent_ms, Input::Open { ticket: 4, message_id, actor, facts }).len(), 1);
     let records = partner.step(sent_ms, approval("second"));
     assert_eq!((records.len(), partner.exchange.drafts().count()), (1, 0));
     assert!(partner.step(sent_ms, approval("second")).is_empty(), "it was sent twice");

@@ -11,7 +11,7 @@ use verbale_rpc::{Failure, FailureKind};
 
 use crate::core::{Answer, Core, Needs, Stopped};
 use crate::local::stopping;
-use crate::local_reads::{SealedHeld, failed, reveal, sealed};
+use crate::local_reads::{self, SealedHeld, failed, reveal, sealed};
 use crate::person::{Person, Persons};
 use crate::shared::Shared;
 use crate::submit::refused_status;
@@ -57,10 +57,10 @@ pub(crate) async fn approve(
 
 /// A draft as the journal holds it, and its facts.
 fn draft(exchange: &Exchange, journal: &Journal, id: &str) -> Result<(SealedHeld, HeldDraft, Vec<u8>), Failure> {
-    let draft = exchange.draft(id).ok_or_else(no_such_draft)?.clone();
+    let draft = local_reads::draft(exchange, id)?.ok_or_else(no_such_draft)?.clone();
     let facts = journal.facts(draft.index).map_err(|error| failed(&error))?;
     let facts = facts.ok_or_else(no_such_draft)?;
-    Ok((sealed(exchange, journal, id)?, draft, facts))
+    Ok((sealed(exchange, journal, &draft.message_id.to_string())?, draft, facts))
 }
 
 fn approval(

@@ -26,7 +26,7 @@ use verbale_rpc::{Failure, FailureKind};
 use crate::clock::now_ms;
 use crate::config::RoleName::{Approver, Auditor, Operator, System};
 use crate::core::{Answer, Core, Needs, Stopped};
-use crate::local_reads::{failed, find, receipts, reveal, sealed};
+use crate::local_reads::{draft, failed, find, receipts, reveal, sealed};
 use crate::person::{Person, Sight, require};
 use crate::shared::Shared;
 use crate::{approval, commencement, consent, directory, disclosure, random, register, submit, view};
@@ -76,8 +76,9 @@ impl Node for NodeService {
     async fn drop_draft(&self, request: Request<DropDraftRequest>) -> Result<Response<DropDraftResponse>, Status> {
         let person = self.person(&request, &[Operator, Approver])?;
         let id = request.into_inner().id;
-        let found = self.core.read(move |exchange, _| exchange.draft(&id).map(|draft| draft.message_id)).await;
-        let message_id = found.map_err(stopping)?.ok_or_else(|| approval::no_such_draft().status())?;
+        let found =
+            self.core.read(move |exchange, _| Ok::<_, Failure>(draft(exchange, &id)?.map(|draft| draft.message_id)));
+        let message_id = found.await.map_err(stopping)??.ok_or_else(|| approval::no_such_draft().status())?;
         let actor = person.name.clone();
         let index = self.done(move |ticket| Input::DropDraft { ticket, message_id, actor }).await?;
         Ok(Response::new(DropDraftResponse { log_index: index.0 }))
@@ -108,6 +109,12 @@ impl Node for NodeService {
         }
         let sealed =
             self.core.read(move |exchange, journal| sealed(exchange, journal, &id)).await.map_err(stopping)??;
+        // A system hands over what came; what people are about to sign is theirs.
+        if sealed.envelope().is_none() && !(person.has(Operator) || person.has(Approver)) {
+            self.shared.denied.count("NOT_ALLOWED");
+            let text = "a draft is read by an operator or an approver";
+            return Err(Failure::new(FailureKind::NotAllowed, "NOT_ALLOWED", text).status());
+        }
         let message_id = sealed.message_id();
         let shared = Arc::clone(&self.shared);
         let revealed = tokio::task::spawn_blocking(move || {

@@ -49,12 +49,28 @@ impl SealedHeld {
 pub(crate) fn find(exchange: &Exchange, id: &str, sight: Sight) -> Result<Held, Failure> {
     let by_number = id.parse::<MessageId>().is_err();
     let found = if by_number && sight == Sight::LogOnly { Vec::new() } else { exchange.find(id) };
-    let text = match found.as_slice() {
-        [held] => return Ok((*held).clone()),
-        [] => "is neither a message id nor a registry number that this node holds",
-        _ => "is the number of more than one notice; give the message id, which `verbale list` shows",
-    };
-    Err(Failure::new(FailureKind::NotFound, "NO_SUCH_NOTICE", format!("{id} {text}")))
+    match found.as_slice() {
+        [held] => Ok((*held).clone()),
+        [] => {
+            let text = "is neither a message id nor a registry number that this node holds";
+            Err(Failure::new(FailureKind::NotFound, "NO_SUCH_NOTICE", format!("{id} {text}")))
+        }
+        _ => Err(ambiguous(id)),
+    }
+}
+
+fn ambiguous(id: &str) -> Failure {
+    let text = "is the number of more than one notice or draft; give the message id, which `verbale list` and `verbale drafts` show";
+    Failure::new(FailureKind::NotFound, "NO_SUCH_NOTICE", format!("{id} {text}"))
+}
+
+/// The one draft that an id names, if any does.
+pub(crate) fn draft<'e>(exchange: &'e Exchange, id: &str) -> Result<Option<&'e HeldDraft>, Failure> {
+    match exchange.drafts_named(id).as_slice() {
+        [] => Ok(None),
+        [draft] => Ok(Some(draft)),
+        _ => Err(ambiguous(id)),
+    }
 }
 
 /// The envelope of a notice, verified again.
@@ -77,7 +93,11 @@ pub(crate) fn envelope(exchange: &Exchange, journal: &Journal, held: &Held) -> R
 
 /// What is needed for opening a notice or a draft.
 pub(crate) fn sealed(exchange: &Exchange, journal: &Journal, id: &str) -> Result<SealedHeld, Failure> {
-    let (what, index, message_id) = if let Some(draft) = exchange.draft(id) {
+    let (what, index, message_id) = if let Some(draft) = draft(exchange, id)? {
+        // Nobody passes a draft off as a notice that came under the same number.
+        if id.parse::<MessageId>().is_err() && !exchange.find(id).is_empty() {
+            return Err(ambiguous(id));
+        }
         (What::Draft(Box::new(draft.clone())), draft.index, draft.message_id)
     } else {
         let held = find(exchange, id, Sight::Numbers)?;

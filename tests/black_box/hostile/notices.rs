@@ -4,7 +4,7 @@ use prost::Message as _;
 use serde_json::{Value, json};
 use verbale_domain::Notice;
 use verbale_keys::SecretKey;
-use verbale_proto::v1::{Chunk, Content, EnvelopeSignature};
+use verbale_proto::v1::{Answers, Chunk, Content, EnvelopeSignature};
 
 use super::craft::{Craft, now_ms, padded};
 use super::stage::Stage;
@@ -14,7 +14,7 @@ type Row = (&'static str, &'static str, fn(&mut Craft, &Stage));
 
 const DAY_MS: i64 = 24 * 3600 * 1000;
 
-const ROWS: [Row; 58] = [
+const ROWS: [Row; 59] = [
     ("an honest notice", "RECEIVED", |_, _| ()),
     // The envelope.
     ("an unknown field in the envelope", "REJECTED NOT_AUTHENTIC", |c, _| c.behind_envelope = vec![0x20, 1]),
@@ -81,6 +81,9 @@ const ROWS: [Row; 58] = [
     }),
     ("made at the end of time", "REFUSED CREATED_IN_FUTURE", |c, _| {
         (c.statement.created_ms, c.statement.not_after_ms) = (i64::MAX, i64::MAX);
+    }),
+    ("a statement that answers a notice which the content does not name", "REFUSED BAD_CORRELATION", |c, _| {
+        c.statement.answers = Some(Answers { message_id: vec![7; 16], statement_digest: vec![7; 32] });
     }),
     ("the statement alone, still in time", "REFUSED EXPIRED", |c, _| {
         c.change_sent = |sent| {

@@ -19,7 +19,7 @@ pub(crate) async fn list(node: &NodeArgs) -> Result<ExitCode, CliError> {
 
 /// Drafts, with who can act.
 pub(crate) fn print(drafts: &[DraftStatus], as_json: bool) -> Result<(), CliError> {
-    let mut rows = table(&["notice", "flow", "kind", "to", "drafted by", "since", "who can act"]);
+    let mut rows = table(&["notice", "flow", "kind", "to", "drafted by", "since", "who can act", "message id"]);
     for draft in drafts {
         if as_json {
             say!(
@@ -39,6 +39,7 @@ pub(crate) fn print(drafts: &[DraftStatus], as_json: bool) -> Result<(), CliErro
             draft.drafted_by.clone(),
             moment(draft.time_ms),
             who_can_act(&draft.approvers),
+            draft.message_id.clone(),
         ]);
     }
     if !as_json {

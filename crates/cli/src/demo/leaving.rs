@@ -5,8 +5,8 @@ use verbale_domain::Memoranda;
 use verbale_domain::flow::{CONSENT_GRANT, CONSENT_REQUEST};
 use verbale_evidence::Card;
 use verbale_proto::v1::{
-    ApproveRequest, ConfirmAudienceRequest, DisclosureQuery, EnterAudienceRequest, JudgeResponse, PublishRequest,
-    WriteRequest, submit_response,
+    ApproveRequest, ConfirmAudienceRequest, DisclosureQuery, EnterAudienceRequest, JudgeResponse, OpenRequest,
+    PublishRequest, WriteRequest, submit_response,
 };
 
 use super::delivered;
@@ -92,6 +92,8 @@ impl Story<'_> {
         let Some(submit_response::Outcome::Awaiting(awaiting)) = drafted.outcome else {
             return Err(CliError::Refused("one person alone granted consent".to_owned()));
         };
+        let reading = OpenRequest { id: awaiting.message_id.clone(), purpose: "approval".to_owned() };
+        self.kyrgyz.second.open(reading).await?;
         self.kyrgyz.second.approve(ApproveRequest { id: awaiting.message_id }).await?;
         delivered(&mut self.kyrgyz.client, &drafted.notice_id).await?;
         if self.json {
