@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use lexopt::prelude::{Long, Short, Value};
 use verbale_domain::Memoranda;
-use verbale_evidence::{Card, UnverifiedCard, parse_card_text};
+use verbale_evidence::{Card, PresentationError, UnverifiedCard, parse_card_text};
 
 use crate::presentation::{Fault, check_presentation};
 
@@ -19,7 +19,8 @@ Checks what a node gave out, with public cards alone.
 Usage: verbale-audit presentation FILE --card ORIGINATOR [--card DISCLOSER] [--memoranda DIR] [--json]
 
   presentation FILE   who said what, who may have it, and on which ground; - reads standard input
-  --card FILE         a contact point's card, as `verbale card show` prints it; compare its fingerprint with its owner
+  --card FILE         a contact point's card, as `verbale card show` prints it; compare its fingerprint with its owner. The
+                      second one is needed unless the originator discloses its own notice
   --memoranda DIR     memorandum files, instead of those that ship with the program
   --json              one JSON object
 
@@ -128,7 +129,9 @@ fn presentation(asked: &Asked) -> Result<String, (Exit, String)> {
 
 fn exit_of(fault: &Fault) -> Exit {
     match fault {
-        Fault::UnknownMemorandum(_) | Fault::OtherTerms(_) | Fault::NeedsDiscloser => Exit::CouldNotCheck,
+        Fault::UnknownMemorandum(_) | Fault::OtherTerms(_) | Fault::NotProven(PresentationError::NeedsDiscloser) => {
+            Exit::CouldNotCheck
+        }
         _ => Exit::FaultFound,
     }
 }

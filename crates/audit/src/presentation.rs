@@ -8,7 +8,7 @@ use verbale_domain::disclosure::{
 use verbale_domain::flow::{CONSENT_GRANT, CONSENT_REQUEST, DISCLOSURE_NOTICE};
 use verbale_domain::{Course, Memoranda, Memorandum, Notice, Partial, Refusal, civil, shown_beside};
 use verbale_evidence::{
-    Card, PresentationError, Statement, Verdict, VerifiedPart, VerifiedPresentation, parse_presentation,
+    Card, PresentationError, Statement, Verdict, VerifiedPart, VerifiedPresentation, is_identifier, parse_presentation,
     verify_presentation,
 };
 
@@ -35,9 +35,6 @@ pub enum Fault {
         "the notice was sent under other terms of {0} than those of the file at hand; get the file that both sides held"
     )]
     OtherTerms(String),
-    /// The second card.
-    #[error("the ground is a notice that the discloser gave: give its card too, with a second --card")]
-    NeedsDiscloser,
     /// A part of the ground is withheld.
     #[error("the ground has a part missing: {shown} of {of} fields are shown, and with fewer it would read wider")]
     GroundNotWhole {
@@ -76,12 +73,7 @@ pub fn check_presentation(
     discloser: Option<&Card>,
     memoranda: &Memoranda,
 ) -> Result<Checked, Fault> {
-    let verified =
-        verify_presentation(&parse_presentation(text)?, originator, discloser).map_err(|error| match error {
-            // Whoever signed the ground is not the originator: its card tells.
-            PresentationError::Ground(_) if discloser.is_none() => Fault::NeedsDiscloser,
-            error => Fault::NotProven(error),
-        })?;
+    let verified = verify_presentation(&parse_presentation(text)?, originator, discloser)?;
     let statement = verified.notice.envelope.statement();
     let partial = Partial::read(&statement.flow, verified.notice.chunks.iter().map(|(place, chunk)| (*place, chunk)));
     let partial = partial.map_err(Fault::Unreadable)?;
@@ -90,14 +82,17 @@ pub fn check_presentation(
     if memorandum.terms_digest() != statement.terms_digest {
         return Err(Fault::OtherTerms(statement.memorandum.clone()));
     }
-    let (scope, ground) = (scope(&verified)?, verified.disclosure.code.parse::<Ground>().ok());
+    let ground: Ground = verified.disclosure.code.parse().map_err(|_| Fault::Ground("its code is not known"))?;
+    let scope = scope(&verified)?;
     for field in &partial.fields {
-        let beside = ground.is_some_and(|ground| shown_beside(ground).any(|shown| shown == field));
+        let beside = shown_beside(ground).any(|shown| shown == field);
         if !scope.covers_fields(std::slice::from_ref(field)) && !beside {
             return Err(Fault::FieldTooMany(field.clone()));
         }
     }
-    let number = partial.header_text("notice_id").ok_or(Fault::NumberMissing)?.to_owned();
+    let number = partial.header_text("notice_id").filter(|number| is_identifier(number));
+    let number = number.ok_or(Fault::NumberMissing)?.to_owned();
+    not_before_it_was_written(&verified)?;
     let evidence = evidence(&verified, memorandum, &number)?;
     let decision = again(&verified, memorandum, &partial, &scope, &evidence);
     if !matches!(decision.verdict, Ruling::Allow(_)) || decision.verdict.code() != verified.disclosure.code {
@@ -114,8 +109,22 @@ fn scope(verified: &VerifiedPresentation) -> Result<Scope, Fault> {
     if disclosure.audience_name.trim().is_empty() || disclosure.fields.is_empty() {
         return Err(Fault::Ground("the disclosure names no audience or no field"));
     }
+    // Nobody writes lines of this report.
+    if [&disclosure.audience_name, &disclosure.purpose].iter().any(|text| text.chars().any(char::is_control)) {
+        return Err(Fault::Ground("audience or purpose has control characters"));
+    }
     let audience = Audience { class, name: disclosure.audience_name.clone() };
     Ok(Scope { fields: disclosure.fields.clone(), audience, purpose: disclosure.purpose.clone() })
+}
+
+/// What is disclosed, and what allows it, was written before. The time of the disclosure itself is its discloser's word.
+fn not_before_it_was_written(verified: &VerifiedPresentation) -> Result<(), Fault> {
+    let written = verified.grounds.iter().map(|ground| &ground.envelope).chain([&verified.notice.envelope]);
+    let latest = written.map(|envelope| envelope.statement().created_ms).max().unwrap_or(i64::MIN);
+    if verified.disclosure.disclosed_ms.saturating_add(civil::CLOCKS_APART_MS) < latest {
+        return Err(Fault::Ground("the notice or its ground was written after the disclosure"));
+    }
+    Ok(())
 }
 
 /// The decision function, with what the presentation shows.
@@ -132,13 +141,13 @@ fn again(
         let side = memorandum.side_of(node, day);
         side.and_then(|side| memorandum.contact_point(side, day)).map(|contact| contact.office).unwrap_or_default()
     };
-    // Both sides' nodes let the notice travel: its memorandum was in force.
+    // Both sides' nodes let the notice travel: its memorandum was in force, and its sender served a side that day.
     let sent = civil::date_of(statement.created_ms, UtcOffset::UTC);
     let course = Course::between(Some(sent.previous_day().unwrap_or(sent)), None);
     decide(&Question {
         memorandum: Some(memorandum),
         course: &course,
-        originator: memorandum.side_of(&statement.sender, day).unwrap_or_default(),
+        originator: memorandum.side_of(&statement.sender, sent).unwrap_or_default(),
         discloser: office(&disclosure.discloser),
         marks: &partial.marks(&statement.flow),
         scope,
@@ -203,9 +212,6 @@ fn granted_by_originator(verified: &VerifiedPresentation, grant: &Statement) -> 
 /// When the originator had the discloser's notice of this disclosure.
 fn delivered(verified: &VerifiedPresentation, given: &Statement) -> Result<i64, Fault> {
     let notice = &verified.notice.envelope;
-    if verified.logged.is_none() {
-        return Err(Fault::NeedsDiscloser);
-    }
     if given.sender != verified.disclosure.discloser || given.recipient != notice.statement().sender {
         return Err(Fault::Ground("the notice is not the discloser's to the originator"));
     }
@@ -236,9 +242,9 @@ impl Checked {
     /// For machines.
     pub fn to_json(&self) -> Value {
         let (statement, disclosure) = (self.verified.notice.envelope.statement(), &self.verified.disclosure);
-        let logged = self.verified.logged.as_ref().map(|logged| {
-            json!({"origin": logged.checkpoint.origin, "index": logged.index.0, "size": logged.checkpoint.size.0})
-        });
+        let logged = &self.verified.logged;
+        let logged =
+            json!({"origin": logged.checkpoint.origin, "index": logged.index.0, "size": logged.checkpoint.size.0});
         json!({
             "message_id": statement.message_id.to_string(), "notice_id": self.partial.header_text("notice_id"),
             "memorandum": statement.memorandum, "flow": statement.flow, "kind": Notice::kind_of(&statement.flow),
@@ -246,7 +252,7 @@ impl Checked {
             "withheld": self.withheld(), "discloser": disclosure.discloser, "disclosed": moment(disclosure.disclosed_ms),
             "audience_class": disclosure.audience_class, "audience_name": disclosure.audience_name,
             "purpose": disclosure.purpose, "code": disclosure.code, "clause": self.decision.clause,
-            "discloser_verified": logged.is_some(), "logged": logged, "conditions": self.conditions(),
+            "logged": logged, "conditions": self.conditions(),
         })
     }
 
@@ -254,23 +260,22 @@ impl Checked {
     pub fn to_text(&self) -> String {
         let (statement, disclosure) = (self.verified.notice.envelope.statement(), &self.verified.disclosure);
         let kind = Notice::kind_of(&statement.flow).unwrap_or_default();
-        let logged = match &self.verified.logged {
-            Some(logged) => format!(
-                "entry {} of {}, as of its checkpoint of {} entries; a later withdrawal is not visible in it",
-                logged.index.0, logged.checkpoint.origin, logged.checkpoint.size.0
-            ),
-            None => {
-                "not checked: the discloser's card was not given, so its word about audience and purpose is not either"
-                    .to_owned()
-            }
-        };
+        let logged = &self.verified.logged;
+        let logged = format!(
+            "entry {} of {}, as of its checkpoint of {} entries; a later withdrawal is not visible in it, and its time is the \
+             discloser's word",
+            logged.index.0, logged.checkpoint.origin, logged.checkpoint.size.0
+        );
         let conditions = self.conditions();
-        let conditions =
-            if conditions.is_empty() { String::new() } else { format!("\n  conditions    {}", conditions.join("; ")) };
+        let conditions = if conditions.is_empty() {
+            String::new()
+        } else {
+            format!("\n  conditions    {}", visible(&conditions.join("; ")))
+        };
         format!(
             "Sound.\n  notice        {} {} {kind}, {}\n  said by       {}, signed {}\n  withheld      {} of {} fields\n  \
              disclosed by  {}, {}\n  to            {} ({})\n  for           {}\n  ground        {} (clause {}): {}{conditions}\n  \
-             log           {logged}\n\nWhat was said:\n{:#}",
+             log           {logged}\n\nWhat was said:\n{}",
             self.partial.header_text("notice_id").unwrap_or_default(),
             statement.flow,
             statement.memorandum,
@@ -286,7 +291,7 @@ impl Checked {
             disclosure.code,
             self.decision.clause,
             self.decision.reason,
-            self.said()
+            visible(&format!("{:#}", self.said()))
         )
     }
 
@@ -298,6 +303,12 @@ impl Checked {
         let notice = grant.and_then(|grant| whole(grant).ok());
         notice.map(|notice| notice.subject().particulars.conditions).unwrap_or_default()
     }
+}
+
+/// A text of others, with what would move the cursor written out.
+fn visible(text: &str) -> String {
+    let shown = |c: char| if c.is_control() && c != '\n' { c.escape_default().to_string() } else { c.to_string() };
+    text.chars().map(shown).collect()
 }
 
 fn moment(ms: i64) -> String {

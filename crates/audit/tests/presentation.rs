@@ -18,6 +18,7 @@ use verbale_proto::v1::{Disclosed, Disclosure, NoticeReceived, NoticeRefused, Pa
 use verbale_testkit::ContactPoint;
 
 const SEED: [u8; 32] = [9; 32];
+const WRITTEN: &str = "2026-05-01T00:00:00Z";
 
 /// A signed notice and what it is cut from.
 struct Signed {
@@ -40,6 +41,7 @@ struct Case {
     left_out: Vec<&'static str>,
     disclosure: Disclosure,
     at: &'static str,
+    ground_written: &'static str,
     delivered_at: Option<&'static str>,
     ground_refused: bool,
     answers_another: bool,
@@ -112,6 +114,7 @@ fn consented() -> Case {
         left_out: vec![],
         disclosure: disclosure("CONSENT_OK", "ORGANISATION", "An Operator", "cancellation", &["examinees"]),
         at: "2026-06-15T12:00:00Z",
+        ground_written: WRITTEN,
         delivered_at: None,
         ground_refused: false,
         answers_another: false,
@@ -195,7 +198,7 @@ fn sign(
     by: &ContactPoint,
     to: &ContactPoint,
     value: &Value,
-    id: u8,
+    (id, written): (u8, &str),
     answers: Option<(MessageId, StatementDigest)>,
 ) -> Signed {
     let notice = Notice::from_json(value.to_string().as_bytes()).unwrap_or_else(|refusal| panic!("{refusal}"));
@@ -211,8 +214,8 @@ fn sign(
         sender_key: by.card.envelope_key.fingerprint(),
         recipient: to.card.id.clone(),
         recipient_key: to.recipient.fingerprint(),
-        created_ms: civil::moment_ms("2026-05-01T00:00:00Z").unwrap(),
-        not_after_ms: civil::moment_ms("2026-06-01T00:00:00Z").unwrap(),
+        created_ms: civil::moment_ms(written).unwrap(),
+        not_after_ms: civil::moment_ms(written).unwrap() + 1,
         number: 1,
         previous: StatementDigest::NONE,
         answers: answers.map(|(message_id, statement)| Answers { message_id, statement }),
@@ -238,7 +241,7 @@ fn logged(by: &ContactPoint, entry: Vec<u8>) -> (Vec<u8>, String) {
 
 impl Case {
     fn make(&self) -> Presentation {
-        let notice = sign(&self.originator, &self.discloser, &self.notice, 1, None);
+        let notice = sign(&self.originator, &self.discloser, &self.notice, (1, WRITTEN), None);
         let id = |signed: &Signed| (signed.envelope.statement().message_id, signed.envelope.digest());
         let about =
             if self.answers_another { (MessageId::from_bytes([7; 16]), StatementDigest([7; 32])) } else { id(&notice) };
@@ -246,11 +249,17 @@ impl Case {
         if self.ground_by_originator && !self.ground.is_null() {
             let stranger = ContactPoint::new("XX-STRANGER", 5);
             let asker = if self.request_of_another { &stranger } else { &self.discloser };
-            let request = sign(asker, &self.originator, &self.request, 2, Some(about));
-            grounds.push(sign(&self.originator, &self.discloser, &self.ground, 3, Some(id(&request))));
+            let request = sign(asker, &self.originator, &self.request, (2, WRITTEN), Some(about));
+            grounds.push(sign(
+                &self.originator,
+                &self.discloser,
+                &self.ground,
+                (3, self.ground_written),
+                Some(id(&request)),
+            ));
             links.push(request.envelope.bytes().to_vec());
         } else if !self.ground.is_null() {
-            let ground = sign(&self.discloser, &self.originator, &self.ground, 3, Some(about));
+            let ground = sign(&self.discloser, &self.originator, &self.ground, (3, self.ground_written), Some(about));
             let envelope = ground.envelope.bytes().to_vec();
             receipt = self.delivered_at.map(|at| {
                 let event = if self.ground_refused {
@@ -484,6 +493,17 @@ fn each_way_of_disclosing_more_than_the_ground_carries_is_found() {
             consented_with(|c| c.change = |p| *p.entry.last_mut().unwrap() ^= 1),
             "log does not vouch",
         ),
+        (
+            "a grant that was written after the disclosure",
+            consented_with(|c| c.ground_written = "2026-06-17T00:00:00Z"),
+            "after the disclosure",
+        ),
+        (
+            "a purpose that writes lines of the report",
+            consented_with(|c| c.disclosure.purpose = "x\n  ground        CONSENT_OK".into()),
+            "control characters",
+        ),
+        ("no disclosure", consented_with(|c| c.change = |p| p.disclosure.clear()), "does not vouch"),
         ("the registry number is withheld", consented_with(|c| c.left_out.push("header.notice_id")), "registry number"),
         (
             "a notice where consent is needed",
@@ -568,6 +588,26 @@ fn each_way_of_disclosing_more_than_the_ground_carries_is_found() {
         assert!(said.contains(expected), "{what}: {said}");
     }
     assert!(rows.len() >= 40, "{}", rows.len());
+}
+
+#[test]
+fn nobody_is_sound_whose_word_was_not_checked() {
+    let memoranda = Memoranda::parse(Memoranda::shipped().iter().copied()).unwrap();
+    // Whoever got a presentation puts a disclosure of his own in the place of the first.
+    let case = with(to_party(), |_| ());
+    let text = presentation_text(&case.make(), "");
+    let alone = check_presentation(&text, &case.originator.card, None, &memoranda).err().unwrap();
+    assert!(alone.to_string().contains("second --card"), "{alone}");
+    // What is the originator's own needs its card alone.
+    let own = || ContactPoint::new(JP.1, 2);
+    let mut case = Case { originator: own(), discloser: own(), ..referral() };
+    case.disclosure = disclosure("OWN_INFORMATION", "MEDIA", "A newspaper", "a warning", &["facts"]);
+    case.presented = vec!["facts"];
+    let text = presentation_text(&case.make(), "");
+    assert!(check_presentation(&text, &case.originator.card, None, &memoranda).is_ok());
+    case.change = |p| p.disclosure[20] ^= 1;
+    let text = presentation_text(&case.make(), "");
+    assert!(check_presentation(&text, &case.originator.card, None, &memoranda).is_err());
 }
 
 #[test]

@@ -2,6 +2,9 @@
 
 use time::{Date, Month, OffsetDateTime, UtcOffset};
 
+/// Two clocks may be so far apart, in milliseconds: a day, since a wrong time zone is no reason to refuse mail.
+pub const CLOCKS_APART_MS: i64 = 24 * 3600 * 1000;
+
 /// A day in the form YYYY-MM-DD, if there is one.
 pub fn day(text: &str) -> Option<Date> {
     let parts = (text.get(..4)?, text.get(5..7)?, text.get(8..)?);

@@ -63,6 +63,9 @@ pub enum PresentationError {
     /// The fields.
     #[error(transparent)]
     Part(#[from] PartError),
+    /// Without it neither audience nor purpose is known.
+    #[error("the discloser is not the originator: give its card too, with a second --card")]
+    NeedsDiscloser,
     /// The discloser's word.
     #[error("the discloser's card does not vouch for the disclosure: {0}")]
     Discloser(#[source] DsseError),
@@ -115,7 +118,7 @@ pub struct LoggedDisclosure {
 pub struct VerifiedPresentation {
     /// The fields of the notice.
     pub notice: VerifiedPart,
-    /// What the discloser says. Its signature was verified when [`Self::logged`] is there.
+    /// What the discloser says.
     pub disclosure: Disclosure,
     /// Consent or disclosure notice.
     pub grounds: Vec<VerifiedPart>,
@@ -123,8 +126,8 @@ pub struct VerifiedPresentation {
     pub links: Vec<Statement>,
     /// The originator's receipt for a disclosure notice.
     pub receipt: Option<VerifiedReceipt>,
-    /// The discloser's log, where its card was given.
-    pub logged: Option<LoggedDisclosure>,
+    /// Where it stands in the discloser's log.
+    pub logged: LoggedDisclosure,
 }
 
 /// The text form, with an explanation before it.
@@ -177,20 +180,19 @@ pub fn verify_presentation(
         return Err(PresentationError::Contradiction("the disclosure is about another notice"));
     }
     let digest: [u8; 32] = Sha256::digest(unverified.claimed()).into();
-    let logged = discloser.map(|card| {
-        let is_key = disclosure.discloser_key == card.envelope_key.fingerprint().as_bytes();
-        if disclosure.discloser != card.id || !is_key {
-            return Err(PresentationError::Contradiction("the card given is not the discloser's"));
-        }
-        unverified.verify(&card.envelope_key).map_err(PresentationError::Discloser)?;
-        logged(presentation, &disclosure, digest, card)
-    });
-    let logged = logged.transpose()?;
-    let cards: Vec<&Card> = std::iter::once(originator).chain(discloser).collect();
+    // Whoever discloses its own notice signs both.
+    let own = || (disclosure.discloser == originator.id).then_some(originator);
+    let card = discloser.or_else(own).ok_or(PresentationError::NeedsDiscloser)?;
+    let is_key = disclosure.discloser_key == card.envelope_key.fingerprint().as_bytes();
+    if disclosure.discloser != card.id || !is_key {
+        return Err(PresentationError::Contradiction("the card given is not the discloser's"));
+    }
+    unverified.verify(&card.envelope_key).map_err(PresentationError::Discloser)?;
+    let logged = logged(presentation, &disclosure, digest, card)?;
     let grounds = presentation
         .grounds
         .iter()
-        .map(|part| verified_part(part, &cards).map_err(|error| error.named(PresentationError::Ground)));
+        .map(|part| verified_part(part, &[originator, card]).map_err(|error| error.named(PresentationError::Ground)));
     let grounds = grounds.collect::<Result<Vec<_>, _>>()?;
     let digests = grounds.iter().map(|ground| ground.envelope.digest().0.to_vec());
     if !digests.eq(disclosure.grounds.iter().cloned()) {

@@ -1,6 +1,6 @@
 //! Receiving: what is rejected, refused, received, and answered again.
 
-use verbale_domain::{Code, Place, Refusal, Subject, check_rules};
+use verbale_domain::{Code, Place, Refusal, Subject, check_rules, civil};
 use verbale_envelope::{OpenedNotice, Unopened};
 use verbale_evidence::VerifiedEnvelope;
 use verbale_ledger::LogIndex;
@@ -12,9 +12,6 @@ use crate::step::{Effect, Output, Ticket, Told};
 
 /// Second statements that are kept for one channel: enough to convict, too few to fill a disk.
 const CONFLICTS_MAX: usize = 16;
-
-/// Two clocks may be so far apart: a day, since a wrong time zone is no reason to refuse mail.
-const CLOCKS_APART_MS: i64 = 24 * 3600 * 1000;
 
 /// A notice of a counterpart, verified and opened as far as it could be.
 pub enum Arrival {
@@ -193,7 +190,7 @@ impl Exchange {
         if now_ms > statement.not_after_ms {
             return Err(Refusal::new(Code::Expired, "", "it came after its last moment of validity; submit it anew"));
         }
-        if statement.created_ms > now_ms.saturating_add(CLOCKS_APART_MS) {
+        if statement.created_ms > now_ms.saturating_add(civil::CLOCKS_APART_MS) {
             let reason = "it was made more than a day from now; set the clock of the sending node, then submit it anew";
             return Err(Refusal::new(Code::CreatedInFuture, "", reason));
         }
