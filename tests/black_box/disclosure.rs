@@ -130,7 +130,7 @@ fn what_the_kyrgyz_side_wrote_leaves_with_its_consent_or_to_a_party_and_a_strang
     let waiting = kyrgyz.0.run(&["--json", "consent", "list", "--waiting"]).good().json();
     assert_eq!(
         (&waiting[0]["request"], &waiting[0]["fields"]),
-        (&request.as_str().into(), &json!(["examinees", "exam.name"]))
+        (&request.as_str().into(), &json!(["exam.name", "examinees"]))
     );
     let grant = kyrgyz.consent(&["grant", &request, "--fields", "examinees", "--condition", "no onward disclosure"]);
     assert_eq!(japan.0.run(&["--json", "consent", "list"]).good().json()[0]["state"], "GRANTED");
@@ -208,4 +208,135 @@ fn what_japan_wrote_leaves_the_tajik_side_after_notice_that_was_delivered() {
         "NOTICE_FIELDS"
     );
     crate::audit::sound(&tajik.0, &japan.0);
+}
+
+/// A notice between Japan and the Kyrgyz side.
+fn between(from_japan: bool, number: &str, flow: &str, kind: &str, answers: Option<&str>, body: &Value) -> Value {
+    let (japan, partner) =
+        (json!({"party": "JP", "office": "JP-MOJ-ISA-RMD"}), json!({"party": "KG", "office": "KG-MLSSM-CECA"}));
+    let (from, to) = if from_japan { (japan, partner) } else { (partner, japan) };
+    json!({
+        "notice_id": number, "memorandum": "JP-KG-SSW-2023", "flow": flow, "kind": kind, "clause": "7", "from": from, "to": to,
+        "issued_at": "2026-02-03T10:15:00+06:00", "correlates_to": answers, "classification": "CONFIDENTIAL",
+        "receiver_obligation": "NONE", "languages": ["en"], "body": body,
+    })
+}
+
+fn send(side: &Side, notice: &Value) {
+    side.0.submit(&notice.to_string()).good();
+    side.0.approve_all();
+    side.0.until_delivered();
+}
+
+fn enter(side: &Side, name: &str, class: &str) {
+    side.0.run(&["audience", "enter", name, "--class", class]).good();
+    side.0.second(&["audience", "confirm", name]).good();
+}
+
+#[test]
+fn what_answers_the_other_side_is_own_information_only_in_own_words() {
+    let [japan, kyrgyz, _tajik] = three();
+    send(
+        &japan,
+        &between(
+            true,
+            "JP-11",
+            "F11",
+            "IMPROPER_ACTIVITY_REFERRAL",
+            None,
+            &json!({
+                "org": {"registration_no": "KGSO-F-0017", "name_en": "Invented LLC"}, "suspected": ["deposits"], "facts": "in confidence",
+                "observed_period": {"from": "2026-01-01", "to": "2026-01-02"}, "evidence": [],
+            }),
+        ),
+    );
+    send(
+        &kyrgyz,
+        &between(
+            false,
+            "KG-12",
+            "F12",
+            "INVESTIGATION_RESULT",
+            Some("JP-11"),
+            &json!({
+                "org": {"registration_no": "KGSO-F-0017", "name_en": "Invented LLC"}, "finding": "SUBSTANTIATED",
+                "guidance_given": "repeats the facts", "measures": [], "investigated": {"from": "2026-01-03", "to": "2026-01-04"},
+            }),
+        ),
+    );
+    enter(&kyrgyz, "A Newspaper", "MEDIA");
+    let to_newspaper = ["KG-12", "--to", "A Newspaper", "--fields", "finding", "--purpose", "an answer to the press"];
+    assert_eq!(kyrgyz.refused(&to_newspaper), "DERIVED_FROM_OTHER");
+    let (judged, file) = kyrgyz.disclose("own", &[to_newspaper.as_slice(), &["--own-words"]].concat());
+    assert_eq!(judged["code"], "OWN_INFORMATION");
+    check(&file, &[&kyrgyz]).good();
+    // What answers nobody is its own, and what the other side wrote does not become it by any words.
+    enter(&japan, "A Newspaper", "MEDIA");
+    let own = ["JP-11", "--to", "A Newspaper", "--fields", "suspected", "--purpose", "an answer to the press"];
+    assert_eq!(japan.disclose("referral", &own).0["code"], "OWN_INFORMATION");
+    let mut others = to_newspaper.to_vec();
+    others.push("--own-words");
+    assert_eq!(japan.refused(&others), "CONSENT_MISSING");
+    // A purpose is a line, and a field is one of the kind.
+    for (changed, code) in [("x".repeat(5000), "PURPOSE_MISSING"), ("two\nlines".to_owned(), "PURPOSE_MISSING")] {
+        let said =
+            japan.0.second(&["disclose", "JP-11", "--to", "A Newspaper", "--fields", "facts", "--purpose", &changed]);
+        assert!(said.code == 1 && said.err.contains(code), "{}", said.err);
+    }
+    let said = japan.0.second(&["disclose", "JP-11", "--to", "A Newspaper", "--fields", "colour", "--purpose", "p"]);
+    assert!(said.code == 1 && said.err.contains("UNKNOWN_FIELD"), "{}", said.err);
+}
+
+#[test]
+fn what_its_originator_labels_confidential_or_marks_is_not_public() {
+    let [japan, kyrgyz, _tajik] = three();
+    let suspension = |number: &str, label: &str, marked: bool| {
+        let body = json!({
+            "field": "nursing care", "action": "suspended", "legal_ground": "a law", "effective_on": "2026-03-01",
+            "not_affected": ["those who are here"],
+        });
+        let mut notice = between(true, number, "F26", "ACCEPTANCE_SUSPENSION", None, &body);
+        notice["classification"] = label.into();
+        if marked {
+            notice["restricted"] = json!({"legal_ground": true});
+        }
+        send(&japan, &notice);
+    };
+    suspension("JP-OPEN", "PUBLIC", false);
+    suspension("JP-MARKED", "PUBLIC", true);
+    suspension("JP-CLOSED", "CONFIDENTIAL", false);
+    enter(&kyrgyz, "A Newspaper", "MEDIA");
+    let ask = |number: &'static str, fields: &'static str| {
+        [number, "--to", "A Newspaper", "--fields", fields, "--purpose", "an answer to the press"]
+    };
+    for (number, fields) in [("JP-OPEN", "*"), ("JP-OPEN", "action,not_affected"), ("JP-MARKED", "action")] {
+        let (judged, file) = kyrgyz.disclose(&format!("{number}{}", fields.len()), &ask(number, fields));
+        assert_eq!(judged["code"], "ALREADY_PUBLIC_BY_ORIGINATOR");
+        check(&file, &[&japan, &kyrgyz]).good();
+    }
+    for (number, fields) in [("JP-MARKED", "*"), ("JP-MARKED", "legal_ground"), ("JP-CLOSED", "action")] {
+        assert_eq!(kyrgyz.refused(&ask(number, fields)), "CONSENT_MISSING", "{number} {fields}");
+    }
+}
+
+#[test]
+fn the_directory_keeps_no_name_that_was_never_confirmed_and_a_corrected_grant_opens_nothing() {
+    let [japan, kyrgyz, _tajik] = three();
+    // A name that was entered with the wrong class, and never confirmed, is entered again by somebody else.
+    japan.0.run(&["audience", "enter", "An Operator", "--class", "PERSON"]).good();
+    japan.0.second(&["audience", "enter", "An Operator", "--class", "ORGANISATION"]).good();
+    japan.0.run(&["audience", "confirm", "An Operator"]).good();
+    let listed = japan.0.run(&["--json", "audience", "list"]).good().json();
+    assert_eq!((listed.len(), &listed[0]["class"]), (1, &"ORGANISATION".into()));
+    for party in ["JP-NPA", "KG-MLSSM-CECA"] {
+        let said = japan.0.run(&["audience", "enter", party, "--class", "ORGANISATION"]);
+        assert!(said.code == 1 && said.err.contains("needs no entry"), "{}", said.err);
+    }
+    let scope = ["KG-A", "--to", "An Operator", "--fields", "examinees", "--purpose", "cancellation"];
+    let request = japan.consent(&[&["request"], scope.as_slice(), &["--until", "2099-12-31"]].concat());
+    let grant = kyrgyz.consent(&["grant", &request]);
+    assert_eq!(japan.code(&["KG-A", "--under", &grant]), "CONSENT_OK");
+    let correction = json!({"about_notice": grant, "corrected_notice": "KG-21-NEW", "reason": "it was too wide"});
+    send(&kyrgyz, &between(false, "KG-S03", "S03", "CORRECTION", Some(&grant), &correction));
+    assert_eq!(japan.code(&["KG-A", "--under", &grant]), "CONSENT_MISSING");
 }

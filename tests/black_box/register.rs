@@ -110,3 +110,58 @@ fn what_must_be_public_is_published_confirmed_corrected_and_marked() {
     assert_eq!((std::fs::read_to_string(&page).unwrap(), std::fs::read(&presentation).unwrap()), (before, bytes));
     crate::audit::sound(&japan, &partner);
 }
+
+#[test]
+fn what_is_marked_stays_out_of_a_publication_and_a_release_to_everybody_keeps_its_ground() {
+    let (japan, partner) = pair();
+    let line = under("JP-KG-SSW-2023").into_iter().find(|(_, line)| line.contains("\"KG-JP-2026-000001\"")).unwrap().1;
+    // Without a list of its own the memorandum's holds, apart from what is marked.
+    let mut notice: Value = serde_json::from_str(&line).unwrap();
+    notice.as_object_mut().unwrap().remove("publishable_fields");
+    notice["restricted"] = json!({"org.address": true});
+    partner.submit(&notice.to_string()).good();
+    partner.until_delivered();
+    assert_eq!(publish(&japan, "KG-JP-2026-000001")["code"], "PUBLICATION_DUTY");
+    let entry = export(&japan).remove(0);
+    let said = check(&japan, &entry, &[&partner, &japan])["said"].clone();
+    assert!(said["org"]["name_en"].is_string() && said["org"]["address"].is_null(), "{said}");
+    // A list that leaves out the first field of the body is a list too.
+    notice["notice_id"] = "KG-NARROW".into();
+    notice["publishable_fields"] = json!(["approval_no"]);
+    partner.submit(&notice.to_string()).good();
+    partner.until_delivered();
+    publish(&japan, "KG-NARROW");
+    let entry = export(&japan).remove(1);
+    assert_eq!(check(&japan, &entry, &[&partner, &japan])["said"].as_object().unwrap().len(), 1);
+    // Consent to tell everybody is for an approver to use; publishing rests on none.
+    submit(&partner, "KG-JP-2026-000007");
+    let scope = json!({
+        "about_notice": "KG-JP-2026-000007", "fields": ["conduct"], "audience": {"class": "PUBLIC", "name": "public"},
+        "purpose": "publication",
+    });
+    let notice = |from_japan: bool, number: &str, flow: &str, kind: &str, answers: &str, body: Value| {
+        let mut notice: Value = serde_json::from_str(&crate::notices::general(from_japan, number, "text")).unwrap();
+        (notice["flow"], notice["kind"], notice["correlates_to"]) = (flow.into(), kind.into(), answers.into());
+        notice["body"] = body;
+        notice.to_string()
+    };
+    let with = |name: &str, value: Value| {
+        let mut body = scope.clone();
+        body[name] = value;
+        body
+    };
+    let asked = with("requested_validity", json!({"from": "2026-01-01"}));
+    japan.submit(&notice(true, "JP-20", "F20", "CONSENT_REQUEST", "KG-JP-2026-000007", asked)).good();
+    japan.until_delivered();
+    let mut granted = with("validity", json!({"from": "2026-01-01", "to": "2099-12-31"}));
+    granted["conditions"] = json!([]);
+    partner.submit(&notice(false, "KG-21", "F21", "CONSENT_GRANT", "JP-20", granted)).good();
+    partner.approve_all();
+    partner.until_delivered();
+    let refused = japan.run(&["publish", "KG-JP-2026-000007"]);
+    assert!(refused.code == 1 && refused.err.contains("NOTHING_PUBLISHABLE"), "{}", refused.err);
+    let under = japan.second(&["--json", "disclose", "KG-JP-2026-000007", "--under", "KG-21"]).good();
+    assert_eq!(under.json()[0]["code"], "CONSENT_OK");
+    let entry = export(&japan).remove(2);
+    assert_eq!(check(&japan, &entry, &[&partner, &japan])["code"], "CONSENT_OK");
+}

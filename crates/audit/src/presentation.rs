@@ -6,7 +6,7 @@ use verbale_domain::disclosure::{
     Audience, Decision, Evidence, GivenNotice, Grant, Ground, Question, Scope, Verdict as Ruling, decide,
 };
 use verbale_domain::flow::{CONSENT_GRANT, CONSENT_REQUEST, DISCLOSURE_NOTICE};
-use verbale_domain::{Course, Memoranda, Memorandum, Notice, Partial, Refusal, civil, shown_beside};
+use verbale_domain::{Course, Memoranda, Memorandum, Notice, Partial, Refusal, civil};
 use verbale_evidence::{
     Card, PresentationError, Statement, Verdict, VerifiedPart, VerifiedPresentation, is_identifier, parse_presentation,
     verify_presentation,
@@ -84,9 +84,8 @@ pub fn check_presentation(
     }
     let ground: Ground = verified.disclosure.code.parse().map_err(|_| Fault::Ground("its code is not known"))?;
     let scope = scope(&verified)?;
-    for field in &partial.fields {
-        let beside = shown_beside(ground).any(|shown| shown == field);
-        if !scope.covers_fields(std::slice::from_ref(field)) && !beside {
+    for (place, field) in partial.fields.iter().enumerate() {
+        if !scope.covers_fields(std::slice::from_ref(field)) && !partial.is_shown_beside(ground, place) {
             return Err(Fault::FieldTooMany(field.clone()));
         }
     }

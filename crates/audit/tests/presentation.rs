@@ -194,6 +194,22 @@ fn referral() -> Case {
     }
 }
 
+/// A suspension that its originator labels public, and of which the legal ground is marked.
+fn suspension() -> Case {
+    let body = json!({
+        "field": "F", "action": "A", "legal_ground": "G", "effective_on": "2026-03-01", "not_affected": ["N"],
+    });
+    let mut notice = body_of("F26", "ACCEPTANCE_SUSPENSION", JP, KG, "JP-KG-SSW-2023", body);
+    notice["classification"] = "PUBLIC".into();
+    notice["restricted"] = json!({"legal_ground": true});
+    Case {
+        notice,
+        presented: vec!["action"],
+        disclosure: disclosure("ALREADY_PUBLIC_BY_ORIGINATOR", "MEDIA", "A Newspaper", "news", &["action"]),
+        ..referral()
+    }
+}
+
 fn sign(
     by: &ContactPoint,
     to: &ContactPoint,
@@ -330,6 +346,7 @@ fn what_was_disclosed_lawfully_holds() {
     assert_eq!(to_party().check().unwrap()["withheld"], 0);
     assert_eq!(published().check().unwrap()["said"], json!({"org": {"name_en": "N"}, "revoked_on": "2026-04-15"}));
     assert_eq!(referral().check().unwrap()["code"], "PREAUTHORISED_FIELD");
+    assert_eq!(suspension().check().unwrap()["said"], json!({"field": "F", "action": "A"}));
     // Less than what was allowed.
     let mut less = consented_with(|case| case.disclosure.fields.push("examinees".into()));
     less.presented = vec![];
@@ -561,6 +578,33 @@ fn each_way_of_disclosing_more_than_the_ground_carries_is_found() {
         (
             "published to somebody",
             with(published(), |c| c.disclosure.audience_class = "MEDIA".into()),
+            "CONSENT_MISSING",
+        ),
+        (
+            "a public notice whose label is withheld",
+            with(suspension(), |c| c.left_out = vec!["header.classification"]),
+            "CONSENT_MISSING",
+        ),
+        (
+            "a public kind that its originator labels confidential",
+            with(suspension(), |c| c.notice["classification"] = "CONFIDENTIAL".into()),
+            "CONSENT_MISSING",
+        ),
+        (
+            "a marked field of a public notice",
+            with(suspension(), |c| {
+                c.presented = vec!["legal_ground"];
+                c.disclosure.fields = vec!["legal_ground".into()];
+            }),
+            "CONSENT_MISSING",
+        ),
+        (
+            "a marked field of a public notice, and the mark is withheld",
+            with(suspension(), |c| {
+                c.presented = vec!["legal_ground"];
+                c.disclosure.fields = vec!["legal_ground".into()];
+                c.left_out = vec!["header.restricted_marks", "field"];
+            }),
             "CONSENT_MISSING",
         ),
         (

@@ -308,6 +308,9 @@ pub(crate) struct DiscloseArgs {
     pub(crate) id: String,
     #[command(flatten)]
     pub(crate) scope: ScopeArgs,
+    /// State that the fields of an own notice repeat nothing that the other side wrote; it is logged
+    #[arg(long)]
+    pub(crate) own_words: bool,
     /// Write the presentation to this new file; without it, to standard output
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,

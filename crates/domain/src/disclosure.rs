@@ -66,6 +66,19 @@ pub struct Marks {
     pub investigated: Option<String>,
     /// Whether a correction took its place.
     pub superseded: bool,
+    /// Whether its originator labels it otherwise than CONFIDENTIAL, as far as that is seen.
+    pub labelled_public: bool,
+    /// Whether it has content apart from its body.
+    pub has_restricted: bool,
+}
+
+impl Marks {
+    /// Whether a field, or a part of one, is marked restricted or stands apart.
+    pub(crate) fn is_restricted(&self, field: &str) -> bool {
+        let is_marked = |mark: &String| covers(field, mark) || covers(mark, field);
+        let apart = field == "restricted" || field.starts_with("restricted.") || (field == "*" && self.has_restricted);
+        apart || self.restricted.iter().any(is_marked)
+    }
 }
 
 /// The question.

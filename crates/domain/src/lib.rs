@@ -47,7 +47,7 @@ pub use memorandum::{Basis, Class, CommencesOn, ContactPoint, Duty, Memoranda, M
 pub use notice::{Header, Notice, Party};
 pub use offline::{OfflineCheck, Verdict};
 pub use organisations::{Organisation, organisations};
-pub use partial::{Partial, shown_beside};
+pub use partial::Partial;
 pub use particulars::Subject;
 pub use refusal::{Code, Refusal, Stage};
 pub use rules::{Place, Route, check_rules, needs_approval, recipient};

@@ -235,8 +235,8 @@ impl Memorandum {
 
     /// Whether an office is, on a day, a body of a side or an organ of one (interpretation: DOMAIN 1.3), under any of its names.
     pub fn is_of_party(&self, side: &str, office: &str, on: Date) -> bool {
-        let organ_of =
-            |body: &str| office == body || office.strip_prefix(body).is_some_and(|rest| rest.starts_with('-'));
+        let is_organ = |rest: &str| rest.starts_with('-') && !rest.split('-').any(|part| NO_ORGANS.contains(&part));
+        let organ_of = |body: &str| office == body || office.strip_prefix(body).is_some_and(is_organ);
         let parties = self.terms.sides.get(side).into_iter().flat_map(|side| side.parties.keys());
         let begun = |(_, since): &&(Succession, Option<Date>)| since.is_none_or(|since| since <= on);
         let of_side = || self.succession.iter().filter(|(s, _)| s.side == side);
@@ -290,6 +290,9 @@ impl Memorandum {
         self.reminders.get(&duty).copied()
     }
 }
+
+/// Parts of a name that mark third parties, whatever body stands before them: embassies, consulates, prefectural police (DOMAIN 1.3).
+const NO_ORGANS: [&str; 4] = ["EMBASSY", "CONSULATE", "PREF", "PREFECTURE"];
 
 const NOT_VERIFIED: &str = "not verified";
 

@@ -197,6 +197,11 @@ impl Notice {
         items.filter_map(Value::as_str).map(str::to_owned).collect()
     }
 
+    /// Whether there is content apart, beside marks.
+    pub(crate) fn has_restricted(&self) -> bool {
+        !self.parts.restricted.is_empty()
+    }
+
     pub(crate) fn body(&self) -> &Map<String, Value> {
         &self.parts.body
     }
@@ -211,7 +216,7 @@ impl Notice {
         Subject {
             header: self.header(),
             particulars: particulars(&self.parts.flow.name, &self.parts.body),
-            has_restricted: !self.parts.restricted.is_empty(),
+            has_restricted: self.has_restricted(),
             mixed_script_at: mixed_script(&self.parts.body),
         }
     }

@@ -25,6 +25,11 @@ const NUMBER: &str = "header.notice_id";
 /// What a publication shows beside: the originator's list of what may be published, or that there is none.
 const PUBLICATION: [&str; 3] = ["header.languages", "header.publishable_fields", "header.restricted_marks"];
 
+/// What shows that the originator labelled a notice as public, and marked nothing of it; beside it the first field of the body, which ends
+/// the header.
+const PUBLIC: [&str; 4] =
+    ["header.classification", "header.languages", "header.publishable_fields", "header.restricted_marks"];
+
 /// What shows that the audience is the organisation that a referral is about.
 const INVESTIGATED: [&str; 2] = ["org.registration_no", "org.org_no"];
 
@@ -32,9 +37,10 @@ const INVESTIGATED: [&str; 2] = ["org.registration_no", "org.org_no"];
 const LANGUAGES: u32 = 12;
 
 /// Fields that a presentation on a ground shows beside those that are disclosed.
-pub fn shown_beside(ground: Ground) -> impl Iterator<Item = &'static str> {
+fn shown_beside(ground: Ground) -> impl Iterator<Item = &'static str> {
     let more: &[&str] = match ground {
         Ground::PublicationDuty => &PUBLICATION,
+        Ground::AlreadyPublic => &PUBLIC,
         Ground::PreauthorisedField => &INVESTIGATED,
         _ => &[],
     };
@@ -51,8 +57,9 @@ pub struct Partial {
     pub restricted: Map<String, Value>,
     /// Each chunk's field, as dotted path; `restricted.` and `header.` before those that stand apart.
     pub fields: Vec<String>,
-    /// Whether everything between the header's languages and the body is here: then what is not there was never written.
-    shows_tail: bool,
+    /// Where among the fields the body begins, when everything between it and the header's languages is here: then what is not there was
+    /// never written.
+    end_of_tail: Option<usize>,
 }
 
 impl Partial {
@@ -68,7 +75,7 @@ impl Partial {
             body: Map::new(),
             restricted: Map::new(),
             fields: Vec::new(),
-            shows_tail: false,
+            end_of_tail: None,
         };
         // Chunks stand in the order of the schema: the one after the languages, then the next, until the body begins.
         let mut next_of_tail = None;
@@ -80,7 +87,7 @@ impl Partial {
                 (HEADER, _) => {
                     next_of_tail = next_of_tail.filter(|next| *next == place).and_then(|next| next.checked_add(1));
                 }
-                _ if !partial.shows_tail => partial.shows_tail = next_of_tail.take() == Some(place),
+                _ if next_of_tail.take() == Some(place) => partial.end_of_tail = Some(partial.fields.len()),
                 _ => {}
             }
             let shape = shape_of(flow, number).ok_or_else(malformed)?;
@@ -121,7 +128,7 @@ impl Partial {
             flow: flow.to_owned(),
             // A part of the list only narrows it.
             publishable: match list("publishable_fields") {
-                None if !self.shows_tail => Some(Vec::new()),
+                None if self.end_of_tail.is_none() => Some(Vec::new()),
                 list => list,
             },
             restricted: list("restricted_marks").unwrap_or_default(),
@@ -129,7 +136,15 @@ impl Partial {
             // An organisation that is not seen is nobody.
             investigated: Some(investigated(&self.body).unwrap_or_default()),
             superseded: false,
+            labelled_public: self.end_of_tail.is_some() && self.header_text("classification").is_some_and(is_public),
+            has_restricted: !self.restricted.is_empty(),
         }
+    }
+
+    /// Whether a field, by its place among [`Self::fields`], is one that a presentation on a ground shows beside those that are disclosed.
+    pub fn is_shown_beside(&self, ground: Ground, place: usize) -> bool {
+        let ends_header = ground == Ground::AlreadyPublic && self.end_of_tail == Some(place);
+        ends_header || self.fields.get(place).is_some_and(|field| shown_beside(ground).any(|shown| shown == field))
     }
 }
 
@@ -143,17 +158,24 @@ impl Notice {
                 shown_beside(ground).any(|shown| shown == name) || fields.iter().any(|field| covers(field, &name))
             })
         };
-        (0..).zip(self.chunks()).filter(|(_, chunk)| wanted(chunk)).map(|(place, _)| place).collect()
+        let in_header = self.chunks().iter().take_while(|chunk| chunk.path.first() == Some(&HEADER)).count();
+        let ends_header = |place: usize| ground == Ground::AlreadyPublic && place == in_header;
+        let places = self.chunks().iter().enumerate().filter(|(place, chunk)| wanted(chunk) || ends_header(*place));
+        // At most CHUNKS_MAX.
+        places.filter_map(|(place, _)| u32::try_from(place).ok()).collect()
     }
 
-    /// Those of some body paths at which the notice has something.
-    pub fn present<'p>(&self, paths: &'p [String]) -> Vec<&'p String> {
+    /// The body paths that may be published and at which the notice has something: its originator's list, else the given one, without
+    /// what is marked restricted.
+    pub fn publishable(&self, default: &[String]) -> Vec<String> {
+        let marks = self.marks();
         let at = |path: &str| path.split('.').try_fold(self.body(), |at, name| at.get(name)?.as_object());
-        let has = |path: &&String| match path.rsplit_once('.') {
+        let has = |path: &String| match path.rsplit_once('.') {
             Some((parent, last)) => at(parent).is_some_and(|at| at.contains_key(last)),
-            None => *path == "*" || self.body().contains_key(path.as_str()),
+            None => path == "*" || self.body().contains_key(path),
         };
-        paths.iter().filter(has).collect()
+        let paths = marks.publishable.as_deref().unwrap_or(default);
+        paths.iter().filter(|path| has(path) && !marks.is_restricted(path)).cloned().collect()
     }
 
     /// The languages of its text.
@@ -163,7 +185,7 @@ impl Notice {
 
     /// What the notice says about its own disclosure.
     pub fn marks(&self) -> Marks {
-        let Header { flow, publishable_fields, restricted_marks, .. } = self.header();
+        let Header { flow, classification, publishable_fields, restricted_marks, .. } = self.header();
         let (body, states_it) = (self.body(), self.has_header("publishable_fields"));
         Marks {
             publishable: states_it.then_some(publishable_fields),
@@ -171,9 +193,15 @@ impl Notice {
             releasable: releasable(&flow, body),
             investigated: investigated(body).filter(|_| REFERRALS.contains(&flow.as_str())),
             superseded: false,
+            labelled_public: is_public(&classification),
+            has_restricted: self.has_restricted(),
             flow,
         }
     }
+}
+
+fn is_public(classification: &str) -> bool {
+    classification != "CONFIDENTIAL"
 }
 
 fn investigated(body: &Map<String, Value>) -> Option<String> {

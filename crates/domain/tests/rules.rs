@@ -159,6 +159,9 @@ fn the_police_are_a_party_under_one_memorandum_and_none_under_another() {
     assert!(is_party("JP-KG-SSW-2023", "JP-NPA") && is_party("JP-VN-SSW-2019", "JP-NPA"));
     assert!(!is_party("JP-UZ-TITP-2019", "JP-NPA"));
     assert!(is_party("JP-UZ-TITP-2019", "JP-MOJ-ISA-RMD") && !is_party("JP-UZ-TITP-2019", "JP-MOJX"));
+    // Embassies and prefectural police are third parties, whatever body stands before them in their names.
+    assert!(is_party("JP-KG-SSW-2023", "JP-NPA-BUREAU"));
+    assert!(!is_party("JP-KG-SSW-2023", "JP-MOFA-EMBASSY-KG") && !is_party("JP-KG-SSW-2023", "JP-NPA-PREF-TOKYO"));
     // A renamed ministry is a party under both of its names.
     let uzbek = memoranda.get("JP-UZ-TITP-2019").unwrap();
     let uzbek_party = |office: &str| uzbek.is_of_party("UZ", office, day("2026-07-01"));

@@ -70,6 +70,10 @@ impl Exchange {
                 self.happened(&message_id, Happening { index, time_ms, what: What::Denied { code, actor } })?;
             }
             Change::AudienceEntered(held) => {
+                // Nobody keeps a name that was never confirmed.
+                if let Some(audience) = &held.audience {
+                    self.audiences.retain(|_, known| known.confirmed_by.is_some() || !known.is_named(&audience.name));
+                }
                 if self.audiences.insert(held.id, *held).is_some() {
                     return Err("its audience is there already");
                 }

@@ -1,7 +1,7 @@
 //! The directory of audiences: entered by one person, confirmed by another.
 
 use verbale_domain::disclosure::Audience;
-use verbale_domain::{Code, Refusal};
+use verbale_domain::{Code, Memorandum, Refusal};
 use verbale_envelope::{SealedFacts, WrappedKeys};
 use verbale_evidence::MessageId;
 use verbale_ledger::LogIndex;
@@ -30,6 +30,10 @@ pub struct HeldAudience {
 }
 
 impl HeldAudience {
+    pub(crate) fn is_named(&self, name: &str) -> bool {
+        self.audience.as_ref().is_some_and(|audience| audience.name == name)
+    }
+
     pub(crate) fn new(id: MessageId, facts: Option<&Facts>, entered_by: String, index: LogIndex) -> Self {
         let audience = facts
             .and_then(|facts| facts.particulars.as_ref())
@@ -68,13 +72,20 @@ impl Exchange {
     ) {
         let (id, actor, facts) = entering;
         let held = HeldAudience::new(id, Some(&facts), actor.clone(), LogIndex(self.size));
-        let known = |name: &str| {
-            self.audiences.values().filter_map(|held| held.audience.as_ref()).any(|audience| audience.name == name)
+        let confirmed =
+            |name: &str| self.audiences.values().any(|held| held.confirmed_by.is_some() && held.is_named(name));
+        // Who they are is said elsewhere; an entry of another class would hide that.
+        let is_party = |name: &str| {
+            let mut parties = self.own.memoranda.iter().flat_map(Memorandum::parties);
+            parties.any(|party| party == name) || self.peers.contains_key(name)
         };
         let refused = |reason: &str| Told::Refused(Refusal::new(Code::BadValue, "audience", reason));
         let told = match &held.audience {
             None => refused("has no class that is known"),
-            Some(audience) if known(&audience.name) => refused("has a name that is in the directory already"),
+            Some(audience) if confirmed(&audience.name) => refused("has a name that is in the directory already"),
+            Some(audience) if is_party(&audience.name) => {
+                refused("is a party of a memorandum or an enrolled contact point, and needs no entry")
+            }
             Some(_) if self.audiences.len() >= AUDIENCES_MAX => refused("would be one too many for the directory"),
             Some(_) => {
                 let index = held.index;
@@ -95,7 +106,7 @@ impl Exchange {
         actor: String,
         output: &mut Output,
     ) {
-        let is_named = |held: &&HeldAudience| held.audience.as_ref().is_some_and(|audience| audience.name == name);
+        let is_named = |held: &&HeldAudience| held.is_named(name);
         let found = self
             .audiences
             .values()

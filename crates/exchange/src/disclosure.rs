@@ -28,6 +28,17 @@ pub struct DisclosureRequest {
     pub facts: SealedFacts,
     /// Random: keeps the digest in the log from being guessed.
     pub nonce: [u8; 16],
+    /// What it may rest on.
+    pub asking: Asking,
+}
+
+/// How a release is asked for.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Asking {
+    /// An approver states that the fields repeat nothing that the other side wrote.
+    pub own_words: bool,
+    /// It is published: it rests on what the text and the notice say, and on no consent or notice, which an approver uses.
+    pub publishing: bool,
 }
 
 /// A release that is logged: what a presentation is made of.
@@ -52,16 +63,25 @@ pub struct Judged {
 
 impl Exchange {
     /// Decides with what the journal shows. Nothing is logged.
-    pub fn judge(&self, now_ms: i64, held: &Held, marks: &Marks, scope: &Scope) -> Judged {
+    pub fn judge(&self, now_ms: i64, held: &Held, marks: &Marks, scope: &Scope, asking: Asking) -> Judged {
         let memorandum = self.own.memoranda.get(&held.channel.memorandum);
         let none = Course::default();
         let course = self.docket.course(&held.channel.memorandum).unwrap_or(&none);
         let key = held.key();
         let (side, discloser) = memorandum.map(|held| self.own_office(now_ms, held)).unwrap_or_default();
-        let pieces = match (memorandum, &key) {
-            (Some(memorandum), Some(key)) => held_evidence(memorandum, course, key, side),
+        let mut pieces = match (memorandum, &key) {
+            (Some(memorandum), Some(key)) if !asking.publishing => held_evidence(memorandum, course, key, side),
             _ => Vec::new(),
         };
+        // What answers the other side may repeat it. What the memorandum lets be published is nobody's confidence.
+        let answered = key.as_ref().and_then(|key| course.get(key)?.answers.as_ref());
+        let answers_other =
+            answered.is_some_and(|answered| answered.side != side) && held.side.as_deref() == Some(side);
+        let of_kind = memorandum.map(|memorandum| memorandum.publishable(&held.flow)).unwrap_or_default();
+        let publishable = Scope { fields: marks.publishable.clone().unwrap_or(of_kind.to_vec()), ..scope.clone() };
+        if answers_other && !asking.own_words && !publishable.covers_fields(&scope.fields) {
+            pieces.push(HeldEvidence { evidence: Evidence::Quotes(Vec::new()), notices: Vec::new() });
+        }
         let superseded = key.as_ref().is_some_and(|key| course.is_superseded(key));
         let marks = Marks { superseded, ..marks.clone() };
         let evidence: Vec<Evidence> = pieces.iter().map(|piece| piece.evidence.clone()).collect();
@@ -135,12 +155,16 @@ impl Exchange {
     }
 
     fn disclosed(&mut self, now_ms: i64, request: DisclosureRequest, output: &mut Output) -> Told {
-        let DisclosureRequest { message_id, actor, marks, scope, facts, nonce } = request;
-        // The time of the entry: the decision, the disclosure and the log say the same.
-        let now_ms = now_ms.max(self.last_time_ms);
+        let DisclosureRequest { message_id, actor, marks, scope, facts, nonce, asking } = request;
         let known = self.notices.get(&message_id).filter(|held| !matches!(held.state, NoticeState::RefusedByUs(_)));
         let Some(held) = known.cloned() else { return Told::NoSuchNotice };
-        let judged = self.judge(now_ms, &held, &marks, &scope);
+        let by_clock = self.judge(now_ms, &held, &marks, &scope, asking);
+        // The time of the entry, which the disclosure and the log say. Once the clock was ahead it is later: both must allow it.
+        let now_ms = now_ms.max(self.last_time_ms);
+        let judged = match by_clock.decision.verdict {
+            Verdict::Allow(_) => self.judge(now_ms, &held, &marks, &scope, asking),
+            Verdict::Deny(_) | Verdict::Escalate(_) => by_clock,
+        };
         let beside = Record { facts: Some(facts.bytes), ..Record::default() };
         let code = judged.decision.verdict.code();
         let Verdict::Allow(_) = judged.decision.verdict else {
@@ -164,6 +188,7 @@ impl Exchange {
             facts_digest: facts.digest.to_vec(),
             actor: actor.clone(),
             published,
+            own_words: asking.own_words,
         });
         let change = Change::Disclosed { message_id, code: code.to_owned(), actor, published };
         self.record(now_ms, event, change, beside, output);

@@ -54,7 +54,7 @@ mod step;
 
 pub use audience::HeldAudience;
 pub use change::{Record, ReplayError, genesis};
-pub use disclosure::{DisclosureRequest, Judged, Released};
+pub use disclosure::{Asking, DisclosureRequest, Judged, Released};
 pub use draft::{Approval, HeldDraft};
 pub use enrol::EnrolError;
 pub use incoming::{Arrival, PermittedNotice, Rejection};

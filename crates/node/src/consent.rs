@@ -11,7 +11,9 @@ use verbale_proto::v1::{ConsentStatus, Particulars, WriteRequest};
 use verbale_rpc::Failure;
 
 use crate::clock::now_ms;
+use crate::directory::NAME_BYTES_MAX;
 use crate::letter::{self, Letter, refused};
+use crate::local::PURPOSE_BYTES_MAX;
 use crate::local_reads::find;
 use crate::person::Sight;
 use crate::shared::Shared;
@@ -50,6 +52,18 @@ pub(crate) fn scope(
     held: &Held,
     (fields, audience, purpose): (&[String], &str, &str),
 ) -> Result<Scope, Failure> {
+    let known = exchange.audience(&held.channel.memorandum, audience);
+    let audience = known.ok_or_else(|| {
+        let text = "is no confirmed audience: one person enters it with `verbale audience enter`, another confirms it with `verbale \
+                    audience confirm`";
+        refused("UNKNOWN_AUDIENCE", format!("{audience:?} {text}"))
+    })?;
+    require_scope(held, Scope { fields: fields.to_vec(), audience, purpose: purpose.to_owned() })
+}
+
+/// A scope that a release can be signed for: fields of the kind, each once, and a purpose that is a line of text.
+pub(crate) fn require_scope(held: &Held, scope: Scope) -> Result<Scope, Failure> {
+    let Scope { mut fields, audience, purpose } = scope;
     let unknown = fields.iter().find(|field| !Notice::has_field(&held.flow, field));
     if fields.is_empty() || unknown.is_some() {
         let kind = Notice::kind_of(&held.flow).unwrap_or_default();
@@ -60,16 +74,19 @@ pub(crate) fn scope(
             format!("{what}; a field is a path such as org.name_en, and * is the whole notice"),
         ));
     }
-    if purpose.trim().is_empty() {
-        return Err(refused("PURPOSE_MISSING", "say for what it is disclosed".to_owned()));
+    if purpose.trim().is_empty() || purpose.len() > PURPOSE_BYTES_MAX || purpose.chars().any(char::is_control) {
+        let text = format!("say in one line of at most {PURPOSE_BYTES_MAX} bytes for what it is disclosed");
+        return Err(refused("PURPOSE_MISSING", text));
     }
-    let known = exchange.audience(&held.channel.memorandum, audience);
-    let audience = known.ok_or_else(|| {
-        let text = "is no confirmed audience: one person enters it with `verbale audience enter`, another confirms it with `verbale \
-                    audience confirm`";
-        refused("UNKNOWN_AUDIENCE", format!("{audience:?} {text}"))
-    })?;
-    Ok(Scope { fields: fields.to_vec(), audience, purpose: purpose.to_owned() })
+    if audience.name.len() > NAME_BYTES_MAX || audience.name.chars().any(char::is_control) {
+        return Err(refused(
+            "UNKNOWN_AUDIENCE",
+            format!("the audience's name is no line of at most {NAME_BYTES_MAX} bytes"),
+        ));
+    }
+    fields.sort();
+    fields.dedup();
+    Ok(Scope { fields, audience, purpose })
 }
 
 fn scope_members(exchange: &Exchange, held: &Held, request: &WriteRequest) -> Result<Value, Failure> {

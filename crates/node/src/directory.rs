@@ -13,7 +13,7 @@ use crate::random;
 use crate::shared::Shared;
 
 /// A name is at most so long.
-const NAME_BYTES_MAX: usize = 512;
+pub(crate) const NAME_BYTES_MAX: usize = 512;
 
 /// What the core is asked.
 pub(crate) fn entering(

@@ -7,7 +7,7 @@ use verbale_domain::disclosure::{Audience, Decision, Ground, Scope, Verdict};
 use verbale_domain::flow::{CONSENT_GRANT, DISCLOSURE_NOTICE};
 use verbale_envelope::{NoticeKeys, Reopened};
 use verbale_evidence::{MessageId, SignedDisclosure, part, presentation_text};
-use verbale_exchange::{DisclosureRequest, Exchange, Held, Input, Told};
+use verbale_exchange::{Asking, DisclosureRequest, Exchange, Held, Input, Told};
 use verbale_journal::{Journal, Logged, Store};
 use verbale_ledger::TlogProof;
 use verbale_proto::v1::{
@@ -17,7 +17,7 @@ use verbale_rpc::tonic::Status;
 use verbale_rpc::{Failure, FailureKind};
 
 use crate::clock::now_ms;
-use crate::consent::{particulars, scope};
+use crate::consent::{particulars, require_scope, scope};
 use crate::core::{Answer, Core, Needs, Stopped};
 use crate::letter::refused;
 use crate::local::stopping;
@@ -28,6 +28,7 @@ use crate::shared::Shared;
 
 /// Decides without a log entry.
 pub(crate) async fn judge(shared: &Arc<Shared>, core: &Core, query: DisclosureQuery) -> Result<JudgeResponse, Status> {
+    let asking = Asking { own_words: query.own_words, ..Asking::default() };
     let asked = core.read(move |exchange, journal| asked(exchange, journal, &query)).await.map_err(stopping)??;
     let opening = Arc::clone(shared);
     let opened = tokio::task::spawn_blocking(move || {
@@ -35,7 +36,8 @@ pub(crate) async fn judge(shared: &Arc<Shared>, core: &Core, query: DisclosureQu
         Ok::<_, Failure>((asked, opened.notice.marks()))
     });
     let (asked, marks) = opened.await.map_err(|_| stopping(Stopped))??;
-    let judged = core.read(move |exchange, _| exchange.judge(now_ms(), &asked.held, &marks, &asked.scope).decision);
+    let judged =
+        core.read(move |exchange, _| exchange.judge(now_ms(), &asked.held, &marks, &asked.scope, asking).decision);
     Ok(response(&judged.await.map_err(stopping)?))
 }
 
@@ -46,11 +48,12 @@ pub(crate) async fn disclose(
     person: &Arc<Person>,
     query: DisclosureQuery,
 ) -> Result<DiscloseResponse, Status> {
+    let asking = Asking { own_words: query.own_words, ..Asking::default() };
     let asked = core.read(move |exchange, journal| asked(exchange, journal, &query)).await.map_err(stopping)??;
     let (opening, actor) = (Arc::clone(shared), person.name.clone());
     let prepared = tokio::task::spawn_blocking(move || {
         let Asked { held, scope, sealed } = asked;
-        prepare(&opening, held.message_id, sealed, actor, |_| Ok(scope))
+        prepare(&opening, (held.message_id, sealed), actor, asking, |_| Ok(scope))
     });
     let (request, notice) = prepared.await.map_err(|_| stopping(Stopped))??;
     release(shared, core, request, notice).await
@@ -126,7 +129,7 @@ fn asked(exchange: &Exchange, journal: &Journal, query: &DisclosureQuery) -> Res
             .and_then(Scope::read);
         let none =
             || refused("NO_SUCH_REQUEST", format!("{} is no grant (F21) and no disclosure notice (F24)", query.under));
-        read.ok_or_else(none)?
+        require_scope(&held, read.ok_or_else(none)?)?
     };
     // By its message id: a registry number may name a notice of each side.
     let sealed = sealed(exchange, journal, &held.message_id.to_string())?;
@@ -150,9 +153,9 @@ impl Opened {
 /// Opens a notice and prepares its release under a scope that may depend on what it says.
 pub(crate) fn prepare(
     shared: &Shared,
-    message_id: MessageId,
-    sealed: SealedHeld,
+    (message_id, sealed): (MessageId, SealedHeld),
     actor: String,
+    asking: Asking,
     scope: impl FnOnce(&Notice) -> Result<Scope, Failure>,
 ) -> Result<(DisclosureRequest, Opened), Failure> {
     let (opened, keys) = Opened::new(shared, sealed)?;
@@ -169,7 +172,7 @@ pub(crate) fn prepare(
     let facts = Facts { particulars: Some(particulars), nonce: nonce.to_vec(), ..Facts::default() };
     let facts = keys.facts.seal(message_id, &facts, &random::bytes());
     let marks = opened.reopened.notice.marks();
-    Ok((DisclosureRequest { message_id, actor, marks, scope, facts, nonce }, opened))
+    Ok((DisclosureRequest { message_id, actor, marks, scope, facts, nonce, asking }, opened))
 }
 
 /// What the ground rests on, as the journal holds it.

@@ -35,7 +35,7 @@ use crate::{approval, commencement, consent, directory, disclosure, random, regi
 const LOG_BYTES: usize = 1 << 20;
 
 /// A purpose is at most so long.
-const PURPOSE_BYTES_MAX: usize = 4096;
+pub(crate) const PURPOSE_BYTES_MAX: usize = 4096;
 
 /// Every role: a person without any may not even look.
 const ANY: [crate::config::RoleName; 4] = [System, Operator, Approver, Auditor];

@@ -1,23 +1,26 @@
 //! The public register: publication, its confirmation, and every entry again from the journal.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use time::Date;
 use tokio::sync::mpsc;
 use verbale_domain::disclosure::{Audience, AudienceClass, Ground, Scope};
 use verbale_domain::flow::PUBLICATION_CONFIRMATION;
-use verbale_domain::{Notice, NoticeKey, Partial, civil, organisations};
-use verbale_exchange::{Exchange, Held, What};
+use verbale_domain::{Notice, NoticeKey, Organisation, Partial, civil, organisations};
+use verbale_evidence::{MessageId, SignedDisclosure};
+use verbale_exchange::{Asking, Exchange, Held, What};
 use verbale_journal::{Journal, Logged, Store};
 use verbale_ledger::LogIndex;
 use verbale_proto::v1::log_entry::Event;
-use verbale_proto::v1::{PublishRequest, PublishResponse, RegisterEntry, RegisterMark};
+use verbale_proto::v1::{Disclosed, PublishRequest, PublishResponse, RegisterEntry, RegisterMark};
 use verbale_rpc::Failure;
 use verbale_rpc::tonic::Status;
 
 use crate::clock::now_ms;
 use crate::core::{Core, Stopped};
-use crate::disclosure::{Grounds, Opened, prepare, present, release};
+use crate::disclosure::{Grounds, Opened, grounds, prepare, present, release};
 use crate::letter::{self, Letter, refused};
 use crate::local::stopping;
 use crate::local_reads::{SealedHeld, damaged, failed, find, sealed};
@@ -45,7 +48,8 @@ pub(crate) async fn publish(
     let (held, sealed) = found.await.map_err(stopping)??;
     let (opening, actor, about) = (Arc::clone(shared), person.name.clone(), held.clone());
     let prepared = tokio::task::spawn_blocking(move || {
-        prepare(&opening, about.message_id, sealed, actor, |notice| publishable(&opening, &about, notice))
+        let asking = Asking { publishing: true, ..Asking::default() };
+        prepare(&opening, (about.message_id, sealed), actor, asking, |notice| publishable(&opening, &about, notice))
     });
     let (request, notice) = prepared.await.map_err(|_| stopping(Stopped))??;
     let released = release(shared, core, request, notice).await?;
@@ -66,8 +70,7 @@ pub(crate) async fn publish(
 /// Everything in a notice that may be published, for everybody.
 fn publishable(shared: &Shared, held: &Held, notice: &Notice) -> Result<Scope, Failure> {
     let memorandum = letter::memorandum(shared, &held.channel.memorandum)?;
-    let paths = notice.marks().publishable.unwrap_or_else(|| memorandum.publishable(&held.flow).to_vec());
-    let fields: Vec<String> = notice.present(&paths).into_iter().cloned().collect();
+    let fields = notice.publishable(memorandum.publishable(&held.flow));
     if fields.is_empty() {
         return Err(refused("NOTHING_PUBLISHABLE", "the notice has no field that may be published".to_owned()));
     }
@@ -97,18 +100,25 @@ fn confirmation(shared: &Shared, held: &Held, place: &str) -> Result<Vec<u8>, Fa
     Ok(letter::write(shared, letter)?.1)
 }
 
+/// A publication: its notice, its entry, and what shows on it.
+struct Publication {
+    message_id: MessageId,
+    index: LogIndex,
+    replaced_by: String,
+    marks: Vec<RegisterMark>,
+}
+
 /// A publication as the journal holds it.
 struct Published {
     held: Held,
-    index: LogIndex,
     sealed: SealedHeld,
     facts: Vec<u8>,
-    facts_digest: Vec<u8>,
+    disclosed: Disclosed,
     logged: Logged,
     time_ms: i64,
-    ground: Ground,
-    replaced_by: String,
-    marks: Vec<RegisterMark>,
+    /// The notices on which its ground rests, and what the journal holds of them.
+    rests_on: Vec<Held>,
+    grounds: Grounds,
 }
 
 /// Sends every entry, made again from the journal: the same bytes each time.
@@ -118,53 +128,80 @@ pub(crate) async fn entries(
     responses: &mpsc::Sender<Result<RegisterEntry, Status>>,
 ) -> Result<(), Status> {
     let all = core.read(|exchange, _| publications(exchange)).await.map_err(stopping)?;
-    for (held, index) in all {
-        let read = core.read(move |exchange, journal| published(exchange, journal, held, index));
+    for publication in all {
+        let (message_id, index) = (publication.message_id, publication.index);
+        let read = core.read(move |exchange, journal| published(exchange, journal, message_id, index));
         let published = read.await.map_err(stopping)??;
         let opening = Arc::clone(&shared);
-        let opened = tokio::task::spawn_blocking(move || {
-            let Published { held, index, sealed, facts, facts_digest, logged, time_ms, ground, replaced_by, marks } =
-                published;
-            let (opened, keys) = Opened::new(&opening, sealed)?;
-            let facts =
-                keys.facts.open(held.message_id, &facts, &facts_digest).map_err(|error| damaged(&error.to_string()))?;
-            let scope =
-                facts.particulars.as_ref().and_then(Scope::read).ok_or_else(|| damaged("a release has no scope"))?;
-            let nonce: [u8; 16] = facts.nonce.as_slice().try_into().map_err(|_| damaged("a release has no nonce"))?;
-            Ok::<_, Failure>((opened, scope, nonce, (held, index, logged, time_ms, ground, replaced_by, marks)))
+        let opened = tokio::task::spawn_blocking(move || again(&opening, published));
+        let (again, scope) = opened.await.map_err(|_| stopping(Stopped))??;
+        let signed = core.read(move |exchange, _| {
+            let ground = again.rests_on.first().map(|held| held.statement);
+            let disclosed = (again.time_ms, again.ground.as_str(), ground);
+            (exchange.signed_disclosure(&again.held, &scope, disclosed, again.nonce), again, scope)
         });
-        let (opened, scope, nonce, rest) = opened.await.map_err(|_| stopping(Stopped))??;
-        let (held, index, logged, time_ms, ground, replaced_by, marks) = rest;
-        let signing = (held.clone(), scope.clone());
-        let disclosure = core.read(move |exchange, _| {
-            exchange.signed_disclosure(&signing.0, &signing.1, (time_ms, ground.as_str(), None), nonce)
-        });
-        let disclosure = disclosure.await.map_err(stopping)?;
+        let (disclosure, again, scope) = signed.await.map_err(stopping)?;
+        if disclosure.digest != again.digest.as_slice() {
+            return Err(damaged("a release cannot be made again as it was logged").status());
+        }
         let opening = Arc::clone(&shared);
-        let entry = tokio::task::spawn_blocking(move || {
-            let presentation =
-                present(&opening, (&opened, &scope.fields, ground), (&disclosure, &logged), Grounds::default())?;
-            let notice = &opened.reopened.notice;
-            Ok::<_, Failure>(RegisterEntry {
-                message_id: held.message_id.to_string(),
-                notice_id: held.notice_id.unwrap_or_default(),
-                memorandum: held.channel.memorandum,
-                kind: Notice::kind_of(&held.flow).unwrap_or_default().to_owned(),
-                flow: held.flow,
-                side: held.side.unwrap_or_default(),
-                languages: notice.languages(),
-                published_ms: time_ms,
-                published_json: body_of(notice, &scope.fields)?.to_string(),
-                presentation,
-                log_index: index.0,
-                replaced_by,
-                marks,
-            })
-        });
+        let entry = tokio::task::spawn_blocking(move || entry(&opening, publication, again, &scope, &disclosure));
         let entry = entry.await.map_err(|_| stopping(Stopped))??;
         responses.send(Ok(entry)).await.map_err(|_| stopping(Stopped))?;
     }
     Ok(())
+}
+
+/// A publication that was opened again.
+struct Again {
+    held: Held,
+    opened: Opened,
+    logged: Logged,
+    time_ms: i64,
+    ground: Ground,
+    nonce: [u8; 16],
+    digest: Vec<u8>,
+    rests_on: Vec<Held>,
+    grounds: Grounds,
+}
+
+fn again(shared: &Shared, published: Published) -> Result<(Again, Scope), Failure> {
+    let Published { held, sealed, facts, disclosed, logged, time_ms, rests_on, grounds } = published;
+    let (opened, keys) = Opened::new(shared, sealed)?;
+    let facts = keys.facts.open(held.message_id, &facts, &disclosed.facts_digest);
+    let facts = facts.map_err(|error| damaged(&error.to_string()))?;
+    let scope = facts.particulars.as_ref().and_then(Scope::read).ok_or_else(|| damaged("a release has no scope"))?;
+    let nonce = facts.nonce.as_slice().try_into().map_err(|_| damaged("a release has no nonce"))?;
+    let ground = disclosed.code.parse().map_err(|_| damaged("a release names a ground that is not known"))?;
+    let digest = disclosed.disclosure_digest;
+    Ok((Again { held, opened, logged, time_ms, ground, nonce, digest, rests_on, grounds }, scope))
+}
+
+fn entry(
+    shared: &Shared,
+    publication: Publication,
+    again: Again,
+    scope: &Scope,
+    disclosure: &SignedDisclosure,
+) -> Result<RegisterEntry, Failure> {
+    let Again { held, opened, logged, time_ms, ground, grounds, .. } = again;
+    let presentation = present(shared, (&opened, &scope.fields, ground), (disclosure, &logged), grounds)?;
+    let notice = &opened.reopened.notice;
+    Ok(RegisterEntry {
+        message_id: held.message_id.to_string(),
+        notice_id: held.notice_id.unwrap_or_default(),
+        memorandum: held.channel.memorandum,
+        kind: Notice::kind_of(&held.flow).unwrap_or_default().to_owned(),
+        flow: held.flow,
+        side: held.side.unwrap_or_default(),
+        languages: notice.languages(),
+        published_ms: time_ms,
+        published_json: body_of(notice, &scope.fields)?.to_string(),
+        presentation,
+        log_index: publication.index.0,
+        replaced_by: publication.replaced_by,
+        marks: publication.marks,
+    })
 }
 
 /// What of a notice was published.
@@ -176,13 +213,30 @@ fn body_of(notice: &Notice, fields: &[String]) -> Result<Value, Failure> {
 }
 
 /// Every release to everybody, in the order of the log.
-fn publications(exchange: &Exchange) -> Vec<(Held, LogIndex)> {
-    let of = |held: &Held| -> Vec<(Held, LogIndex)> {
+fn publications(exchange: &Exchange) -> Vec<Publication> {
+    let listed: BTreeMap<&str, Vec<Organisation>> = exchange
+        .own()
+        .memoranda
+        .iter()
+        .filter_map(|memorandum| {
+            Some((memorandum.id.as_str(), organisations(exchange.docket().course(&memorandum.id)?)))
+        })
+        .collect();
+    let of = |held: &Held| -> Vec<Publication> {
         let published = held.history.iter().filter(|happening| is_published(&happening.what));
-        published.map(|happening| (held.clone(), happening.index)).collect()
+        let publication = |index| Publication {
+            message_id: held.message_id,
+            index,
+            replaced_by: replaced_by(exchange, held, index),
+            marks: listed
+                .get(held.channel.memorandum.as_str())
+                .map(|all| marks(exchange, held, all))
+                .unwrap_or_default(),
+        };
+        published.map(|happening| publication(happening.index)).collect()
     };
-    let mut all: Vec<(Held, LogIndex)> = exchange.notices().flat_map(of).collect();
-    all.sort_by_key(|(_, index)| *index);
+    let mut all: Vec<Publication> = exchange.notices().flat_map(of).collect();
+    all.sort_by_key(|publication| publication.index);
     all
 }
 
@@ -190,25 +244,25 @@ fn is_published(what: &What) -> bool {
     matches!(what, What::Disclosed { published: true, .. })
 }
 
-fn published(exchange: &Exchange, journal: &Journal, held: Held, index: LogIndex) -> Result<Published, Failure> {
+fn published(exchange: &Exchange, journal: &Journal, id: MessageId, index: LogIndex) -> Result<Published, Failure> {
+    let held = exchange.notice(&id).cloned().ok_or_else(|| damaged("a release is of no notice"))?;
     let entry = journal.entry(index).map_err(|error| failed(&error))?;
     let Ok((time_ms, Event::Disclosed(disclosed))) = verbale_evidence::decode_entry(&entry) else {
         return Err(damaged("a publication is no release"));
     };
-    let ground: Ground = disclosed.code.parse().map_err(|_| damaged("a release names a ground that is not known"))?;
     let facts =
         journal.facts(index).map_err(|error| failed(&error))?.ok_or_else(|| damaged("a release has no facts"))?;
+    let named = disclosed.grounds.iter().map(|id| exchange.notice(&MessageId::try_from(id.as_slice()).ok()?).cloned());
+    let rests_on: Vec<Held> = named.collect::<Option<_>>().ok_or_else(|| damaged("a ground is no notice"))?;
     Ok(Published {
-        sealed: sealed(exchange, journal, &held.message_id.to_string())?,
+        sealed: sealed(exchange, journal, &id.to_string())?,
         facts,
-        facts_digest: disclosed.facts_digest,
+        disclosed,
         logged: journal.logged(index).map_err(|error| failed(&error))?,
         time_ms,
-        ground,
-        replaced_by: replaced_by(exchange, &held, index),
-        marks: marks(exchange, &held),
+        grounds: grounds(exchange, journal, &rests_on)?,
+        rests_on,
         held,
-        index,
     })
 }
 
@@ -224,16 +278,20 @@ fn replaced_by(exchange: &Exchange, held: &Held, index: LogIndex) -> String {
 }
 
 /// The revocations that show on an entry: of organisations that it lists, by notices that are published too.
-fn marks(exchange: &Exchange, held: &Held) -> Vec<RegisterMark> {
-    let Some(course) = exchange.docket().course(&held.channel.memorandum) else { return Vec::new() };
+fn marks(exchange: &Exchange, held: &Held, listed: &[Organisation]) -> Vec<RegisterMark> {
     let is_public = |key: &NoticeKey| {
         let mut found = exchange.find(&key.number).into_iter();
         found.any(|held| held.side.as_deref() == Some(&key.side) && held.history.iter().any(|h| is_published(&h.what)))
     };
-    let named = organisations(course).into_iter().filter(|of| {
+    let named = listed.iter().filter(|of| {
         Some(&of.listed_in.number) == held.notice_id.as_ref() && Some(&of.listed_in.side) == held.side.as_ref()
     });
-    let marked = named.filter_map(|of| Some((of.number, of.revoked?)));
+    let marked = named.filter_map(|of| Some((&of.number, of.revoked.as_ref()?)));
     let public = marked.filter(|(_, (by, _))| is_public(by));
-    public.map(|(number, (by, from))| RegisterMark { number, from: from.to_string(), by: by.number }).collect()
+    let mark = |(number, (by, from)): (&String, &(NoticeKey, Date))| RegisterMark {
+        number: number.clone(),
+        from: from.to_string(),
+        by: by.number.clone(),
+    };
+    public.map(mark).collect()
 }

@@ -42,7 +42,10 @@ pub(crate) async fn run(command: DisclosureCommand, node: &NodeArgs) -> Result<E
 pub(crate) async fn disclose(args: DiscloseArgs, node: &NodeArgs) -> Result<ExitCode, CliError> {
     // Before anything is released: what could not be written would be released for nothing.
     let mut file = args.out.as_deref().map(new_file).transpose()?;
-    let disclosed = client(node).await?.disclose(query(args.id.clone(), args.scope)).await;
+    let disclosed = client(node)
+        .await?
+        .disclose(DisclosureQuery { own_words: args.own_words, ..query(args.id.clone(), args.scope) })
+        .await;
     let disclosed = disclosed.map(verbale_rpc::tonic::Response::into_inner).map_err(CliError::from);
     let released = disclosed.as_ref().is_ok_and(|disclosed| !disclosed.presentation.is_empty());
     if let (false, Some(path)) = (released, &args.out) {
@@ -91,7 +94,7 @@ fn new_file(path: &Path) -> Result<std::fs::File, CliError> {
 
 fn query(id: String, scope: ScopeArgs) -> DisclosureQuery {
     let ScopeArgs { to, fields, purpose, under } = scope;
-    DisclosureQuery { id, under: given(under), fields, audience: given(to), purpose: given(purpose) }
+    DisclosureQuery { id, under: given(under), fields, audience: given(to), purpose: given(purpose), own_words: false }
 }
 
 /// Shown for a decision.

@@ -113,6 +113,8 @@ impl Case {
             publishable: self.publishable_fields,
             releasable: self.releasable_fields,
             superseded,
+            // A question has no label: it is about the kind.
+            labelled_public: true,
             ..Marks::default()
         };
         Ok(decide(&Question {

@@ -75,15 +75,14 @@ impl Asked<'_> {
             return Publication::No;
         }
         let publishable = marks.publishable.as_deref().unwrap_or(kind.publishable());
-        let may_be_public = |field: &String| {
-            let is_marked = |mark: &String| covers(field, mark) || covers(mark, field);
-            let apart = field == "restricted" || field.starts_with("restricted.");
-            !apart && !marks.restricted.iter().any(is_marked) && publishable.iter().any(|path| covers(path, field))
-        };
+        let may_be_public =
+            |field: &String| !marks.is_restricted(field) && publishable.iter().any(|path| covers(path, field));
         if !self.fields().iter().all(may_be_public) {
             return Publication::No;
         }
-        match (kind.duty(), self.memorandum.basis()) {
+        // The side bound: who received it, or its originator where the text binds that one too.
+        let duty = if side == self.question.originator { kind.own_duty() } else { kind.duty() };
+        match (duty, self.memorandum.basis()) {
             (Some(Duty::Publish), _) if marks.superseded => Publication::Superseded,
             (Some(Duty::Publish), _) => Publication::Holds,
             (_, Basis::Unknown) if kind.class() == Class::Publish => Publication::Unverified,
@@ -94,8 +93,10 @@ impl Asked<'_> {
     /// Rule 5.
     pub(super) fn already_public(&self) -> Option<Decision> {
         let clause = self.memorandum.clause_of_disclosure();
-        if self.kind.is_some_and(|kind| kind.class() == Class::Public) {
-            let reason = "its originator sent it as public (interpretation: what is public is not confidential)";
+        let marks = self.question.marks;
+        let is_public = self.kind.is_some_and(|kind| kind.class() == Class::Public) && marks.labelled_public;
+        if is_public && !self.fields().iter().any(|field| marks.is_restricted(field)) {
+            let reason = "its originator labelled it as public (interpretation: what is public is not confidential)";
             return Some(self.allow(Ground::AlreadyPublic, clause, reason, None));
         }
         let all_in = |of: &Vec<String>| self.fields().iter().all(|field| of.iter().any(|path| covers(path, field)));
@@ -124,7 +125,11 @@ impl Asked<'_> {
         }
         let partner = self.memorandum.sides().find(|side| *side != "JP")?;
         let is_embassy = audience.class == AudienceClass::Embassy
-            && audience.name.strip_prefix(partner).is_some_and(|rest| rest.starts_with("-EMBASSY"));
+            && audience
+                .name
+                .strip_prefix(partner)
+                .and_then(|rest| rest.strip_prefix("-EMBASSY"))
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('-'));
         if is_embassy && RETURN_ASSISTANCE.contains(&flow) && self.question.scope.purpose == RETURN_PROCEDURES {
             let reason = "clause 8 has return procedures carried out together with the partner's Embassy";
             return Some(self.allow(Ground::Clause8Embassy, "8", reason, None));

@@ -17,13 +17,15 @@ pub struct HeldEvidence {
 /// What is known about the disclosure of a notice by a side that received it.
 pub fn held_evidence(memorandum: &Memorandum, course: &Course, about: &NoticeKey, holder: &str) -> Vec<HeldEvidence> {
     let mut held = Vec::new();
-    for (asked_in, asked) in course.answers_to(about).filter(|(key, _)| key.side == holder) {
+    // A corrected notice speaks for nobody any more.
+    let stands = |key: &NoticeKey| !course.is_superseded(key);
+    for (asked_in, asked) in course.answers_to(about).filter(|(key, _)| key.side == holder && stands(key)) {
         let alone = |evidence| HeldEvidence { evidence, notices: vec![asked_in.clone()] };
         match asked.flow.as_str() {
             CONSENT_REQUEST => {
                 held.push(alone(Evidence::Request));
                 let granted = course.answers_to(asked_in).filter(|(key, grant)| {
-                    key.side == about.side && grant.flow == CONSENT_GRANT && grant.delivered_ms.is_some()
+                    key.side == about.side && grant.flow == CONSENT_GRANT && grant.delivered_ms.is_some() && stands(key)
                 });
                 held.extend(granted.filter_map(|(key, grant)| {
                     let evidence = Evidence::Grant(granted_by(memorandum, course, (key, grant), &about.number)?);

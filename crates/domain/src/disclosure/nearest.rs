@@ -18,11 +18,9 @@ impl Asked<'_> {
             return self.deny(Denial::Superseded, clause, reason);
         }
         if self.find(|evidence| matches!(evidence, Evidence::Quotes(_)).then_some(())).is_some() {
-            let reason = format!(
-                "it quotes the other side's information, which its own consent or notice must cover; {}",
-                self.remedy()
-            );
-            return self.deny(Denial::DerivedFromOther, clause, &reason);
+            let reason = "it answers the other side, whose information it may repeat; release what repeats nothing with --own-words, which \
+                          is logged, and ask about the rest";
+            return self.deny(Denial::DerivedFromOther, clause, reason);
         }
         let leaked = self.find(|evidence| match evidence {
             Evidence::Leaked(of) => self.leaked(of).then_some(()),
