@@ -340,3 +340,30 @@ fn the_directory_keeps_no_name_that_was_never_confirmed_and_a_corrected_grant_op
     send(&kyrgyz, &between(false, "KG-S03", "S03", "CORRECTION", Some(&grant), &correction));
     assert_eq!(japan.code(&["KG-A", "--under", &grant]), "CONSENT_MISSING");
 }
+
+#[test]
+fn a_grant_passes_to_the_offices_that_take_over_on_both_sides() {
+    let [mut japan, mut kyrgyz, _tajik] = three();
+    enter(&japan, "An Operator", "ORGANISATION");
+    let scope = ["KG-A", "--to", "An Operator", "--fields", "examinees", "--purpose", "cancellation"];
+    let request = japan.consent(&[&["request"], scope.as_slice(), &["--until", "2099-12-31"]].concat());
+    let grant = kyrgyz.consent(&["grant", &request]);
+    for side in [&mut japan, &mut kyrgyz] {
+        side.0.stop();
+        let path = side.0.dir.join("memoranda/JP-KG-SSW-2023.toml");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let moved = |side: &str, office: &str, node: &str| {
+            format!(
+                "\n[[contacts]]\nside = \"{side}\"\noffice = \"{office}\"\nname = \"N\"\nsince = \"2026-01-01\"\nnode = \"{node}\"\n"
+            )
+        };
+        let both = moved("JP", "JP-MOJ-ISA-NEW", "JP-MOJ-ISA-RMD") + &moved("KG", "KG-MLSSM-NEW", "KG-MLSSM-CECA");
+        std::fs::write(&path, text.replace("\n[reminders]", &format!("{both}\n[reminders]"))).unwrap();
+        side.0.start();
+    }
+    let (judged, file) = japan.disclose("moved", &["KG-A", "--under", &grant]);
+    assert_eq!(judged["code"], "CONSENT_OK");
+    check(&file, &[&kyrgyz, &japan]).good();
+    kyrgyz.consent(&["withdraw", &grant, "--reason", "it is over"]);
+    until("the withdrawal binds", || japan.code(&["KG-A", "--under", &grant]) == "CONSENT_WITHDRAWN");
+}
