@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::refusal::{Code, Refusal};
 use crate::schema::{Member, Shape, Slot};
 
-pub(crate) use lists::check_lists;
+pub(crate) use lists::Registers;
 
 /// Checks an object and returns it without null members, in the order of its schema.
 pub(crate) fn check(value: Value, shape: &Shape, at: &str) -> Result<Map<String, Value>, Refusal> {
@@ -54,7 +54,9 @@ fn check_slot(value: Value, member: &Member, at: &str) -> Result<Value, Refusal>
             text::check(&text, *class, at)?;
             Ok(Value::String(text))
         }
-        (Slot::Int, Value::Number(number)) if number.is_i64() => Ok(Value::Number(number)),
+        (Slot::Int, Value::Number(number)) if number.as_i64().is_some_and(|number| number >= 0) => {
+            Ok(Value::Number(number))
+        }
         (Slot::Bool, Value::Bool(truth)) => Ok(Value::Bool(truth)),
         (Slot::Object(shape), value @ Value::Object(_)) => check(value, shape, at).map(Value::Object),
         (Slot::Texts(class), Value::Array(items)) => {
@@ -73,7 +75,7 @@ fn check_slot(value: Value, member: &Member, at: &str) -> Result<Value, Refusal>
             checked.collect::<Result<_, _>>().map(Value::Array)
         }
         (Slot::Text(_), _) => bad("a text"),
-        (Slot::Int, _) => bad("a whole number, without point or exponent, within 64 bits"),
+        (Slot::Int, _) => bad("a whole number from 0 to 2^63 - 1, without sign, point or exponent"),
         (Slot::Bool, _) => bad("true or false"),
         (Slot::Object(_), _) => bad("an object"),
         (Slot::Texts(_) | Slot::Objects(_), _) => bad("a list"),

@@ -40,6 +40,7 @@ mod particulars;
 mod refusal;
 mod rules;
 mod schema;
+pub mod values;
 
 pub use docket::{Course, Docket, Docketed, Entered, NoticeKey};
 pub use duties::{DutyItem, duties};
@@ -49,7 +50,7 @@ pub use offline::{OfflineCheck, Verdict};
 pub use organisations::{Organisation, organisations};
 pub use partial::Partial;
 pub use particulars::Subject;
-pub use refusal::{Code, Refusal, Stage};
+pub use refusal::{Code, Fault, Refusal, Stage};
 pub use rules::{Place, Route, check_rules, needs_approval, recipient};
 
 /// A notice in JSON is at most so large: the sealed size of 16 MiB less seal, padding and commitments.

@@ -244,7 +244,7 @@ impl Notice {
 impl Parts {
     /// What holds between the parts.
     fn whole(self) -> Result<Notice, Refusal> {
-        form::check_lists(&self.body)?;
+        form::Registers::try_from(&self.body)?;
         let marks: Vec<&str> = match self.header.get(MARKS).and_then(Value::as_array) {
             Some(marks) => marks.iter().filter_map(Value::as_str).collect(),
             None if self.restricted.is_empty() => Vec::new(),

@@ -1,5 +1,6 @@
 //! Refusals: a stable code, where it was found, and a sentence for the person who can mend it.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -167,6 +168,25 @@ pub struct Refusal {
     pub reason: String,
     /// The clause of the memorandum that the rule rests on; empty where it rests on the form or on the protocol.
     pub clause: String,
+}
+
+/// What is wrong with a value, before it is known where it stands. It never repeats the value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    code: Code,
+    reason: Cow<'static, str>,
+}
+
+impl Fault {
+    /// Makes a fault.
+    pub fn new(code: Code, reason: impl Into<Cow<'static, str>>) -> Self {
+        Self { code, reason: reason.into() }
+    }
+
+    /// The refusal of a notice that has this value at a place.
+    pub fn at(self, at: impl Into<String>) -> Refusal {
+        Refusal::new(self.code, at, self.reason)
+    }
 }
 
 impl Refusal {

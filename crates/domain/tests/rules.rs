@@ -8,7 +8,7 @@
 )]
 
 use serde_json::{Value, json};
-use verbale_domain::{Code, Memoranda, OfflineCheck, civil};
+use verbale_domain::{Code, Memoranda, Notice, OfflineCheck, civil};
 
 const NOTICES: &str = include_str!("../../../tests/data/notices.jsonl");
 
@@ -224,4 +224,14 @@ fn nobody_takes_a_grant_or_a_correction_from_its_sender_by_using_the_number_too(
     correction.as_object_mut().unwrap().remove("publishable_fields");
     correction.as_object_mut().unwrap().remove("restricted");
     assert_eq!(refusal(correction).map(|refusal| refusal.to_string()), None);
+}
+
+#[test]
+fn a_number_of_something_is_not_negative() {
+    let mut alert = notice("KG-JP-2026-000007");
+    for (count, expected) in [(json!(0), None), (json!(-1), Some(Code::BadValue))] {
+        alert["body"]["affected_persons"] = count;
+        let read = Notice::from_json(alert.to_string().as_bytes());
+        assert_eq!(read.err().map(|refusal| refusal.code), expected);
+    }
 }
