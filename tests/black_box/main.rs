@@ -17,6 +17,7 @@ mod demo;
 mod disclosure;
 mod exchange;
 mod four_eyes;
+mod grounds;
 mod hostile;
 mod layers;
 mod local_tls;

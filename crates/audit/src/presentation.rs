@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 use time::UtcOffset;
 use verbale_domain::disclosure::{
-    Audience, Decision, Evidence, GivenNotice, Grant, Ground, Question, Scope, Verdict as Ruling, decide,
+    Audience, Decision, Evidence, GivenNotice, Grant, Ground, Question, Recorded, Release, Scope, Verdict as Ruling,
+    decide,
 };
 use verbale_domain::flow::{CONSENT_GRANT, CONSENT_REQUEST, DISCLOSURE_NOTICE};
 use verbale_domain::{Course, Memoranda, Memorandum, Notice, Partial, Refusal, civil};
@@ -82,7 +83,7 @@ pub fn check_presentation(
     if memorandum.terms_digest() != statement.terms_digest {
         return Err(Fault::OtherTerms(statement.memorandum.clone()));
     }
-    let ground: Ground = verified.disclosure.code.parse().map_err(|_| Fault::Ground("its code is not known"))?;
+    let ground: Release = verified.disclosure.code.parse().map_err(|_| Fault::Ground("its code is not known"))?;
     let scope = scope(&verified)?;
     for (place, field) in partial.fields.iter().enumerate() {
         if !scope.covers_fields(std::slice::from_ref(field)) && !partial.is_shown_beside(ground, place) {
@@ -92,12 +93,42 @@ pub fn check_presentation(
     let number = partial.header_text("notice_id").filter(|number| is_identifier(number));
     let number = number.ok_or(Fault::NumberMissing)?.to_owned();
     not_before_it_was_written(&verified)?;
-    let evidence = evidence(&verified, memorandum, &number)?;
+    let mut evidence = evidence(&verified, memorandum, &number)?;
+    let recorded = recorded(&verified)?;
+    let at_ms = verified.disclosure.disclosed_ms;
+    evidence.extend(recorded.iter().filter_map(|recorded| recorded.evidence(&scope, at_ms)));
     let decision = again(&verified, memorandum, &partial, &scope, &evidence);
-    if !matches!(decision.verdict, Ruling::Allow(_)) || decision.verdict.code() != verified.disclosure.code {
+    let is_released = match decision.verdict {
+        Ruling::Allow(_) => true,
+        Ruling::Deny(_) => false,
+        // People decided, and their basis is there.
+        Ruling::Escalate(escalation) => {
+            recorded.as_ref().is_some_and(|recorded| recorded.carries(escalation, &scope, at_ms))
+        }
+    };
+    if !is_released || decision.verdict.code() != verified.disclosure.code {
         return Err(Fault::NotCovered { claimed: verified.disclosure.code.clone(), decision });
     }
     Ok(Checked { verified, partial, decision })
+}
+
+/// The ground outside the log that the discloser names. The originator did not sign it.
+fn recorded(verified: &VerifiedPresentation) -> Result<Option<Recorded>, Fault> {
+    let Some(ground) = &verified.disclosure.recorded else { return Ok(None) };
+    if !verified.grounds.is_empty() {
+        return Err(Fault::Ground("it rests on a notice and on a recorded document at once"));
+    }
+    let wrong = Fault::Ground("the recorded ground is not understood");
+    let scope = Scope::of(&ground.fields, (&ground.audience_class, &ground.audience_name), &ground.purpose);
+    let (Ok(kind), Some(scope)) = (ground.kind.parse(), scope) else { return Err(wrong) };
+    if ground.document_sha256.len() != 32 || ground.legal_basis.chars().any(char::is_control) {
+        return Err(wrong);
+    }
+    if !(1..=verified.disclosure.disclosed_ms).contains(&ground.confirmed_ms) {
+        return Err(Fault::Ground("the recorded ground was confirmed only after the disclosure"));
+    }
+    let (from_ms, until_ms, basis) = (ground.valid_from_ms, ground.valid_until_ms, ground.legal_basis.clone());
+    Ok(Some(Recorded { kind, scope, from_ms, until_ms, basis }))
 }
 
 /// What the discloser says that it disclosed.
@@ -252,6 +283,10 @@ impl Checked {
             "audience_class": disclosure.audience_class, "audience_name": disclosure.audience_name,
             "purpose": disclosure.purpose, "code": disclosure.code, "clause": self.decision.clause,
             "logged": logged, "conditions": self.conditions(),
+            "outside_log": disclosure.recorded.as_ref().map(|ground| json!({
+                "kind": ground.kind, "document_sha256": hex::encode(&ground.document_sha256), "basis": ground.legal_basis,
+                "confirmed": moment(ground.confirmed_ms),
+            })),
         })
     }
 
@@ -271,9 +306,24 @@ impl Checked {
         } else {
             format!("\n  conditions    {}", visible(&conditions.join("; ")))
         };
+        let (verdict, outside) = match &disclosure.recorded {
+            None => ("Sound.", String::new()),
+            Some(ground) => (
+                "Sound as far as the discloser's word goes: it rests on a document that the originator did not sign here.",
+                format!(
+                    "\n  document      {}: {}; SHA-256 {}, which sha256sum shows of the document itself; two persons of {} recorded it, \
+                     the second on {}",
+                    ground.kind,
+                    ground.legal_basis,
+                    hex::encode(&ground.document_sha256),
+                    disclosure.discloser,
+                    moment(ground.confirmed_ms)
+                ),
+            ),
+        };
         format!(
-            "Sound.\n  notice        {} {} {kind}, {}\n  said by       {}, signed {}\n  withheld      {} of {} fields\n  \
-             disclosed by  {}, {}\n  to            {} ({})\n  for           {}\n  ground        {} (clause {}): {}{conditions}\n  \
+            "{verdict}\n  notice        {} {} {kind}, {}\n  said by       {}, signed {}\n  withheld      {} of {} fields\n  \
+             disclosed by  {}, {}\n  to            {} ({})\n  for           {}\n  ground        {} (clause {}): {}{outside}{conditions}\n  \
              log           {logged}\n\nWhat was said:\n{}",
             self.partial.header_text("notice_id").unwrap_or_default(),
             statement.flow,

@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 use verbale_audit::check_presentation;
-use verbale_domain::disclosure::Ground;
+use verbale_domain::disclosure::{Ground, Release};
 use verbale_domain::{Memoranda, Notice, civil};
 use verbale_evidence::{
     Answers, MessageId, Statement, StatementDigest, VerifiedEnvelope, content_root, encode_entry, part,
@@ -14,7 +14,9 @@ use verbale_evidence::{
 use verbale_keys::Role;
 use verbale_ledger::{Checkpoint, TlogProof, Tree, leaf_hash};
 use verbale_proto::v1::log_entry::Event;
-use verbale_proto::v1::{Disclosed, Disclosure, NoticeReceived, NoticeRefused, Part, Presentation, Receipt};
+use verbale_proto::v1::{
+    Disclosed, Disclosure, NoticeReceived, NoticeRefused, Part, Presentation, Receipt, RecordedGround,
+};
 use verbale_testkit::ContactPoint;
 
 const SEED: [u8; 32] = [9; 32];
@@ -210,6 +212,37 @@ fn suspension() -> Case {
     }
 }
 
+/// A part that a court asked for, on a document that two persons recorded.
+fn ordered() -> Case {
+    let mut case = Case {
+        ground: Value::Null,
+        presented: vec!["wrongdoing"],
+        disclosure: disclosure("LEGAL_COMPULSION", "COURT", "A Court", "trial", &["wrongdoing"]),
+        ..consented()
+    };
+    case.disclosure.recorded = Some(RecordedGround {
+        ground_id: vec![5; 16],
+        kind: "LEGAL_COMPULSION".into(),
+        document_sha256: vec![6; 32],
+        legal_basis: "an order".into(),
+        fields: vec!["wrongdoing".into()],
+        audience_class: "COURT".into(),
+        audience_name: "A Court".into(),
+        purpose: "trial".into(),
+        valid_from_ms: civil::moment_ms("2026-06-01T00:00:00Z").unwrap(),
+        valid_until_ms: i64::MAX,
+        confirmed_ms: civil::moment_ms("2026-06-02T00:00:00Z").unwrap(),
+    });
+    case
+}
+
+/// The same with one thing changed in what was recorded.
+fn ordered_with(change: impl FnOnce(&mut RecordedGround)) -> Case {
+    let mut case = ordered();
+    change(case.disclosure.recorded.as_mut().unwrap());
+    case
+}
+
 fn sign(
     by: &ContactPoint,
     to: &ContactPoint,
@@ -307,11 +340,11 @@ impl Case {
         };
         let (entry, proof) = logged(&self.discloser, encode_entry(disclosed_ms, Event::Disclosed(entry)).unwrap());
         let fields: Vec<String> = self.presented.iter().map(|field| (*field).to_owned()).collect();
-        let ground: Ground = disclosure.code.parse().unwrap();
+        let ground: Release = disclosure.code.parse().unwrap();
         let mut places = notice.notice.places(&fields, ground);
         for field in &self.left_out {
-            let left: Vec<u32> = notice.notice.places(&[(*field).to_owned()], Ground::ConsentOk);
-            let kept = notice.notice.places(&[], Ground::ConsentOk);
+            let left: Vec<u32> = notice.notice.places(&[(*field).to_owned()], Release::Allowed(Ground::ConsentOk));
+            let kept = notice.notice.places(&[], Release::Allowed(Ground::ConsentOk));
             places.retain(|place| !left.contains(place) || (kept.contains(place) && *field != "header.notice_id"));
         }
         let whole = |signed: &Signed| (0..u32::try_from(signed.notice.chunks().len()).unwrap()).collect::<Vec<u32>>();
@@ -347,6 +380,8 @@ fn what_was_disclosed_lawfully_holds() {
     assert_eq!(published().check().unwrap()["said"], json!({"org": {"name_en": "N"}, "revoked_on": "2026-04-15"}));
     assert_eq!(referral().check().unwrap()["code"], "PREAUTHORISED_FIELD");
     assert_eq!(suspension().check().unwrap()["said"], json!({"field": "F", "action": "A"}));
+    let ordered = ordered().check().unwrap();
+    assert_eq!(ordered["outside_log"]["document_sha256"], "06".repeat(32));
     // Less than what was allowed.
     let mut less = consented_with(|case| case.disclosure.fields.push("examinees".into()));
     less.presented = vec![];
@@ -371,6 +406,23 @@ fn with(mut case: Case, change: impl FnOnce(&mut Case)) -> Case {
 #[expect(clippy::too_many_lines, reason = "a table")]
 fn each_way_of_disclosing_more_than_the_ground_carries_is_found() {
     let rows: Vec<Row> = vec![
+        ("people decided without a document", with(ordered(), |c| c.disclosure.recorded = None), "CONSENT_MISSING"),
+        ("a document for another audience", ordered_with(|g| g.audience_name = "Another".into()), "CONSENT_MISSING"),
+        ("a document for another field", ordered_with(|g| g.fields = vec!["exam".into()]), "CONSENT_MISSING"),
+        ("a document for another purpose", ordered_with(|g| g.purpose = "research".into()), "CONSENT_MISSING"),
+        ("a document that was over", ordered_with(|g| g.valid_until_ms = g.confirmed_ms), "CONSENT_MISSING"),
+        ("a document of another kind", ordered_with(|g| g.kind = "PUBLICATION_BASIS".into()), "CONSENT_MISSING"),
+        ("a document of no kind", ordered_with(|g| g.kind = "RUMOUR".into()), "not understood"),
+        ("a document without digest", ordered_with(|g| g.document_sha256.clear()), "not understood"),
+        ("a basis that writes lines", ordered_with(|g| g.legal_basis.push('\n')), "not understood"),
+        ("no basis in words", ordered_with(|g| g.legal_basis.clear()), "CONSENT_MISSING"),
+        ("confirmed after the disclosure", ordered_with(|g| g.confirmed_ms = i64::MAX), "only after the disclosure"),
+        ("never confirmed", ordered_with(|g| g.confirmed_ms = 0), "only after the disclosure"),
+        (
+            "a paper beside a grant",
+            consented_with(|c| c.disclosure.recorded = ordered().disclosure.recorded),
+            "at once",
+        ),
         ("a field too many", consented_with(|c| c.presented.push("wrongdoing")), "FieldTooMany:wrongdoing"),
         ("a member of the header too many", consented_with(|c| c.presented.push("header.from")), "header.from"),
         (

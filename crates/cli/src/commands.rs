@@ -7,6 +7,7 @@ pub(crate) mod consent;
 pub(crate) mod disclosure;
 pub(crate) mod drafts;
 pub(crate) mod duties;
+pub(crate) mod ground;
 pub(crate) mod init;
 pub(crate) mod notices;
 pub(crate) mod receipts;

@@ -110,12 +110,12 @@ pub fn date_of(moment_ms: i64, offset: UtcOffset) -> Date {
 }
 
 /// The moment at which a day begins, in milliseconds since 1970-01-01 UTC.
-pub(crate) fn start_ms(day: Date, offset: UtcOffset) -> i64 {
+pub fn start_ms(day: Date, offset: UtcOffset) -> i64 {
     day.midnight().assume_offset(offset).unix_timestamp().saturating_mul(1000)
 }
 
 /// The moment at which a day ends, in milliseconds since 1970-01-01 UTC.
-pub(crate) fn end_ms(day: Date, offset: UtcOffset) -> i64 {
+pub fn end_ms(day: Date, offset: UtcOffset) -> i64 {
     start_ms(day.next_day().unwrap_or(Date::MAX), offset)
 }
 

@@ -11,6 +11,7 @@ mod evidence;
 mod grounds;
 mod held;
 mod nearest;
+mod recorded;
 
 use time::Date;
 
@@ -20,9 +21,10 @@ use crate::memorandum::{KindTerms, Memorandum};
 use crate::rules::covers;
 
 pub use cases::{Ruling, rule};
-pub use codes::{AudienceClass, Denial, Escalation, Ground};
+pub use codes::{AudienceClass, Denial, Escalation, Ground, OutsideGround, Release};
 pub use evidence::{Evidence, GivenNotice, Grant};
 pub use held::{HeldEvidence, held_evidence};
+pub use recorded::Recorded;
 
 /// To whom.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use verbale_proto::v1::Chunk;
 
 use crate::cut::cut;
 use crate::decode::{Field, malformed, merge, next_field};
-use crate::disclosure::{Ground, Marks};
+use crate::disclosure::{Escalation, Ground, Marks, Release};
 use crate::notice::Notice;
 use crate::refusal::Refusal;
 use crate::rules::covers;
@@ -37,12 +37,12 @@ const INVESTIGATED: [&str; 2] = ["org.registration_no", "org.org_no"];
 const LANGUAGES: u32 = 12;
 
 /// Fields that a presentation on a ground shows beside those that are disclosed.
-fn shown_beside(ground: Ground) -> impl Iterator<Item = &'static str> {
+fn shown_beside(ground: Release) -> impl Iterator<Item = &'static str> {
     let more: &[&str] = match ground {
-        Ground::PublicationDuty => &PUBLICATION,
-        Ground::AlreadyPublic => &PUBLIC,
-        Ground::PreauthorisedField => &INVESTIGATED,
-        _ => &[],
+        Release::Allowed(Ground::PublicationDuty) | Release::Decided(Escalation::UnverifiedBasisStrict) => &PUBLICATION,
+        Release::Allowed(Ground::AlreadyPublic) => &PUBLIC,
+        Release::Allowed(Ground::PreauthorisedField) => &INVESTIGATED,
+        Release::Allowed(_) | Release::Decided(_) => &[],
     };
     std::iter::once(NUMBER).chain(more.iter().copied())
 }
@@ -142,15 +142,15 @@ impl Partial {
     }
 
     /// Whether a field, by its place among [`Self::fields`], is one that a presentation on a ground shows beside those that are disclosed.
-    pub fn is_shown_beside(&self, ground: Ground, place: usize) -> bool {
-        let ends_header = ground == Ground::AlreadyPublic && self.end_of_tail == Some(place);
+    pub fn is_shown_beside(&self, ground: Release, place: usize) -> bool {
+        let ends_header = ground == Release::Allowed(Ground::AlreadyPublic) && self.end_of_tail == Some(place);
         ends_header || self.fields.get(place).is_some_and(|field| shown_beside(ground).any(|shown| shown == field))
     }
 }
 
 impl Notice {
     /// The places of the chunks that make up fields, and of those that a presentation on a ground shows beside.
-    pub fn places(&self, fields: &[String], ground: Ground) -> Vec<u32> {
+    pub fn places(&self, fields: &[String], ground: Release) -> Vec<u32> {
         let flow = self.header().flow;
         let Some(flow) = Schema::get().flows.get(&flow) else { return Vec::new() };
         let wanted = |chunk: &Chunk| {
@@ -159,7 +159,7 @@ impl Notice {
             })
         };
         let in_header = self.chunks().iter().take_while(|chunk| chunk.path.first() == Some(&HEADER)).count();
-        let ends_header = |place: usize| ground == Ground::AlreadyPublic && place == in_header;
+        let ends_header = |place: usize| ground == Release::Allowed(Ground::AlreadyPublic) && place == in_header;
         let places = self.chunks().iter().enumerate().filter(|(place, chunk)| wanted(chunk) || ends_header(*place));
         // At most CHUNKS_MAX.
         places.filter_map(|(place, _)| u32::try_from(place).ok()).collect()
@@ -267,7 +267,7 @@ mod tests {
     fn part(fields: &[&str]) -> (Notice, Vec<(u32, Chunk)>) {
         let notice = Notice::from_json(ALERT.as_bytes()).unwrap_or_else(|refusal| panic!("{refusal}"));
         let fields: Vec<String> = fields.iter().map(|field| (*field).to_owned()).collect();
-        let places = notice.places(&fields, Ground::ConsentOk);
+        let places = notice.places(&fields, Release::Allowed(Ground::ConsentOk));
         let chunks = places.iter().map(|place| (*place, notice.chunks()[*place as usize].clone())).collect();
         (notice, chunks)
     }
@@ -307,7 +307,7 @@ mod tests {
         let with = |list: &str| ALERT.replace("\"languages\"", &format!("{list}\"languages\""));
         let marks = |json: &str, without: &[&str]| {
             let notice = Notice::from_json(json.as_bytes()).unwrap_or_else(|refusal| panic!("{refusal}"));
-            let places = notice.places(&["exam".to_owned()], Ground::PublicationDuty);
+            let places = notice.places(&["exam".to_owned()], Release::Allowed(Ground::PublicationDuty));
             let all: Vec<(u32, &Chunk)> =
                 places.iter().map(|place| (*place, &notice.chunks()[*place as usize])).collect();
             let fields = Partial::read("F15", all.iter().copied()).unwrap().fields;

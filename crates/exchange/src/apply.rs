@@ -6,6 +6,7 @@ use verbale_proto::v1::Facts;
 
 use crate::change::Change;
 use crate::draft::HeldDraft;
+use crate::ground::HeldGround;
 use crate::own::Peer;
 use crate::state::{ChannelId, Exchange, Happening, Held, Mailbox, NoticeState, Waiting, What};
 
@@ -82,6 +83,13 @@ impl Exchange {
                 let held = self.audiences.get_mut(&id).ok_or("it names an audience that the log does not hold")?;
                 held.confirmed_by = Some(actor);
             }
+            Change::GroundRecorded(held) => {
+                if self.grounds.insert(held.id, *held).is_some() {
+                    return Err("its ground is there already");
+                }
+            }
+            Change::GroundConfirmed { id, actor } => self.held_ground(&id)?.confirmed = Some((actor, time_ms)),
+            Change::GroundEnded { id } => self.held_ground(&id)?.ended = true,
             Change::Opened { message_id, actor } if self.is_draft(&message_id) => self.draft_opened(&message_id, actor),
             Change::Opened { message_id, actor } => {
                 self.happened(&message_id, Happening { index, time_ms, what: What::Opened(actor) })?;
@@ -138,6 +146,10 @@ impl Exchange {
         }
         self.order.push(held.message_id);
         if self.notices.insert(held.message_id, held).is_some() { Err("its message id is taken") } else { Ok(()) }
+    }
+
+    fn held_ground(&mut self, id: &MessageId) -> Result<&mut HeldGround, &'static str> {
+        self.grounds.get_mut(id).ok_or("it names a ground that the log does not hold")
     }
 
     fn happened(&mut self, message_id: &MessageId, happening: Happening) -> Result<&mut Held, &'static str> {

@@ -13,13 +13,14 @@ use verbale_keys::Fingerprint;
 use verbale_ledger::LogIndex;
 use verbale_proto::v1::log_entry::Event;
 use verbale_proto::v1::{
-    AudienceConfirmed, AudienceEntered, ConflictKept, DisclosureDenied, DraftDropped, Facts, Genesis,
-    MemorandumAdopted, MemorandumCommenced, MemorandumEnds, NoticeDrafted, NoticeExpired, NoticeHandedOver,
-    NoticeOpened, NoticeReceived, NoticeRefused, NoticeSent, PeerEnrolled, ReceiptReceived,
+    AudienceConfirmed, AudienceEntered, ConflictKept, DisclosureDenied, DraftDropped, Facts, Genesis, GroundConfirmed,
+    GroundEnded, GroundRecorded, MemorandumAdopted, MemorandumCommenced, MemorandumEnds, NoticeDrafted, NoticeExpired,
+    NoticeHandedOver, NoticeOpened, NoticeReceived, NoticeRefused, NoticeSent, PeerEnrolled, ReceiptReceived,
 };
 
 use crate::audience::HeldAudience;
 use crate::draft::HeldDraft;
+use crate::ground::HeldGround;
 use crate::state::Exchange;
 
 /// An entry to be committed, with what stands beside it.
@@ -66,6 +67,9 @@ pub(crate) enum Change {
     Denied { message_id: MessageId, code: String, actor: String },
     AudienceEntered(Box<HeldAudience>),
     AudienceConfirmed { id: MessageId, actor: String },
+    GroundRecorded(Box<HeldGround>),
+    GroundConfirmed { id: MessageId, actor: String },
+    GroundEnded { id: MessageId },
     Opened { message_id: MessageId, actor: String },
     HandedOver { message_id: MessageId, actor: String },
     Receipt { message_id: MessageId, verdict: String, peer_index: LogIndex },
@@ -186,6 +190,28 @@ pub(crate) fn audience_confirmed(id: MessageId, actor: &str) -> Event {
     Event::AudienceConfirmed(AudienceConfirmed { audience_id: id.as_bytes().to_vec(), actor: actor.to_owned() })
 }
 
+pub(crate) fn ground_recorded(held: &HeldGround, facts_digest: &[u8]) -> Event {
+    let recorded = held.recorded.as_ref();
+    Event::GroundRecorded(GroundRecorded {
+        ground_id: held.id.as_bytes().to_vec(),
+        message_id: held.about.as_bytes().to_vec(),
+        kind: recorded.map(|recorded| recorded.kind.as_str().to_owned()).unwrap_or_default(),
+        document_sha256: held.document.to_vec(),
+        valid_from_ms: recorded.map(|recorded| recorded.from_ms).unwrap_or_default(),
+        valid_until_ms: recorded.map(|recorded| recorded.until_ms).unwrap_or_default(),
+        facts_digest: facts_digest.to_vec(),
+        actor: held.recorded_by.clone(),
+    })
+}
+
+pub(crate) fn ground_confirmed(id: MessageId, actor: &str) -> Event {
+    Event::GroundConfirmed(GroundConfirmed { ground_id: id.as_bytes().to_vec(), actor: actor.to_owned() })
+}
+
+pub(crate) fn ground_ended(id: MessageId, actor: &str) -> Event {
+    Event::GroundEnded(GroundEnded { ground_id: id.as_bytes().to_vec(), actor: actor.to_owned() })
+}
+
 fn day(text: &str) -> Result<Date, ReplayError> {
     civil::day(text).ok_or(ReplayError::Order("it names no day"))
 }
@@ -241,6 +267,14 @@ impl Exchange {
             Event::AudienceConfirmed(confirmed) => {
                 Change::AudienceConfirmed { id: message_id(&confirmed.audience_id)?, actor: confirmed.actor }
             }
+            Event::GroundRecorded(recorded) => {
+                let held = HeldGround::read(recorded, facts.as_ref(), LogIndex(self.size))?;
+                Change::GroundRecorded(Box::new(held))
+            }
+            Event::GroundConfirmed(confirmed) => {
+                Change::GroundConfirmed { id: message_id(&confirmed.ground_id)?, actor: confirmed.actor }
+            }
+            Event::GroundEnded(ended) => Change::GroundEnded { id: message_id(&ended.ground_id)? },
             Event::DraftDropped(dropped) => Change::DraftDropped { message_id: message_id(&dropped.message_id)? },
             Event::NoticeOpened(opened) => {
                 Change::Opened { message_id: message_id(&opened.message_id)?, actor: opened.actor }

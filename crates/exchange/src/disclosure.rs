@@ -1,16 +1,18 @@
 //! Disclosure: the decision with the node's own evidence, and its log entry, in one step.
 
 use verbale_domain::disclosure::{
-    AudienceClass, Decision, Evidence, HeldEvidence, Marks, Question, Scope, Verdict, decide, held_evidence,
+    AudienceClass, Decision, Escalation, Evidence, HeldEvidence, Marks, Question, Release, Scope, Verdict, decide,
+    held_evidence,
 };
 use verbale_domain::{Course, Memorandum, NoticeKey, civil};
 use verbale_envelope::SealedFacts;
-use verbale_evidence::{MessageId, SignedDisclosure, StatementDigest, sign_disclosure};
+use verbale_evidence::{MessageId, SignedDisclosure, sign_disclosure};
 use verbale_ledger::LogIndex;
 use verbale_proto::v1::Disclosure;
 use verbale_proto::v1::log_entry::Event;
 
 use crate::change::{self, Change, Record};
+use crate::ground::HeldGround;
 use crate::state::{Exchange, Held, Mailbox, NoticeState};
 use crate::step::{Effect, Output, Ticket, Told};
 
@@ -48,18 +50,42 @@ pub struct Released {
     pub index: LogIndex,
     /// What was signed about it.
     pub disclosure: SignedDisclosure,
+    /// What it rests on.
+    pub rests_on: Release,
     /// The notices on which the ground rests: the grant and the request it answers, or the disclosure notice.
     pub grounds: Vec<Held>,
 }
 
-/// A decision, and the notices on which its ground rests.
+/// A decision, and what its ground rests on.
 pub struct Judged {
     /// The decision.
     pub decision: Decision,
+    /// What a release would rest on; `None`: it is denied, or people have not decided.
+    release: Option<Release>,
+    /// Notices, or a recorded ground.
     grounds: Vec<MessageId>,
     valid_from_ms: i64,
     valid_until_ms: i64,
 }
+
+/// A piece of evidence and where it stands.
+struct Piece {
+    evidence: Evidence,
+    notices: Vec<NoticeKey>,
+    recorded: Option<MessageId>,
+}
+
+impl From<HeldEvidence> for Piece {
+    fn from(held: HeldEvidence) -> Self {
+        Self { evidence: held.evidence, notices: held.notices, recorded: None }
+    }
+}
+
+/// What is missing where people decide and have not.
+const DECIDE: &str =
+    "one person records the document with `verbale ground record`, an approver who holds it too confirms it";
+const INFORM: &str =
+    "before that, ask for consent (`verbale consent request`) or give notice (`verbale disclosure notify`)";
 
 impl Exchange {
     /// Decides with what the journal shows. Nothing is logged.
@@ -69,10 +95,25 @@ impl Exchange {
         let course = self.docket.course(&held.channel.memorandum).unwrap_or(&none);
         let key = held.key();
         let (side, discloser) = memorandum.map(|held| self.own_office(now_ms, held)).unwrap_or_default();
-        let mut pieces = match (memorandum, &key) {
-            (Some(memorandum), Some(key)) if !asking.publishing => held_evidence(memorandum, course, key, side),
+        let mut pieces: Vec<Piece> = match (memorandum, &key) {
+            (Some(memorandum), Some(key)) if !asking.publishing => {
+                held_evidence(memorandum, course, key, side).into_iter().map(Piece::from).collect()
+            }
             _ => Vec::new(),
         };
+        let told = |piece: &Piece| match &piece.evidence {
+            Evidence::Request => true,
+            Evidence::Notice(given) => given.delivered_ms.is_some(),
+            _ => false,
+        };
+        let is_informed = pieces.iter().any(told);
+        if !asking.publishing {
+            let recorded = self.live_grounds(held.message_id);
+            pieces.extend(recorded.filter_map(|(id, recorded)| {
+                let evidence = recorded.evidence(scope, now_ms)?;
+                Some(Piece { evidence, notices: Vec::new(), recorded: Some(id) })
+            }));
+        }
         // What answers the other side may repeat it. What the memorandum lets be published is nobody's confidence.
         let answered = key.as_ref().and_then(|key| course.get(key)?.answers.as_ref());
         let answers_other =
@@ -80,12 +121,12 @@ impl Exchange {
         let of_kind = memorandum.map(|memorandum| memorandum.publishable(&held.flow)).unwrap_or_default();
         let publishable = Scope { fields: marks.publishable.clone().unwrap_or(of_kind.to_vec()), ..scope.clone() };
         if answers_other && !asking.own_words && !publishable.covers_fields(&scope.fields) {
-            pieces.push(HeldEvidence { evidence: Evidence::Quotes(Vec::new()), notices: Vec::new() });
+            pieces.push(Piece { evidence: Evidence::Quotes(Vec::new()), notices: Vec::new(), recorded: None });
         }
         let superseded = key.as_ref().is_some_and(|key| course.is_superseded(key));
         let marks = Marks { superseded, ..marks.clone() };
         let evidence: Vec<Evidence> = pieces.iter().map(|piece| piece.evidence.clone()).collect();
-        let decision = decide(&Question {
+        let mut decision = decide(&Question {
             memorandum,
             course,
             originator: held.side.as_deref().unwrap_or_default(),
@@ -102,9 +143,25 @@ impl Exchange {
             Some(Evidence::Notice(notice)) => (notice.not_before_ms, 0),
             _ => (0, 0),
         };
-        let notices = relied_on.map(|piece: &HeldEvidence| piece.notices.as_slice()).unwrap_or_default();
-        let grounds = notices.iter().filter_map(|key| self.numbered(&held.channel.memorandum, key)).collect();
-        Judged { decision, grounds, valid_from_ms, valid_until_ms }
+        let notices = relied_on.map(|piece| piece.notices.as_slice()).unwrap_or_default();
+        let mut grounds: Vec<MessageId> =
+            notices.iter().filter_map(|key| self.numbered(&held.channel.memorandum, key)).collect();
+        grounds.extend(relied_on.and_then(|piece| piece.recorded));
+        let release = match decision.verdict {
+            Verdict::Allow(ground) => Some(Release::Allowed(ground)),
+            Verdict::Deny(_) => None,
+            Verdict::Escalate(escalation) => {
+                let basis = self.basis(held.message_id, (escalation, scope, now_ms));
+                let must_inform = escalation == Escalation::LegalCompulsion && !is_informed;
+                let missing = basis.is_none().then_some(DECIDE).into_iter().chain(must_inform.then_some(INFORM));
+                for missing in missing {
+                    decision.reason = format!("{}; {missing}", decision.reason);
+                }
+                grounds = basis.into_iter().collect();
+                basis.filter(|_| !must_inform).map(|_| Release::Decided(escalation))
+            }
+        };
+        Judged { decision, release, grounds, valid_from_ms, valid_until_ms }
     }
 
     /// What is signed about a release; the same for the same release each time. Of the notices that a ground rests on the first is named:
@@ -113,9 +170,10 @@ impl Exchange {
         &self,
         held: &Held,
         scope: &Scope,
-        (disclosed_ms, code, ground): (i64, &str, Option<StatementDigest>),
+        (disclosed_ms, code, grounds): (i64, &str, &[MessageId]),
         nonce: [u8; 16],
     ) -> SignedDisclosure {
+        let first = grounds.iter().find_map(|id| self.notices.get(id)).map(|ground| ground.statement);
         let disclosure = Disclosure {
             message_id: held.message_id.as_bytes().to_vec(),
             statement_digest: held.statement.0.to_vec(),
@@ -126,8 +184,9 @@ impl Exchange {
             fields: scope.fields.clone(),
             disclosed_ms,
             code: code.to_owned(),
-            grounds: ground.map(|ground| ground.0.to_vec()).into_iter().collect(),
+            grounds: first.map(|ground| ground.0.to_vec()).into_iter().collect(),
             nonce: nonce.to_vec(),
+            recorded: grounds.iter().find_map(|id| self.grounds.get(id)).and_then(HeldGround::presented),
             ..Disclosure::default()
         };
         sign_disclosure(&disclosure, &self.own.key)
@@ -161,13 +220,13 @@ impl Exchange {
         let by_clock = self.judge(now_ms, &held, &marks, &scope, asking);
         // The time of the entry, which the disclosure and the log say. Once the clock was ahead it is later: both must allow it.
         let now_ms = now_ms.max(self.last_time_ms);
-        let judged = match by_clock.decision.verdict {
-            Verdict::Allow(_) => self.judge(now_ms, &held, &marks, &scope, asking),
-            Verdict::Deny(_) | Verdict::Escalate(_) => by_clock,
+        let judged = match by_clock.release {
+            Some(_) => self.judge(now_ms, &held, &marks, &scope, asking),
+            None => by_clock,
         };
         let beside = Record { facts: Some(facts.bytes), ..Record::default() };
         let code = judged.decision.verdict.code();
-        let Verdict::Allow(_) = judged.decision.verdict else {
+        let Some(rests_on) = judged.release else {
             let event = change::disclosure_denied(message_id, code, &facts.digest, &actor);
             let change = Change::Denied { message_id, code: code.to_owned(), actor };
             self.record(now_ms, event, change, beside, output);
@@ -175,8 +234,7 @@ impl Exchange {
         };
         let grounds: Vec<Held> = judged.grounds.iter().filter_map(|id| self.notices.get(id).cloned()).collect();
         let published = scope.audience.class == AudienceClass::Public;
-        let first = grounds.first().map(|ground| ground.statement);
-        let disclosure = self.signed_disclosure(&held, &scope, (now_ms, code, first), nonce);
+        let disclosure = self.signed_disclosure(&held, &scope, (now_ms, code, &judged.grounds), nonce);
         let index = LogIndex(self.size);
         let event = Event::Disclosed(verbale_proto::v1::Disclosed {
             message_id: message_id.as_bytes().to_vec(),
@@ -192,7 +250,7 @@ impl Exchange {
         });
         let change = Change::Disclosed { message_id, code: code.to_owned(), actor, published };
         self.record(now_ms, event, change, beside, output);
-        let released = Some(Box::new(Released { index, disclosure, grounds }));
+        let released = Some(Box::new(Released { index, disclosure, rests_on, grounds }));
         Told::Judged { decision: judged.decision, released }
     }
 }

@@ -61,10 +61,9 @@ impl Kept {
             restricted_marks: header.restricted_marks.clone(),
             issued_at: header.issued_at.clone(),
             notice_digest: digest.to_vec(),
-            purpose: String::new(),
             particulars: Some(subject.particulars.clone()),
             from_side: header.from.party.clone(),
-            nonce: Vec::new(),
+            ..Facts::default()
         };
         let sealed_facts = keys.facts.seal(message_id, &facts, &nonce(nonces.get(..24)));
         Self { facts, sealed_facts, keys: archive.wrap(message_id, &keys, &nonce(nonces.get(24..))), digest }

@@ -9,6 +9,7 @@ use verbale_ledger::LogIndex;
 
 use crate::audience::HeldAudience;
 use crate::draft::HeldDraft;
+use crate::ground::HeldGround;
 use crate::link::Link;
 use crate::own::{Own, Peer};
 
@@ -171,6 +172,8 @@ pub struct Exchange {
     pub(crate) drafts: BTreeMap<MessageId, HeldDraft>,
     /// The directory of audiences, likewise.
     pub(crate) audiences: BTreeMap<MessageId, HeldAudience>,
+    /// Grounds outside the log, likewise.
+    pub(crate) grounds: BTreeMap<MessageId, HeldGround>,
     pub(crate) docket: Docket,
     pub(crate) links: BTreeMap<ChannelId, Link>,
 }
@@ -191,6 +194,7 @@ impl Exchange {
             adopted: BTreeMap::new(),
             drafts: BTreeMap::new(),
             audiences: BTreeMap::new(),
+            grounds: BTreeMap::new(),
             docket: Docket::default(),
             links: BTreeMap::new(),
         }

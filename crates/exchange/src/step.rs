@@ -14,6 +14,7 @@ use crate::change::{self, Change, Record};
 use crate::disclosure::{DisclosureRequest, Released};
 use crate::draft::Approval;
 use crate::enrol::EnrolError;
+use crate::ground::Recording;
 use crate::incoming::{Arrival, Rejection};
 use crate::link::Opening;
 use crate::outgoing::Submission;
@@ -64,6 +65,19 @@ pub enum Input {
         name: String,
         /// Pseudonym of the person.
         actor: String,
+    },
+    /// A person records a ground outside the log.
+    RecordGround(Ticket, Box<Recording>),
+    /// A second person confirms a recorded ground, or a person ends it.
+    SettleGround {
+        /// Who waits.
+        ticket: Ticket,
+        /// The ground.
+        id: MessageId,
+        /// Pseudonym of the person.
+        actor: String,
+        /// SHA-256 of the document that the second person holds; `None`: the ground is to end.
+        document: Option<[u8; 32]>,
     },
     /// A counterpart opens a channel to this node.
     PeerOpened(Ticket, ChannelId),
@@ -264,6 +278,10 @@ impl Exchange {
             }
             Input::ConfirmAudience { ticket, name, actor } => {
                 self.confirm_audience(now_ms, ticket, &name, actor, out);
+            }
+            Input::RecordGround(ticket, recording) => self.record_ground(now_ms, ticket, *recording, out),
+            Input::SettleGround { ticket, id, actor, document } => {
+                self.settle_ground(now_ms, ticket, (id, actor, document), out);
             }
             Input::PeerOpened(ticket, channel) => {
                 let told = self.channel_opened(&channel);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use verbale_domain::Notice;
-use verbale_domain::disclosure::{Audience, Decision, Ground, Scope, Verdict};
+use verbale_domain::disclosure::{Audience, Decision, Release, Scope};
 use verbale_domain::flow::{CONSENT_GRANT, DISCLOSURE_NOTICE};
 use verbale_envelope::{NoticeKeys, Reopened};
 use verbale_evidence::{MessageId, SignedDisclosure, part, presentation_text};
@@ -83,7 +83,6 @@ pub(crate) async fn release(
         Ok(Answer::NoRoom(text)) => return Err(Failure::new(FailureKind::NoRoom, "NO_ROOM", text).status()),
         _ => return Err(stopping(Stopped)),
     };
-    let Verdict::Allow(ground) = decision.verdict else { return Err(stopping(Stopped)) };
     let index = released.index.0;
     let grounds = core.read({
         let held = released.grounds.clone();
@@ -92,7 +91,7 @@ pub(crate) async fn release(
     let grounds = grounds.await.map_err(stopping)??;
     let opening = Arc::clone(shared);
     let made = tokio::task::spawn_blocking(move || {
-        present(&opening, (&notice, &fields, ground), (&released.disclosure, &logged), grounds)
+        present(&opening, (&notice, &fields, released.rests_on), (&released.disclosure, &logged), grounds)
     });
     let presentation = made.await.map_err(|_| stopping(Stopped))??;
     Ok(DiscloseResponse { judged: Some(response(&decision)), presentation, log_index: index })
@@ -201,7 +200,7 @@ pub(crate) fn grounds(exchange: &Exchange, journal: &Journal, held: &[Held]) -> 
 /// The presentation of a release, as text.
 pub(crate) fn present(
     shared: &Shared,
-    (notice, fields, ground): (&Opened, &[String], Ground),
+    (notice, fields, ground): (&Opened, &[String], Release),
     (disclosure, logged): (&SignedDisclosure, &Logged),
     grounds: Grounds,
 ) -> Result<String, Failure> {

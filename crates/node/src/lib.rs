@@ -34,6 +34,7 @@ mod delivery;
 mod directory;
 mod disclosure;
 mod folder;
+mod ground;
 mod letter;
 mod local;
 mod local_reads;

@@ -14,10 +14,11 @@ use verbale_proto::v1::{
     CommenceRequest, CommenceResponse, ConfirmAudienceRequest, ConfirmAudienceResponse, ConsentsRequest,
     ConsentsResponse, DiscloseResponse, DisclosureQuery, DraftsRequest, DraftsResponse, DropDraftRequest,
     DropDraftResponse, DutiesRequest, DutiesResponse, EnrolCardRequest, EnrolCardResponse, EnterAudienceRequest,
-    EnterAudienceResponse, Facts, JudgeResponse, ListRequest, ListResponse, OpenRequest, OpenResponse,
-    OrganisationsRequest, OrganisationsResponse, PublishRequest, PublishResponse, ReadLogRequest, ReadLogResponse,
-    ReceiptsRequest, ReceiptsResponse, RegisterEntry, RegisterRequest, ShowCardRequest, ShowCardResponse, ShowRequest,
-    ShowResponse, StatusRequest, StatusResponse, SubmitRequest, SubmitResponse, WriteRequest,
+    EnterAudienceResponse, Facts, GroundsRequest, GroundsResponse, JudgeResponse, ListRequest, ListResponse,
+    OpenRequest, OpenResponse, OrganisationsRequest, OrganisationsResponse, PublishRequest, PublishResponse,
+    ReadLogRequest, ReadLogResponse, ReceiptsRequest, ReceiptsResponse, RecordGroundRequest, RecordGroundResponse,
+    RegisterEntry, RegisterRequest, SettleGroundRequest, SettleGroundResponse, ShowCardRequest, ShowCardResponse,
+    ShowRequest, ShowResponse, StatusRequest, StatusResponse, SubmitRequest, SubmitResponse, WriteRequest,
 };
 use verbale_rpc::node_server::Node;
 use verbale_rpc::tonic::{self, Request, Response, Status, Streaming};
@@ -29,7 +30,7 @@ use crate::core::{Answer, Core, Needs, Stopped};
 use crate::local_reads::{draft, failed, find, receipts, reveal, sealed};
 use crate::person::{Person, Sight, require};
 use crate::shared::Shared;
-use crate::{approval, commencement, consent, directory, disclosure, random, register, submit, view};
+use crate::{approval, commencement, consent, directory, disclosure, ground, random, register, submit, view};
 
 /// Entries of one message of the log: under 1 MiB.
 const LOG_BYTES: usize = 1 << 20;
@@ -248,6 +249,38 @@ impl Node for NodeService {
         Ok(Response::new(ConfirmAudienceResponse { log_index: index.0 }))
     }
 
+    async fn record_ground(
+        &self,
+        request: Request<RecordGroundRequest>,
+    ) -> Result<Response<RecordGroundResponse>, Status> {
+        let person = self.person(&request, &[Operator, Approver])?;
+        let (shared, actor, request) = (Arc::clone(&self.shared), person.name.clone(), request.into_inner());
+        let recording =
+            self.core.read(move |exchange, journal| ground::recording(&shared, (exchange, journal), actor, &request));
+        let recording = recording.await.map_err(stopping)??;
+        let id = recording.id;
+        let index = self.done(move |ticket| Input::RecordGround(ticket, Box::new(recording))).await?;
+        Ok(Response::new(RecordGroundResponse { ground_id: id.to_string(), log_index: index.0 }))
+    }
+
+    async fn settle_ground(
+        &self,
+        request: Request<SettleGroundRequest>,
+    ) -> Result<Response<SettleGroundResponse>, Status> {
+        let ends = request.get_ref().document_sha256.is_empty();
+        let person = self.person(&request, if ends { &[Operator, Approver] } else { &[Approver] })?;
+        let (id, document) = ground::settling(&request.into_inner()).map_err(|failure| failure.status())?;
+        let actor = person.name.clone();
+        let index = self.done(move |ticket| Input::SettleGround { ticket, id, actor, document }).await?;
+        Ok(Response::new(SettleGroundResponse { log_index: index.0 }))
+    }
+
+    async fn grounds(&self, request: Request<GroundsRequest>) -> Result<Response<GroundsResponse>, Status> {
+        self.person(&request, &[Operator, Approver])?;
+        let grounds = self.core.read(|exchange, _| ground::grounds(exchange)).await.map_err(stopping)?;
+        Ok(Response::new(GroundsResponse { grounds }))
+    }
+
     async fn judge(&self, request: Request<DisclosureQuery>) -> Result<Response<JudgeResponse>, Status> {
         self.person(&request, &[Operator, Approver])?;
         disclosure::judge(&self.shared, &self.core, request.into_inner()).await.map(Response::new)
@@ -315,8 +348,8 @@ impl NodeService {
                 Err(submit::refused_status(&self.shared, &refusal))
             }
             Ok(Answer::Told { told: Told::NoSuchNotice, .. }) => {
-                let text =
-                    "only a notice that was received can be handed over, and only one that is held can be opened";
+                let text = "nothing of this id is held that this can be done to: only a notice that was received is handed over, and what \
+                            was refused is neither opened nor disclosed";
                 Err(Failure::new(FailureKind::NotFound, "NO_SUCH_NOTICE", text).status())
             }
             Ok(Answer::NoRoom(text)) => Err(Failure::new(FailureKind::NoRoom, "NO_ROOM", text).status()),

@@ -29,6 +29,11 @@ pub(crate) enum What {
 }
 
 impl SealedHeld {
+    /// Its keys, wrapped.
+    pub(crate) fn wrapped(&self) -> &[u8; verbale_envelope::WRAPPED_BYTES] {
+        &self.wrapped
+    }
+
     /// The envelope; a draft has none.
     pub(crate) fn envelope(&self) -> Option<&VerifiedEnvelope> {
         match &self.what {

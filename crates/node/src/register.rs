@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use time::Date;
 use tokio::sync::mpsc;
-use verbale_domain::disclosure::{Audience, AudienceClass, Ground, Scope};
+use verbale_domain::disclosure::{Audience, AudienceClass, Ground, Release, Scope};
 use verbale_domain::flow::PUBLICATION_CONFIRMATION;
 use verbale_domain::{Notice, NoticeKey, Organisation, Partial, civil, organisations};
 use verbale_evidence::{MessageId, SignedDisclosure};
@@ -74,8 +74,13 @@ fn publishable(shared: &Shared, held: &Held, notice: &Notice) -> Result<Scope, F
     if fields.is_empty() {
         return Err(refused("NOTHING_PUBLISHABLE", "the notice has no field that may be published".to_owned()));
     }
+    Ok(everybody(fields))
+}
+
+/// Fields, for everybody.
+pub(crate) fn everybody(fields: Vec<String>) -> Scope {
     let audience = Audience { class: AudienceClass::Public, name: EVERYBODY.to_owned() };
-    Ok(Scope { fields, audience, purpose: PURPOSE.to_owned() })
+    Scope { fields, audience, purpose: PURPOSE.to_owned() }
 }
 
 /// Tells the other side.
@@ -116,8 +121,8 @@ struct Published {
     disclosed: Disclosed,
     logged: Logged,
     time_ms: i64,
-    /// The notices on which its ground rests, and what the journal holds of them.
-    rests_on: Vec<Held>,
+    /// What its ground rests on, and what the journal holds of that.
+    rests_on: Vec<MessageId>,
     grounds: Grounds,
 }
 
@@ -136,8 +141,7 @@ pub(crate) async fn entries(
         let opened = tokio::task::spawn_blocking(move || again(&opening, published));
         let (again, scope) = opened.await.map_err(|_| stopping(Stopped))??;
         let signed = core.read(move |exchange, _| {
-            let ground = again.rests_on.first().map(|held| held.statement);
-            let disclosed = (again.time_ms, again.ground.as_str(), ground);
+            let disclosed = (again.time_ms, again.ground.as_str(), again.rests_on.as_slice());
             (exchange.signed_disclosure(&again.held, &scope, disclosed, again.nonce), again, scope)
         });
         let (disclosure, again, scope) = signed.await.map_err(stopping)?;
@@ -158,10 +162,10 @@ struct Again {
     opened: Opened,
     logged: Logged,
     time_ms: i64,
-    ground: Ground,
+    ground: Release,
     nonce: [u8; 16],
     digest: Vec<u8>,
-    rests_on: Vec<Held>,
+    rests_on: Vec<MessageId>,
     grounds: Grounds,
 }
 
@@ -206,7 +210,7 @@ fn entry(
 
 /// What of a notice was published.
 fn body_of(notice: &Notice, fields: &[String]) -> Result<Value, Failure> {
-    let places = notice.places(fields, Ground::OwnInformation);
+    let places = notice.places(fields, Release::Allowed(Ground::OwnInformation));
     let chunks = places.iter().filter_map(|place| Some((*place, notice.chunks().get(*place as usize)?)));
     let partial = Partial::read(&notice.header().flow, chunks).map_err(|refusal| damaged(&refusal.to_string()))?;
     Ok(Value::Object(partial.body))
@@ -252,15 +256,16 @@ fn published(exchange: &Exchange, journal: &Journal, id: MessageId, index: LogIn
     };
     let facts =
         journal.facts(index).map_err(|error| failed(&error))?.ok_or_else(|| damaged("a release has no facts"))?;
-    let named = disclosed.grounds.iter().map(|id| exchange.notice(&MessageId::try_from(id.as_slice()).ok()?).cloned());
-    let rests_on: Vec<Held> = named.collect::<Option<_>>().ok_or_else(|| damaged("a ground is no notice"))?;
+    let rests_on = disclosed.grounds.iter().map(|id| MessageId::try_from(id.as_slice()));
+    let rests_on: Vec<MessageId> = rests_on.collect::<Result<_, _>>().map_err(|_| damaged("a ground has no id"))?;
+    let notices: Vec<Held> = rests_on.iter().filter_map(|id| exchange.notice(id).cloned()).collect();
     Ok(Published {
         sealed: sealed(exchange, journal, &id.to_string())?,
         facts,
         disclosed,
         logged: journal.logged(index).map_err(|error| failed(&error))?,
         time_ms,
-        grounds: grounds(exchange, journal, &rests_on)?,
+        grounds: grounds(exchange, journal, &notices)?,
         rests_on,
         held,
     })

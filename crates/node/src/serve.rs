@@ -232,7 +232,23 @@ fn facts_of(record: &Replayed<'_>, archive: &verbale_envelope::ArchiveKey) -> Re
         Event::NoticeReceived(received) => (message_id_in(&received.envelope)?, received.facts_digest),
         Event::AudienceEntered(of) => (MessageId::try_from(of.audience_id.as_slice())?, of.facts_digest),
         Event::NoticeDrafted(draft) => (MessageId::try_from(draft.message_id.as_slice())?, draft.facts_digest),
-        _ => return Ok(None),
+        Event::GroundRecorded(ground) => (MessageId::try_from(ground.message_id.as_slice())?, ground.facts_digest),
+        // Their facts are read when they are asked for, and no state is made of them.
+        Event::NoticeOpened(_) | Event::Disclosed(_) | Event::DisclosureDenied(_) => return Ok(None),
+        Event::Genesis(_)
+        | Event::NoticeRefused(_)
+        | Event::NoticeHandedOver(_)
+        | Event::ReceiptReceived(_)
+        | Event::PeerEnrolled(_)
+        | Event::MemorandumAdopted(_)
+        | Event::ConflictKept(_)
+        | Event::NoticeExpired(_)
+        | Event::MemorandumCommenced(_)
+        | Event::MemorandumEnds(_)
+        | Event::DraftDropped(_)
+        | Event::AudienceConfirmed(_)
+        | Event::GroundConfirmed(_)
+        | Event::GroundEnded(_) => return Ok(None),
     };
     let Some(wrapped) = record.keyring.get(message_id.as_bytes())? else { return Ok(None) };
     Ok(Some(archive.unwrap(message_id, &wrapped)?.facts.open(message_id, sealed, &digest)?))

@@ -10,7 +10,7 @@ use verbale_proto::v1::{OrganisationsRequest, PublishRequest, RegisterEntry, Reg
 
 use super::client;
 use super::consent::given;
-use super::disclosure::{exit_code, judged_json, judged_text};
+use super::disclosure::{judged_json, judged_text};
 use super::submit::as_text;
 use crate::args::{NodeArgs, RegisterCommand};
 use crate::failure::CliError;
@@ -43,7 +43,8 @@ pub(crate) async fn publish(id: String, place: Option<String>, node: &NodeArgs) 
         }
     }
     let unconfirmed = matches!(confirmation.outcome, Some(submit_response::Outcome::Refused(_)));
-    Ok(if unconfirmed { ExitCode::from(1) } else { exit_code(&judged) })
+    let released = !published.presentation.is_empty();
+    Ok(if released && !unconfirmed { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
 /// Writes the register as a static site. The page comes last: what it names is there.

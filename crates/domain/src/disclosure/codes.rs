@@ -93,6 +93,49 @@ names! {
 }
 
 names! {
+    /// What a ground is that stands outside the log: a document of which two persons recorded the digest.
+    OutsideGround {
+        /// Consent of the other side on paper.
+        PaperConsent = "PAPER_CONSENT",
+        /// The originator published it itself.
+        OriginatorPublication = "ORIGINATOR_PUBLICATION",
+        /// A court order, or a request under a law on the disclosure of information.
+        LegalCompulsion = "LEGAL_COMPULSION",
+        /// The request of the ministry that asked for cooperation in tests (clause 5).
+        MinistryRequest = "MINISTRY_REQUEST",
+        /// Why something may be published under a text that was not seen.
+        PublicationBasis = "PUBLICATION_BASIS",
+    }
+}
+
+/// What a release rests on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Release {
+    /// A ground that the decision names.
+    Allowed(Ground),
+    /// Two persons decided, on a recorded legal basis.
+    Decided(Escalation),
+}
+
+impl Release {
+    /// The code, as the log and presentations write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Allowed(ground) => ground.as_str(),
+            Self::Decided(escalation) => escalation.as_str(),
+        }
+    }
+}
+
+impl std::str::FromStr for Release {
+    type Err = UnknownCode;
+
+    fn from_str(text: &str) -> Result<Self, UnknownCode> {
+        text.parse().map(Self::Allowed).or_else(|_| text.parse().map(Self::Decided))
+    }
+}
+
+names! {
     /// Why a disclosure is denied.
     Denial {
         /// No such memorandum.

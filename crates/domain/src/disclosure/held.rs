@@ -87,9 +87,14 @@ impl GivenNotice {
 impl Scope {
     /// Fields, audience and purpose as a request, a grant or a disclosure notice has them; `None` when one is missing.
     pub fn read(particulars: &verbale_proto::v1::Particulars) -> Option<Self> {
-        let class = particulars.audience_class.parse().ok()?;
-        let name = Some(particulars.audience_name.clone()).filter(|name| !name.trim().is_empty())?;
-        let (fields, purpose) = (particulars.fields.clone(), particulars.purpose.clone());
-        (!fields.is_empty()).then_some(Self { fields, audience: Audience { class, name }, purpose })
+        let audience = (particulars.audience_class.as_str(), particulars.audience_name.as_str());
+        Self::of(&particulars.fields, audience, &particulars.purpose)
+    }
+
+    /// The same of its parts; class and name of the audience.
+    pub fn of(fields: &[String], (class, name): (&str, &str), purpose: &str) -> Option<Self> {
+        let audience = Audience { class: class.parse().ok()?, name: name.to_owned() };
+        let is_whole = !fields.is_empty() && !name.trim().is_empty();
+        is_whole.then(|| Self { fields: fields.to_vec(), audience, purpose: purpose.to_owned() })
     }
 }

@@ -1,0 +1,145 @@
+//! Grounds outside the log, and what people decide: a document, two persons, and what a stranger is told of it.
+
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+use crate::disclosure::{Side, between, check, enter, send, three};
+use crate::node::until;
+
+fn document(side: &Side, name: &str, text: &str) -> PathBuf {
+    let path = side.0.dir.parent().unwrap().join(name);
+    std::fs::write(&path, text).unwrap();
+    path
+}
+
+/// Records a document as the first person; the ground's id.
+fn record(side: &Side, document: &std::path::Path, args: &[&str]) -> String {
+    let said = side.0.run(&[&["--json", "ground", "record", document.to_str().unwrap()], args].concat()).good();
+    said.json()[0]["ground_id"].as_str().unwrap().to_owned()
+}
+
+fn listed(side: &Side) -> Vec<Value> {
+    side.0.run(&["--json", "ground", "list"]).good().json()
+}
+
+#[test]
+fn a_court_order_is_recorded_by_one_confirmed_by_another_and_obeyed_after_the_other_side_was_asked() {
+    let [mut japan, kyrgyz, _tajik] = three();
+    enter(&japan, "A Court", "COURT");
+    let asked = ["KG-A", "--to", "A Court", "--fields", "exam.name", "--purpose", "criminal trial"];
+    assert_eq!(japan.refused(&asked), "CONSENT_MISSING");
+    let order = document(&japan, "order.pdf", "an order");
+    let scope = ["--to", "A Court", "--fields", "exam.name,exam.date", "--purpose", "criminal trial"];
+    let of = ["--of", "KG-A", "--kind", "legal-compulsion", "--basis", "order of an invented court, 2026-06-01"];
+    // What spoke against it is part of it.
+    let said = japan.0.run(&[&["ground", "record", order.to_str().unwrap()], of.as_slice(), &scope].concat());
+    assert!(said.code == 1 && said.err.contains("--withhold"), "{}", said.err);
+    let whole = [of.as_slice(), &scope, &["--withhold", "an examinee might be recognised"]].concat();
+    let ground = record(&japan, &order, &whole);
+    assert_eq!(japan.code(&asked), "CONSENT_MISSING", "one person alone records nothing that counts");
+    let same = japan.0.run(&["ground", "confirm", &ground, order.to_str().unwrap()]);
+    assert!(same.code == 1 && same.err.contains("FOUR_EYES"), "{}", same.err);
+    let another = document(&japan, "another.pdf", "another order");
+    let said = japan.0.second(&["ground", "confirm", &ground, another.to_str().unwrap()]);
+    assert!(said.code == 1 && said.err.contains("another document"), "{}", said.err);
+    japan.0.second(&["ground", "confirm", &ground, order.to_str().unwrap()]).good();
+    let again = japan.0.second(&["ground", "confirm", &ground, order.to_str().unwrap()]);
+    assert!(again.code == 1 && again.err.contains("confirmed already"), "{}", again.err);
+    // The other side is asked first.
+    let (judged, _) = japan.disclose("early", &asked);
+    assert_eq!((&judged["decision"], &judged["code"]), (&"ESCALATE".into(), &"LEGAL_COMPULSION".into()));
+    assert!(judged["reason"].as_str().unwrap().contains("verbale consent request"), "{judged}");
+    japan.consent(&[&["request"], asked.as_slice()].concat());
+    // All of it survives a restart.
+    japan.0.stop();
+    japan.0.start();
+    let (judged, file) = japan.disclose("ordered", &asked);
+    assert_eq!((&judged["decision"], &judged["code"]), (&"ESCALATE".into(), &"LEGAL_COMPULSION".into()));
+    let checked = check(&file, &[&kyrgyz, &japan]).good().json().remove(0);
+    assert_eq!(checked["said"], json!({"exam": {"name": "An Exam"}}));
+    let (outside, recorded) = (&checked["outside_log"], &listed(&japan)[0]);
+    assert_eq!((&outside["kind"], &outside["document_sha256"]), (&recorded["kind"], &recorded["document_sha256"]));
+    let text = crate::node::verbale(
+        &["audit", "presentation", file.to_str().unwrap(), "--card", &kyrgyz.card(), "--card", &japan.card()],
+        None,
+    );
+    assert!(text.good().out.starts_with("Sound as far as the discloser's word goes"));
+    // Another field, audience or purpose is not what the court asked for.
+    for (place, other) in [(4, "wrongdoing"), (2, "JP-MAFF"), (6, "research")] {
+        let mut elsewhere = asked;
+        elsewhere[place] = other;
+        if place == 2 {
+            enter(&japan, other, "GOVERNMENT_BODY");
+        }
+        assert_eq!(japan.refused(&elsewhere), "CONSENT_MISSING");
+    }
+    // It ends, and opens nothing more.
+    japan.0.run(&["ground", "end", &ground]).good();
+    assert_eq!(japan.refused(&asked), "CONSENT_MISSING");
+    assert_eq!(listed(&japan)[0]["state"], "ENDED");
+    check(&file, &[&kyrgyz, &japan]).good();
+    crate::audit::sound(&japan.0, &kyrgyz.0);
+}
+
+#[test]
+fn consent_on_paper_and_the_originators_own_publication_count_and_are_marked_as_unsigned() {
+    let [japan, kyrgyz, _tajik] = three();
+    enter(&japan, "An Operator", "ORGANISATION");
+    let letter = document(&japan, "letter.pdf", "a letter");
+    let scope = ["--to", "An Operator", "--fields", "exam", "--purpose", "cancellation"];
+    let paper =
+        [["--of", "KG-A", "--kind", "paper-consent", "--basis", "letter of 2026-05-01"].as_slice(), &scope].concat();
+    let said = japan.0.run(&[&["ground", "record", letter.to_str().unwrap()], paper.as_slice()].concat());
+    assert!(said.code == 1 && said.err.contains("--until"), "{}", said.err);
+    let ground = record(&japan, &letter, &[paper.as_slice(), &["--until", "2099-12-31"]].concat());
+    japan.0.second(&["ground", "confirm", &ground, letter.to_str().unwrap()]).good();
+    let asked = [["KG-A"].as_slice(), &scope].concat();
+    let (judged, file) = japan.disclose("paper", &asked);
+    assert_eq!((&judged["decision"], &judged["code"]), (&"ALLOW".into(), &"CONSENT_OK".into()));
+    let checked = check(&file, &[&kyrgyz, &japan]).good().json().remove(0);
+    assert_eq!(checked["outside_log"]["kind"], "PAPER_CONSENT");
+    // What the originator put on its own site is public; the rest stays as it is.
+    let page = document(&japan, "page.html", "a page");
+    let published =
+        ["--of", "KG-A", "--kind", "originator-publication", "--basis", "its site", "--fields", "wrongdoing"];
+    let ground = record(&japan, &page, &published);
+    japan.0.second(&["ground", "confirm", &ground, page.to_str().unwrap()]).good();
+    let to_operator =
+        |fields: &'static str| ["KG-A", "--to", "An Operator", "--fields", fields, "--purpose", "information"];
+    let (judged, file) = japan.disclose("site", &to_operator("wrongdoing"));
+    assert_eq!(judged["code"], "ALREADY_PUBLIC_BY_ORIGINATOR");
+    check(&file, &[&kyrgyz, &japan]).good();
+    assert_eq!(japan.refused(&to_operator("detected_by")), "CONSENT_FIELDS");
+}
+
+#[test]
+fn a_relevant_ministry_has_the_answer_to_its_request_when_two_persons_decide() {
+    let [japan, kyrgyz, _tajik] = three();
+    let window = json!({"from": "2026-10-01", "to": "2026-10-10"});
+    let request = json!({"exam": "An Exam", "requested": ["venue security"], "place": "Bishkek", "window": window});
+    send(&japan, &between(true, "JP-16", "F16", "TEST_COOPERATION_REQUEST", None, &request));
+    let response = json!({"outcome": "FULL", "detail": "in confidence"});
+    send(&kyrgyz, &between(false, "KG-17", "F17", "TEST_COOPERATION_RESPONSE", Some("JP-16"), &response));
+    until("it is there", || japan.0.list("inbox").iter().any(|notice| notice["notice_id"] == "KG-17"));
+    enter(&japan, "JP-MAFF", "GOVERNMENT_BODY");
+    let asked = ["KG-17", "--to", "JP-MAFF", "--fields", "outcome", "--purpose", "the exam"];
+    let (judged, _) = japan.disclose("undecided", &asked);
+    assert_eq!((&judged["decision"], &judged["code"]), (&"ESCALATE".into(), &"CLAUSE5_RELEVANT_MINISTRY".into()));
+    assert!(judged["reason"].as_str().unwrap().contains("verbale ground record"), "{judged}");
+    let letter = document(&japan, "request.pdf", "a request");
+    let of = ["--of", "KG-17", "--kind", "ministry-request", "--basis", "letter of the ministry"];
+    let ground = record(
+        &japan,
+        &letter,
+        &[of.as_slice(), &["--to", "JP-MAFF", "--fields", "outcome", "--purpose", "the exam"]].concat(),
+    );
+    japan.0.second(&["ground", "confirm", &ground, letter.to_str().unwrap()]).good();
+    let (judged, file) = japan.disclose("decided", &asked);
+    assert_eq!(judged["code"], "CLAUSE5_RELEVANT_MINISTRY");
+    check(&file, &[&kyrgyz, &japan]).good();
+    let shown = japan.0.run(&["--json", "show", "KG-17"]).good().json().remove(0);
+    let history = shown["history"].as_array().unwrap();
+    let codes = |event: &str| history.iter().filter(|item| item["event"] == event).count();
+    assert_eq!((codes("DISCLOSED"), codes("DISCLOSURE_DENIED")), (1, 1));
+}
