@@ -116,9 +116,9 @@ fn what_the_kyrgyz_side_wrote_leaves_with_its_consent_or_to_a_party_and_a_strang
     let unknown = japan.0.second(&["disclose", "KG-A", "--to", "A Test Operator", "--fields", "*", "--purpose", "p"]);
     assert!(unknown.code == 1 && unknown.err.contains("UNKNOWN_AUDIENCE"), "{}", unknown.err);
     japan.0.run(&["audience", "enter", "A Test Operator", "--class", "ORGANISATION"]).good();
-    let same = japan.0.run(&["audience", "confirm", "A Test Operator"]);
+    let same = japan.0.run(&["audience", "confirm", "A Test Operator", "--class", "ORGANISATION"]);
     assert!(same.code == 1 && same.err.contains("FOUR_EYES"), "{}", same.err);
-    japan.0.second(&["audience", "confirm", "A Test Operator"]).good();
+    japan.0.second(&["audience", "confirm", "A Test Operator", "--class", "ORGANISATION"]).good();
     // The operator is a third party: refused, until consent is asked and given.
     let to_operator = |fields: &'static str| {
         ["KG-A", "--to", "A Test Operator", "--fields", fields, "--purpose", "cancellation of scores"]
@@ -174,7 +174,7 @@ fn what_the_kyrgyz_side_wrote_leaves_with_its_consent_or_to_a_party_and_a_strang
 fn what_japan_wrote_leaves_the_tajik_side_after_notice_that_was_delivered() {
     let [japan, _kyrgyz, mut tajik] = three();
     tajik.0.run(&["audience", "enter", "TJ-MIA", "--class", "GOVERNMENT_BODY"]).good();
-    tajik.0.second(&["audience", "confirm", "TJ-MIA"]).good();
+    tajik.0.second(&["audience", "confirm", "TJ-MIA", "--class", "GOVERNMENT_BODY"]).good();
     let asked = ["JP-M", "--to", "TJ-MIA", "--fields", "conduct", "--purpose", "criminal investigation"];
     assert_eq!(tajik.refused(&asked), "NOTICE_MISSING");
     let own = japan.0.second(&[
@@ -238,7 +238,7 @@ pub(crate) fn send(side: &Side, notice: &Value) {
 
 pub(crate) fn enter(side: &Side, name: &str, class: &str) {
     side.0.run(&["audience", "enter", name, "--class", class]).good();
-    side.0.second(&["audience", "confirm", name]).good();
+    side.0.second(&["audience", "confirm", name, "--class", class]).good();
 }
 
 #[test]
@@ -272,12 +272,29 @@ fn what_answers_the_other_side_is_own_information_only_in_own_words() {
             }),
         ),
     );
+    // Its own list of what may be published says nothing about whose words they are.
+    let mut listed = between(
+        false,
+        "KG-13",
+        "F12",
+        "INVESTIGATION_RESULT",
+        Some("JP-11"),
+        &json!({
+            "org": {"registration_no": "KGSO-F-0017", "name_en": "Invented LLC"}, "finding": "SUBSTANTIATED",
+            "guidance_given": "repeats the facts", "measures": [], "investigated": {"from": "2026-01-03", "to": "2026-01-04"},
+        }),
+    );
+    listed["publishable_fields"] = json!(["guidance_given"]);
+    send(&kyrgyz, &listed);
+    let published = kyrgyz.0.run(&["--json", "publish", "KG-13"]);
+    assert_eq!((published.code, &published.json()[0]["code"]), (1, &"DERIVED_FROM_OTHER".into()));
     enter(&kyrgyz, "A Newspaper", "MEDIA");
     let to_newspaper = ["KG-12", "--to", "A Newspaper", "--fields", "finding", "--purpose", "an answer to the press"];
     assert_eq!(kyrgyz.refused(&to_newspaper), "DERIVED_FROM_OTHER");
     let (judged, file) = kyrgyz.disclose("own", &[to_newspaper.as_slice(), &["--own-words"]].concat());
     assert_eq!(judged["code"], "OWN_INFORMATION");
-    check(&file, &[&kyrgyz]).good();
+    let checked = check(&file, &[&kyrgyz]).good().json().remove(0);
+    assert_eq!(checked["own_words"], true);
     // What answers nobody is its own, and what the other side wrote does not become it by any words.
     enter(&japan, "A Newspaper", "MEDIA");
     let own = ["JP-11", "--to", "A Newspaper", "--fields", "suspected", "--purpose", "an answer to the press"];
@@ -313,16 +330,36 @@ fn what_its_originator_labels_confidential_or_marks_is_not_public() {
     suspension("JP-OPEN", "PUBLIC", false);
     suspension("JP-MARKED", "PUBLIC", true);
     suspension("JP-CLOSED", "CONFIDENTIAL", false);
+    // The field that would end the header is marked: nothing of it can be shown without that.
+    let body = json!({
+        "field": "nursing care", "action": "suspended", "legal_ground": "a law", "effective_on": "2026-03-01", "not_affected": [],
+    });
+    let mut first_marked = between(true, "JP-FIRST", "F26", "ACCEPTANCE_SUSPENSION", None, &body);
+    first_marked["classification"] = "PUBLIC".into();
+    first_marked["restricted"] = json!({"field": true});
+    send(&japan, &first_marked);
+    let mut narrow = between(true, "JP-NARROW", "F26", "ACCEPTANCE_SUSPENSION", None, &body);
+    narrow["classification"] = "PUBLIC".into();
+    narrow["publishable_fields"] = json!(["field", "action"]);
+    send(&japan, &narrow);
     enter(&kyrgyz, "A Newspaper", "MEDIA");
     let ask = |number: &'static str, fields: &'static str| {
         [number, "--to", "A Newspaper", "--fields", fields, "--purpose", "an answer to the press"]
     };
-    for (number, fields) in [("JP-OPEN", "*"), ("JP-OPEN", "action,not_affected"), ("JP-MARKED", "action")] {
+    for (number, fields) in
+        [("JP-OPEN", "*"), ("JP-OPEN", "action,not_affected"), ("JP-MARKED", "action"), ("JP-NARROW", "action")]
+    {
         let (judged, file) = kyrgyz.disclose(&format!("{number}{}", fields.len()), &ask(number, fields));
         assert_eq!(judged["code"], "ALREADY_PUBLIC_BY_ORIGINATOR");
         check(&file, &[&japan, &kyrgyz]).good();
     }
-    for (number, fields) in [("JP-MARKED", "*"), ("JP-MARKED", "legal_ground"), ("JP-CLOSED", "action")] {
+    for (number, fields) in [
+        ("JP-MARKED", "*"),
+        ("JP-MARKED", "legal_ground"),
+        ("JP-CLOSED", "action"),
+        ("JP-FIRST", "action"),
+        ("JP-NARROW", "legal_ground"),
+    ] {
         assert_eq!(kyrgyz.refused(&ask(number, fields)), "CONSENT_MISSING", "{number} {fields}");
     }
 }
@@ -333,13 +370,22 @@ fn the_directory_keeps_no_name_that_was_never_confirmed_and_a_corrected_grant_op
     // A name that was entered with the wrong class, and never confirmed, is entered again by somebody else.
     japan.0.run(&["audience", "enter", "An Operator", "--class", "PERSON"]).good();
     japan.0.second(&["audience", "enter", "An Operator", "--class", "ORGANISATION"]).good();
-    japan.0.run(&["audience", "confirm", "An Operator"]).good();
+    let seen_before = japan.0.run(&["audience", "confirm", "An Operator", "--class", "PERSON"]);
+    assert!(seen_before.code == 1 && seen_before.err.contains("another class"), "{}", seen_before.err);
+    japan.0.run(&["audience", "confirm", "An Operator", "--class", "ORGANISATION"]).good();
     let listed = japan.0.run(&["--json", "audience", "list"]).good().json();
     assert_eq!((listed.len(), &listed[0]["class"]), (1, &"ORGANISATION".into()));
     for party in ["JP-NPA", "KG-MLSSM-CECA"] {
         let said = japan.0.run(&["audience", "enter", party, "--class", "ORGANISATION"]);
         assert!(said.code == 1 && said.err.contains("needs no entry"), "{}", said.err);
     }
+    // A party of another memorandum is a third party of this one, and can be asked consent for; a card alone makes nobody a party.
+    let whole = |to: &'static str| ["KG-A", "--to", to, "--fields", "*", "--purpose", "investigation"];
+    assert_eq!(japan.code(&whole("TJ-MLMEP")), "CONSENT_MISSING");
+    let invented = Node::init("JP-NPA-X");
+    japan.0.enrol(&invented).good();
+    let said = japan.0.second(&[&["disclose"], whole("JP-NPA-X").as_slice()].concat());
+    assert!(said.code == 1 && said.err.contains("UNKNOWN_AUDIENCE"), "{}", said.err);
     let scope = ["KG-A", "--to", "An Operator", "--fields", "examinees", "--purpose", "cancellation"];
     let request = japan.consent(&[&["request"], scope.as_slice(), &["--until", "2099-12-31"]].concat());
     let grant = kyrgyz.consent(&["grant", &request]);
@@ -347,6 +393,7 @@ fn the_directory_keeps_no_name_that_was_never_confirmed_and_a_corrected_grant_op
     let correction = json!({"about_notice": grant, "corrected_notice": "KG-21-NEW", "reason": "it was too wide"});
     send(&kyrgyz, &between(false, "KG-S03", "S03", "CORRECTION", Some(&grant), &correction));
     assert_eq!(japan.code(&["KG-A", "--under", &grant]), "CONSENT_MISSING");
+    assert_eq!(japan.0.run(&["--json", "consent", "list"]).good().json()[0]["state"], "REPLACED");
 }
 
 #[test]

@@ -125,6 +125,14 @@ fn what_is_marked_stays_out_of_a_publication_and_a_release_to_everybody_keeps_it
     let entry = export(&japan).remove(0);
     let said = check(&japan, &entry, &[&partner, &japan])["said"].clone();
     assert!(said["org"]["name_en"].is_string() && said["org"]["address"].is_null(), "{said}");
+    // What nobody could check is not published: the first field is marked, and there is no list.
+    let mut unprovable = notice.clone();
+    unprovable["notice_id"] = "KG-UNPROVABLE".into();
+    unprovable["restricted"] = json!({"org.name_en": true});
+    partner.submit(&unprovable.to_string()).good();
+    partner.until_delivered();
+    let said = japan.run(&["publish", "KG-UNPROVABLE"]);
+    assert!(said.code == 1 && said.err.contains("correction (S03)"), "{}", said.err);
     // A list that leaves out the first field of the body is a list too.
     notice["notice_id"] = "KG-NARROW".into();
     notice["publishable_fields"] = json!(["approval_no"]);
@@ -133,6 +141,25 @@ fn what_is_marked_stays_out_of_a_publication_and_a_release_to_everybody_keeps_it
     publish(&japan, "KG-NARROW");
     let entry = export(&japan).remove(1);
     assert_eq!(check(&japan, &entry, &[&partner, &japan])["said"].as_object().unwrap().len(), 1);
+    // What a revocation did not publish shows on no other entry.
+    submit(&partner, "KG-JP-2026-000002");
+    let line = under("JP-KG-SSW-2023").into_iter().find(|(_, line)| line.contains("\"KG-JP-2026-000003\"")).unwrap().1;
+    let mut revocation: Value = serde_json::from_str(&line).unwrap();
+    for (number, fields, from) in
+        [("KG-R1", json!(["org.name_en", "revoked_on"]), None), ("KG-R2", json!(["org.registration_no"]), Some(""))]
+    {
+        revocation["notice_id"] = number.into();
+        revocation["publishable_fields"] = fields;
+        partner.submit(&revocation.to_string()).good();
+        partner.until_delivered();
+        for published in ["KG-JP-2026-000002", number] {
+            publish(&japan, published);
+        }
+        let entries = export(&japan);
+        let list = entries.iter().rfind(|entry| entry["notice_id"] == "KG-JP-2026-000002").unwrap();
+        let marks = from.map(|from| json!({"number": "KGSO-F-0017", "from": from, "by": number}));
+        assert_eq!(list["revoked"], json!(marks.into_iter().collect::<Vec<_>>()), "{number}");
+    }
     // Consent to tell everybody is for an approver to use; publishing rests on none.
     submit(&partner, "KG-JP-2026-000007");
     let scope = json!({
@@ -162,6 +189,6 @@ fn what_is_marked_stays_out_of_a_publication_and_a_release_to_everybody_keeps_it
     assert!(refused.code == 1 && refused.err.contains("NOTHING_PUBLISHABLE"), "{}", refused.err);
     let under = japan.second(&["--json", "disclose", "KG-JP-2026-000007", "--under", "KG-21"]).good();
     assert_eq!(under.json()[0]["code"], "CONSENT_OK");
-    let entry = export(&japan).remove(2);
+    let entry = export(&japan).into_iter().find(|entry| entry["notice_id"] == "KG-JP-2026-000007").unwrap();
     assert_eq!(check(&japan, &entry, &[&partner, &japan])["code"], "CONSENT_OK");
 }

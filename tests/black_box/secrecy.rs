@@ -106,17 +106,19 @@ fn no_string_of_any_notice_is_in_any_file_or_trace_and_a_planted_one_is_found() 
 }
 
 /// Words of disclosures: an audience, a purpose, reasons, conditions.
-const DISCLOSURE: [&str; 5] = [
+const DISCLOSURE: [&str; 7] = [
     "A Distinct Audience of this Test",
     "A distinct purpose of a disclosure",
     "A distinct condition of a grant",
     "A distinct reason of a withdrawal",
     "A distinct reason of a refusal",
+    "A distinct legal basis",
+    "A distinct reason to withhold",
 ];
 
 /// Every command about consent, disclosure and publication, by those who may and those who may not.
 fn disclose_something(japan: &Node, partner: &Node) {
-    let [audience, purpose, condition, withdrawal, refusal] = DISCLOSURE;
+    let [audience, purpose, condition, withdrawal, refusal, basis, withhold] = DISCLOSURE;
     let scope = ["KG-JP-2026-000007", "--to", audience, "--fields", "conduct", "--purpose", purpose];
     let number = |said: crate::node::Said| said.good().json()[0]["notice_id"].as_str().unwrap().to_owned();
     let settle = || {
@@ -126,7 +128,7 @@ fn disclose_something(japan: &Node, partner: &Node) {
         }
     };
     japan.run(&["audience", "enter", audience, "--class", "MEDIA"]).good();
-    japan.second(&["audience", "confirm", audience]).good();
+    japan.second(&["audience", "confirm", audience, "--class", "MEDIA"]).good();
     japan.run(&["audience", "list"]).good();
     assert_eq!(japan.run(&[&["disclosure", "check"], scope.as_slice()].concat()).code, 1);
     assert_eq!(japan.run(&[&["disclose"], scope.as_slice()].concat()).code, 1);
@@ -146,6 +148,19 @@ fn disclose_something(japan: &Node, partner: &Node) {
     partner.run(&["consent", "withdraw", &grant, "--reason", withdrawal]).good();
     settle();
     japan.run(&["consent", "list", "--waiting"]).good();
+    // A document, which stays where it is.
+    let folder = tempfile::tempdir().unwrap();
+    let document = folder.path().join("order");
+    std::fs::write(&document, "an order").unwrap();
+    let document = document.to_str().unwrap();
+    let record = ["ground", "record", document, "--of", scope[0], "--kind", "legal-compulsion", "--basis", basis];
+    let recorded = japan.run(&[&["--json"], record.as_slice(), &scope[1..], &["--withhold", withhold]].concat()).good();
+    let ground = recorded.json()[0]["ground_id"].as_str().unwrap().to_owned();
+    japan.run(&["ground", "confirm", &ground, document]);
+    japan.second(&["ground", "confirm", &ground, document]).good();
+    japan.run(&["ground", "list"]).good();
+    japan.run(&[&["disclose"], scope.as_slice()].concat()).good();
+    japan.run(&["ground", "end", &ground]).good();
     // What is public goes to a folder of its own.
     japan.run(&["publish", "KG-JP-2026-000003"]).good();
     let register = tempfile::tempdir().unwrap();

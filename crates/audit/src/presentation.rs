@@ -7,7 +7,9 @@ use verbale_domain::disclosure::{
     decide,
 };
 use verbale_domain::flow::{CONSENT_GRANT, CONSENT_REQUEST, DISCLOSURE_NOTICE};
-use verbale_domain::{Course, Memoranda, Memorandum, Notice, Partial, Refusal, civil};
+use verbale_domain::{
+    Course, Memoranda, Memorandum, NAME_BYTES_MAX, Notice, PURPOSE_BYTES_MAX, Partial, Refusal, civil, is_line,
+};
 use verbale_evidence::{
     Card, PresentationError, Statement, Verdict, VerifiedPart, VerifiedPresentation, is_identifier, parse_presentation,
     verify_presentation,
@@ -94,6 +96,9 @@ pub fn check_presentation(
     let number = number.ok_or(Fault::NumberMissing)?.to_owned();
     not_before_it_was_written(&verified)?;
     let mut evidence = evidence(&verified, memorandum, &number)?;
+    if quotes_other(&verified, memorandum, &scope) {
+        evidence.push(Evidence::Quotes(Vec::new()));
+    }
     let recorded = recorded(&verified)?;
     let at_ms = verified.disclosure.disclosed_ms;
     evidence.extend(recorded.iter().filter_map(|recorded| recorded.evidence(&scope, at_ms)));
@@ -121,7 +126,7 @@ fn recorded(verified: &VerifiedPresentation) -> Result<Option<Recorded>, Fault> 
     let wrong = Fault::Ground("the recorded ground is not understood");
     let scope = Scope::of(&ground.fields, (&ground.audience_class, &ground.audience_name), &ground.purpose);
     let (Ok(kind), Some(scope)) = (ground.kind.parse(), scope) else { return Err(wrong) };
-    if ground.document_sha256.len() != 32 || ground.legal_basis.chars().any(char::is_control) {
+    if ground.document_sha256.len() != 32 || !is_line(&ground.legal_basis, PURPOSE_BYTES_MAX) {
         return Err(wrong);
     }
     if !(1..=verified.disclosure.disclosed_ms).contains(&ground.confirmed_ms) {
@@ -140,8 +145,8 @@ fn scope(verified: &VerifiedPresentation) -> Result<Scope, Fault> {
         return Err(Fault::Ground("the disclosure names no audience or no field"));
     }
     // Nobody writes lines of this report.
-    if [&disclosure.audience_name, &disclosure.purpose].iter().any(|text| text.chars().any(char::is_control)) {
-        return Err(Fault::Ground("audience or purpose has control characters"));
+    if !is_line(&disclosure.audience_name, NAME_BYTES_MAX) || !is_line(&disclosure.purpose, PURPOSE_BYTES_MAX) {
+        return Err(Fault::Ground("audience or purpose is no line of text"));
     }
     let audience = Audience { class, name: disclosure.audience_name.clone() };
     Ok(Scope { fields: disclosure.fields.clone(), audience, purpose: disclosure.purpose.clone() })
@@ -185,6 +190,15 @@ fn again(
         at_ms: disclosure.disclosed_ms,
         evidence,
     })
+}
+
+/// Whether an own notice answers the other side, whose words it may repeat, and nobody stated in the log that it does not.
+fn quotes_other(verified: &VerifiedPresentation, memorandum: &Memorandum, scope: &Scope) -> bool {
+    let statement = verified.notice.envelope.statement();
+    let is_own = statement.sender == verified.disclosure.discloser;
+    let answers = statement.answers.is_some() && memorandum.answers_other(&statement.flow);
+    let publishable = Scope { fields: memorandum.publishable(&statement.flow).to_vec(), ..scope.clone() };
+    is_own && answers && !verified.logged.own_words && !publishable.covers_fields(&scope.fields)
 }
 
 /// The evidence that the presentation carries.
@@ -282,7 +296,7 @@ impl Checked {
             "withheld": self.withheld(), "discloser": disclosure.discloser, "disclosed": moment(disclosure.disclosed_ms),
             "audience_class": disclosure.audience_class, "audience_name": disclosure.audience_name,
             "purpose": disclosure.purpose, "code": disclosure.code, "clause": self.decision.clause,
-            "logged": logged, "conditions": self.conditions(),
+            "own_words": self.verified.logged.own_words, "logged": logged, "conditions": self.conditions(),
             "outside_log": disclosure.recorded.as_ref().map(|ground| json!({
                 "kind": ground.kind, "document_sha256": hex::encode(&ground.document_sha256), "basis": ground.legal_basis,
                 "confirmed": moment(ground.confirmed_ms),
@@ -300,11 +314,16 @@ impl Checked {
              discloser's word",
             logged.index.0, logged.checkpoint.origin, logged.checkpoint.size.0
         );
+        let own_words = if self.verified.logged.own_words {
+            "\n  words         the discloser states that they repeat nothing that the other side wrote"
+        } else {
+            ""
+        };
         let conditions = self.conditions();
         let conditions = if conditions.is_empty() {
             String::new()
         } else {
-            format!("\n  conditions    {}", visible(&conditions.join("; ")))
+            format!("\n  conditions    {}", visible(&conditions.join("; ")).replace('\n', "\\n"))
         };
         let (verdict, outside) = match &disclosure.recorded {
             None => ("Sound.", String::new()),
@@ -323,7 +342,7 @@ impl Checked {
         };
         format!(
             "{verdict}\n  notice        {} {} {kind}, {}\n  said by       {}, signed {}\n  withheld      {} of {} fields\n  \
-             disclosed by  {}, {}\n  to            {} ({})\n  for           {}\n  ground        {} (clause {}): {}{outside}{conditions}\n  \
+             disclosed by  {}, {}\n  to            {} ({})\n  for           {}\n  ground        {} (clause {}): {}{outside}{own_words}{conditions}\n  \
              log           {logged}\n\nWhat was said:\n{}",
             self.partial.header_text("notice_id").unwrap_or_default(),
             statement.flow,
@@ -356,7 +375,9 @@ impl Checked {
 
 /// A text of others, with what would move the cursor written out.
 fn visible(text: &str) -> String {
-    let shown = |c: char| if c.is_control() && c != '\n' { c.escape_default().to_string() } else { c.to_string() };
+    let shown = |c: char| {
+        if c == '\n' || is_line(c.encode_utf8(&mut [0; 4]), 4) { c.to_string() } else { c.escape_default().to_string() }
+    };
     text.chars().map(shown).collect()
 }
 

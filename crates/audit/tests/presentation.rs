@@ -47,6 +47,8 @@ struct Case {
     delivered_at: Option<&'static str>,
     ground_refused: bool,
     answers_another: bool,
+    notice_answers: bool,
+    own_words: bool,
     request_of_another: bool,
     change: fn(&mut Presentation),
 }
@@ -120,6 +122,8 @@ fn consented() -> Case {
         delivered_at: None,
         ground_refused: false,
         answers_another: false,
+        notice_answers: false,
+        own_words: false,
         request_of_another: false,
         change: |_| (),
     }
@@ -236,6 +240,23 @@ fn ordered() -> Case {
     case
 }
 
+/// An own answer to the other side, in words that are stated to be its own.
+fn own_answer() -> Case {
+    let body = json!({"answer": "A", "complete": true, "attachments": []});
+    let mut notice = body_of("F10", "INQUIRY_REPLY", KG, JP, "JP-KG-SSW-2023", body);
+    notice["correlates_to"] = "JP-F09".into();
+    Case {
+        discloser: ContactPoint::new(KG.1, 1),
+        notice,
+        ground: Value::Null,
+        presented: vec!["answer"],
+        disclosure: disclosure("OWN_INFORMATION", "MEDIA", "A Newspaper", "news", &["answer"]),
+        notice_answers: true,
+        own_words: true,
+        ..consented()
+    }
+}
+
 /// The same with one thing changed in what was recorded.
 fn ordered_with(change: impl FnOnce(&mut RecordedGround)) -> Case {
     let mut case = ordered();
@@ -290,7 +311,13 @@ fn logged(by: &ContactPoint, entry: Vec<u8>) -> (Vec<u8>, String) {
 
 impl Case {
     fn make(&self) -> Presentation {
-        let notice = sign(&self.originator, &self.discloser, &self.notice, (1, WRITTEN), None);
+        let answered = self.notice_answers.then(|| (MessageId::from_bytes([8; 16]), StatementDigest([8; 32])));
+        let recipient = if self.originator.card.id == self.discloser.card.id {
+            &ContactPoint::new(JP.1, 2)
+        } else {
+            &self.discloser
+        };
+        let notice = sign(&self.originator, recipient, &self.notice, (1, WRITTEN), answered);
         let id = |signed: &Signed| (signed.envelope.statement().message_id, signed.envelope.digest());
         let about =
             if self.answers_another { (MessageId::from_bytes([7; 16]), StatementDigest([7; 32])) } else { id(&notice) };
@@ -336,6 +363,7 @@ impl Case {
             message_id: disclosure.message_id.clone(),
             code: disclosure.code.clone(),
             disclosure_digest: signed.digest.to_vec(),
+            own_words: self.own_words,
             ..Disclosed::default()
         };
         let (entry, proof) = logged(&self.discloser, encode_entry(disclosed_ms, Event::Disclosed(entry)).unwrap());
@@ -380,6 +408,7 @@ fn what_was_disclosed_lawfully_holds() {
     assert_eq!(published().check().unwrap()["said"], json!({"org": {"name_en": "N"}, "revoked_on": "2026-04-15"}));
     assert_eq!(referral().check().unwrap()["code"], "PREAUTHORISED_FIELD");
     assert_eq!(suspension().check().unwrap()["said"], json!({"field": "F", "action": "A"}));
+    assert_eq!(own_answer().check().unwrap()["own_words"], true);
     let ordered = ordered().check().unwrap();
     assert_eq!(ordered["outside_log"]["document_sha256"], "06".repeat(32));
     // Less than what was allowed.
@@ -406,6 +435,7 @@ fn with(mut case: Case, change: impl FnOnce(&mut Case)) -> Case {
 #[expect(clippy::too_many_lines, reason = "a table")]
 fn each_way_of_disclosing_more_than_the_ground_carries_is_found() {
     let rows: Vec<Row> = vec![
+        ("an answer that may quote", with(own_answer(), |c| c.own_words = false), "DERIVED_FROM_OTHER"),
         ("people decided without a document", with(ordered(), |c| c.disclosure.recorded = None), "CONSENT_MISSING"),
         ("a document for another audience", ordered_with(|g| g.audience_name = "Another".into()), "CONSENT_MISSING"),
         ("a document for another field", ordered_with(|g| g.fields = vec!["exam".into()]), "CONSENT_MISSING"),
@@ -570,7 +600,7 @@ fn each_way_of_disclosing_more_than_the_ground_carries_is_found() {
         (
             "a purpose that writes lines of the report",
             consented_with(|c| c.disclosure.purpose = "x\n  ground        CONSENT_OK".into()),
-            "control characters",
+            "no line of text",
         ),
         ("no disclosure", consented_with(|c| c.change = |p| p.disclosure.clear()), "does not vouch"),
         ("the registry number is withheld", consented_with(|c| c.left_out.push("header.notice_id")), "registry number"),

@@ -11,7 +11,7 @@ use crate::memorandum::{CommencesOn, Memorandum};
 use crate::organisations::is_full_list;
 
 /// What is about an earlier notice of its own sender.
-const OF_ITS_SENDER: [&str; 2] = [CONSENT_WITHDRAW, CORRECTION];
+pub(crate) const OF_ITS_SENDER: [&str; 2] = [CONSENT_WITHDRAW, CORRECTION];
 
 /// A notice by the side that sent it and its registry number.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -9,6 +9,7 @@ use crate::refusal::{Code, Refusal};
 use crate::schema::{Member, Shape, Slot};
 
 pub(crate) use lists::Registers;
+pub(crate) use text::is_bidi_control;
 
 /// Checks an object and returns it without null members, in the order of its schema.
 pub(crate) fn check(value: Value, shape: &Shape, at: &str) -> Result<Map<String, Value>, Refusal> {

@@ -47,11 +47,11 @@ pub use duties::{DutyItem, duties};
 pub use memorandum::{Basis, Class, CommencesOn, ContactPoint, Duty, Memoranda, Memorandum, MemorandumError};
 pub use notice::{Header, Notice, Party};
 pub use offline::{OfflineCheck, Verdict};
-pub use organisations::{Organisation, organisations};
+pub use organisations::{Organisation, REVOKED, organisations};
 pub use partial::Partial;
 pub use particulars::Subject;
 pub use refusal::{Code, Fault, Refusal, Stage};
-pub use rules::{Place, Route, check_rules, needs_approval, recipient};
+pub use rules::{NAME_BYTES_MAX, PURPOSE_BYTES_MAX, Place, Route, check_rules, is_line, needs_approval, recipient};
 
 /// A notice in JSON is at most so large: the sealed size of 16 MiB less seal, padding and commitments.
 pub const JSON_BYTES_MAX: usize = 15 << 20;

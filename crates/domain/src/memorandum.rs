@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use time::{Date, UtcOffset};
 
 use crate::civil;
+use crate::docket::OF_ITS_SENDER;
 pub use file::{Basis, Class, Duty};
 use file::{Commencement, Contact, File, Kind, Succession, Termination, Terms, digest};
 
@@ -264,6 +265,11 @@ impl Memorandum {
         of_side.filter(move |(_, since)| since.is_none_or(|since| since <= on))
     }
 
+    /// The nodes of its contact points, of any day.
+    pub fn nodes(&self) -> impl Iterator<Item = &str> {
+        self.contacts.iter().map(|(contact, _)| contact.node())
+    }
+
     /// The side whose contact point a node serves on a day.
     pub fn side_of(&self, node: &str, on: Date) -> Option<&str> {
         let serves = |side: &&str| self.contact_point(side, on).is_some_and(|contact| contact.node == node);
@@ -273,6 +279,11 @@ impl Memorandum {
     /// The clause that a flow rests on.
     pub fn clause_of(&self, flow: &str) -> Option<&str> {
         self.kind(flow).map(KindTerms::clause)
+    }
+
+    /// Whether what a flow answers is always a notice of the other side, whose words it may repeat.
+    pub fn answers_other(&self, flow: &str) -> bool {
+        !OF_ITS_SENDER.contains(&flow) && self.kind(flow).is_some_and(KindTerms::is_answer)
     }
 
     /// Body paths of a flow that may be published, unless its originator says otherwise.

@@ -18,7 +18,7 @@ pub(crate) const SENDING_ORG_APPROVED: &str = "F01";
 pub(crate) const LISTS: [&str; 2] = ["F02", "T01"];
 
 /// Revocations of one organisation.
-pub(crate) const REVOKED: [&str; 2] = ["F03", "T02"];
+pub const REVOKED: [&str; 2] = ["F03", "T02"];
 
 /// The status of an approved organisation, as lists write it.
 pub(crate) const APPROVED: &str = "APPROVED";

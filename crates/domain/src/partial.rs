@@ -1,5 +1,7 @@
 //! Parts of a notice: which chunks a field has, and what a reader sees of chunks that do not make up the whole.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 use verbale_proto::v1::Chunk;
 
@@ -124,6 +126,7 @@ impl Partial {
             let items = self.header.get(name)?.as_array()?;
             Some(items.iter().filter_map(Value::as_str).map(str::to_owned).collect())
         };
+        let restricted = list("restricted_marks").unwrap_or_default();
         Marks {
             flow: flow.to_owned(),
             // A part of the list only narrows it.
@@ -131,13 +134,16 @@ impl Partial {
                 None if self.end_of_tail.is_none() => Some(Vec::new()),
                 list => list,
             },
-            restricted: list("restricted_marks").unwrap_or_default(),
             releasable: releasable(flow, &self.body),
             // An organisation that is not seen is nobody.
             investigated: Some(investigated(&self.body).unwrap_or_default()),
             superseded: false,
-            labelled_public: self.end_of_tail.is_some() && self.header_text("classification").is_some_and(is_public),
+            labelled_public: self.end_of_tail.and_then(|place| self.fields.get(place)).is_some_and(|first| {
+                // The field that ends the header is shown with every release on the label.
+                self.header_text("classification").is_some_and(is_public) && !is_marked(&restricted, first)
+            }),
             has_restricted: !self.restricted.is_empty(),
+            restricted,
         }
     }
 
@@ -175,7 +181,21 @@ impl Notice {
             None => path == "*" || self.body().contains_key(path),
         };
         let paths = marks.publishable.as_deref().unwrap_or(default);
-        paths.iter().filter(|path| has(path) && !marks.is_restricted(path)).cloned().collect()
+        let paths: BTreeSet<&String> = paths.iter().filter(|path| has(path) && !marks.is_restricted(path)).collect();
+        paths.into_iter().cloned().collect()
+    }
+
+    /// The field with which the body begins.
+    fn first_field(&self) -> Option<String> {
+        let flow = Schema::get().flows.get(&self.header().flow)?;
+        let first = self.chunks().iter().find(|chunk| chunk.path.first() != Some(&HEADER))?;
+        field_of(flow, &first.path)
+    }
+
+    /// Whether it can be shown that its originator wrote no list of what may be published: what ends the header is seen then.
+    pub fn shows_that_no_list_is_there(&self, fields: &[String]) -> bool {
+        self.has_header("publishable_fields")
+            || self.first_field().is_some_and(|first| fields.iter().any(|field| covers(field, &first)))
     }
 
     /// The languages of its text.
@@ -189,15 +209,20 @@ impl Notice {
         let (body, states_it) = (self.body(), self.has_header("publishable_fields"));
         Marks {
             publishable: states_it.then_some(publishable_fields),
-            restricted: restricted_marks,
             releasable: releasable(&flow, body),
             investigated: investigated(body).filter(|_| REFERRALS.contains(&flow.as_str())),
             superseded: false,
-            labelled_public: is_public(&classification),
+            labelled_public: is_public(&classification)
+                && self.first_field().is_some_and(|first| !is_marked(&restricted_marks, &first)),
             has_restricted: self.has_restricted(),
+            restricted: restricted_marks,
             flow,
         }
     }
+}
+
+fn is_marked(marks: &[String], field: &str) -> bool {
+    marks.iter().any(|mark| covers(field, mark) || covers(mark, field))
 }
 
 fn is_public(classification: &str) -> bool {

@@ -7,6 +7,7 @@
 mod correlation;
 mod marks;
 
+pub use correlation::{NAME_BYTES_MAX, PURPOSE_BYTES_MAX, is_line};
 pub(crate) use marks::covers;
 
 use time::Date;
@@ -103,6 +104,7 @@ pub fn check_rules<'m>(
     asked.label(kind)?;
     asked.publish_set(kind)?;
     asked.correlation(kind)?;
+    asked.scope(kind)?;
     asked.consent(kind)?;
     asked.disclosure_notice(kind)?;
     asked.commencement(kind)?;

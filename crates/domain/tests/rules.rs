@@ -35,7 +35,7 @@ fn knowing(memoranda: &Memoranda) -> OfflineCheck<'_> {
 type Change = fn(&mut Value);
 
 /// The notice that is changed under a new number, the code, and the change.
-const ROWS: [(&str, Option<Code>, Change); 38] = [
+const ROWS: [(&str, Option<Code>, Change); 47] = [
     ("KG-JP-2026-000007", None, |_| ()),
     ("KG-JP-2026-000007", Some(Code::UnknownMemorandum), |n| n["memorandum"] = "JP-XX-2030".into()),
     ("TJ-JP-2026-000008", Some(Code::BeforeCommencement), |n| n["issued_at"] = "2025-01-31T23:59:59+05:00".into()),
@@ -81,6 +81,16 @@ const ROWS: [(&str, Option<Code>, Change); 38] = [
         n["correlates_to"] = "KG-JP-2026-000007".into();
         n["body"]["about_notice"] = "KG-JP-2026-000007".into();
     }),
+    // What nobody could disclose under is no consent.
+    ("KG-JP-2026-000011", Some(Code::BadValue), |n| n["body"]["purpose"] = "two\nlines".into()),
+    ("KG-JP-2026-000011", Some(Code::BadValue), |n| n["body"]["purpose"] = "x".repeat(4097).into()),
+    ("KG-JP-2026-000011", Some(Code::BadValue), |n| n["body"]["audience"]["name"] = "a\u{2028}b".into()),
+    ("KG-JP-2026-000011", Some(Code::UnknownField), |n| n["body"]["fields"] = json!(["nothing.of.it"])),
+    ("KG-JP-2026-000011", Some(Code::BadValue), |n| n["body"]["fields"] = json!(["*", "*"])),
+    ("JP-KG-2026-000012", Some(Code::BadValue), |n| n["body"]["conditions"] = vec!["c"; 65].into()),
+    ("JP-KG-2026-000012", Some(Code::BadValue), |n| n["body"]["conditions"] = json!(["a\u{1b}[2J"])),
+    ("JP-KG-2026-000013", Some(Code::BadCorrelation), |n| n["body"]["consent"] = "JP-KG-2026-000011".into()),
+    ("KG-JP-2026-000001", Some(Code::BadValue), |n| n["publishable_fields"] = vec!["approval_no"; 257].into()),
     ("KG-JP-2026-000015", Some(Code::TerminationTooEarly), |n| n["body"]["effective_on"] = "2027-06-29".into()),
     ("KG-JP-2026-000001", Some(Code::MixedScriptName), |n| n["body"]["org"]["name_en"] = "A\u{43b}a-Too".into()),
     ("JP-KG-2026-000004", Some(Code::BadCorrelation), |n| delta(n, "2026-04-14")),

@@ -112,6 +112,8 @@ pub struct LoggedDisclosure {
     pub index: LogIndex,
     /// The head that vouches for it.
     pub checkpoint: Checkpoint,
+    /// Whether the discloser stated, in its log, that the fields are its own words.
+    pub own_words: bool,
 }
 
 /// A presentation whose signatures and proofs hold.
@@ -225,12 +227,12 @@ fn logged(
     let Event::Disclosed(entry) = event else {
         return Err(PresentationError::Contradiction("its log entry is about something else"));
     };
-    let Disclosed { message_id, code, disclosure_digest, .. } = entry;
+    let Disclosed { message_id, code, disclosure_digest, own_words, .. } = entry;
     let same = message_id == disclosure.message_id && code == disclosure.code && disclosure_digest == digest;
     if !same || time_ms != disclosure.disclosed_ms {
         return Err(PresentationError::Contradiction("its log entry is about another disclosure"));
     }
-    Ok(LoggedDisclosure { index: proof.index, checkpoint })
+    Ok(LoggedDisclosure { index: proof.index, checkpoint, own_words })
 }
 
 /// A part under whichever of the cards signed its envelope; the error of the envelope is for the caller to name.

@@ -1,9 +1,11 @@
 //! The one place where state changes.
 
+use verbale_domain::civil;
 use verbale_evidence::{MessageId, Statement, VerifiedEnvelope};
 use verbale_ledger::LogIndex;
 use verbale_proto::v1::Facts;
 
+use crate::audience::HeldAudience;
 use crate::change::Change;
 use crate::draft::HeldDraft;
 use crate::ground::HeldGround;
@@ -70,15 +72,7 @@ impl Exchange {
             Change::Denied { message_id, code, actor } => {
                 self.happened(&message_id, Happening { index, time_ms, what: What::Denied { code, actor } })?;
             }
-            Change::AudienceEntered(held) => {
-                // Nobody keeps a name that was never confirmed.
-                if let Some(audience) = &held.audience {
-                    self.audiences.retain(|_, known| known.confirmed_by.is_some() || !known.is_named(&audience.name));
-                }
-                if self.audiences.insert(held.id, *held).is_some() {
-                    return Err("its audience is there already");
-                }
-            }
+            Change::AudienceEntered(held) => self.hold_audience(*held)?,
             Change::AudienceConfirmed { id, actor } => {
                 let held = self.audiences.get_mut(&id).ok_or("it names an audience that the log does not hold")?;
                 held.confirmed_by = Some(actor);
@@ -102,8 +96,8 @@ impl Exchange {
                     self.docket.handed_over(&memorandum, &key, time_ms);
                 }
             }
-            Change::Receipt { message_id, verdict, peer_index } => {
-                self.receipt((message_id, &verdict, peer_index), index, time_ms)?;
+            Change::Receipt { message_id, verdict, peer_index, peer_time_ms } => {
+                self.receipt((message_id, &verdict, peer_index), peer_time_ms, (index, time_ms))?;
             }
             Change::Expired { message_id } => {
                 let held = self.happened(&message_id, Happening { index, time_ms, what: What::Expired })?;
@@ -148,6 +142,14 @@ impl Exchange {
         if self.notices.insert(held.message_id, held).is_some() { Err("its message id is taken") } else { Ok(()) }
     }
 
+    fn hold_audience(&mut self, held: HeldAudience) -> Result<(), &'static str> {
+        // Nobody keeps a name that was never confirmed.
+        if let Some(audience) = &held.audience {
+            self.audiences.retain(|_, known| known.confirmed_by.is_some() || !known.is_named(&audience.name));
+        }
+        if self.audiences.insert(held.id, held).is_some() { Err("its audience is there already") } else { Ok(()) }
+    }
+
     fn held_ground(&mut self, id: &MessageId) -> Result<&mut HeldGround, &'static str> {
         self.grounds.get_mut(id).ok_or("it names a ground that the log does not hold")
     }
@@ -161,8 +163,8 @@ impl Exchange {
     fn receipt(
         &mut self,
         (message_id, code, peer_index): (MessageId, &str, LogIndex),
-        index: LogIndex,
-        time_ms: i64,
+        peer_time_ms: i64,
+        (index, time_ms): (LogIndex, i64),
     ) -> Result<(), &'static str> {
         let verdict = if code.is_empty() { "RECEIVED" } else { code };
         let happening = Happening { index, time_ms, what: What::Receipt(verdict.to_owned()) };
@@ -183,7 +185,11 @@ impl Exchange {
         match key {
             // What the counterpart refused it does not know.
             Some(key) if !code.is_empty() => self.docket.strike(&channel.memorandum, &key),
-            Some(key) => self.docket.delivered(&channel.memorandum, &key, time_ms),
+            // By the later of both clocks, since others see the counterpart's alone; a wrong clock is no veto.
+            Some(key) => {
+                let theirs = peer_time_ms.min(time_ms.saturating_add(civil::CLOCKS_APART_MS));
+                self.docket.delivered(&channel.memorandum, &key, time_ms.max(theirs));
+            }
             None => {}
         }
         let outgoing = self.outgoing.get_mut(&channel).ok_or("it names a channel that the log does not hold")?;

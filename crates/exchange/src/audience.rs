@@ -1,7 +1,7 @@
 //! The directory of audiences: entered by one person, confirmed by another.
 
 use verbale_domain::disclosure::Audience;
-use verbale_domain::{Code, Memorandum, Refusal};
+use verbale_domain::{Code, Refusal};
 use verbale_envelope::{SealedFacts, WrappedKeys};
 use verbale_evidence::MessageId;
 use verbale_ledger::LogIndex;
@@ -48,18 +48,24 @@ impl Exchange {
         self.audiences.values()
     }
 
-    /// The confirmed audience of this name: of the directory, or a body that a memorandum names as a party, or a contact point by its
-    /// enrolled id.
-    pub fn audience(&self, memorandum: &str, name: &str) -> Option<Audience> {
+    /// The confirmed audience of this name: of the directory, or a body that a held memorandum names as a party (whether it is one of the
+    /// memorandum in question is for the decision), or a contact point by its enrolled id, where a memorandum names its node.
+    pub fn audience(&self, name: &str) -> Option<Audience> {
         let confirmed = self.audiences.values().filter(|held| held.confirmed_by.is_some());
         let mut named = confirmed.filter_map(|held| held.audience.as_ref()).filter(|audience| audience.name == name);
         let body =
             || Audience { class: verbale_domain::disclosure::AudienceClass::GovernmentBody, name: name.to_owned() };
-        let is_party = || {
-            let memorandum = self.own.memoranda.get(memorandum);
-            memorandum.is_some_and(|memorandum| memorandum.parties().any(|party| party == name))
-        };
-        named.next().cloned().or_else(|| (self.peers.contains_key(name) || is_party()).then(body))
+        named.next().cloned().or_else(|| self.is_named_by_memorandum(name).then(body))
+    }
+
+    /// Whether a memorandum that is held names a party, or an enrolled contact point's node. A card alone makes nobody an audience: one
+    /// person enrols it.
+    fn is_named_by_memorandum(&self, name: &str) -> bool {
+        let mut memoranda = self.own.memoranda.iter();
+        memoranda.any(|of| {
+            of.parties().any(|party| party == name)
+                || (self.peers.contains_key(name) && of.nodes().any(|node| node == name))
+        })
     }
 
     pub(crate) fn enter_audience(
@@ -74,16 +80,12 @@ impl Exchange {
         let held = HeldAudience::new(id, Some(&facts), actor.clone(), LogIndex(self.size));
         let confirmed =
             |name: &str| self.audiences.values().any(|held| held.confirmed_by.is_some() && held.is_named(name));
-        // Who they are is said elsewhere; an entry of another class would hide that.
-        let is_party = |name: &str| {
-            let mut parties = self.own.memoranda.iter().flat_map(Memorandum::parties);
-            parties.any(|party| party == name) || self.peers.contains_key(name)
-        };
         let refused = |reason: &str| Told::Refused(Refusal::new(Code::BadValue, "audience", reason));
         let told = match &held.audience {
             None => refused("has no class that is known"),
             Some(audience) if confirmed(&audience.name) => refused("has a name that is in the directory already"),
-            Some(audience) if is_party(&audience.name) => {
+            // Who they are is said elsewhere; an entry of another class would hide that.
+            Some(audience) if self.is_named_by_memorandum(&audience.name) => {
                 refused("is a party of a memorandum or an enrolled contact point, and needs no entry")
             }
             Some(_) if self.audiences.len() >= AUDIENCES_MAX => refused("would be one too many for the directory"),
@@ -102,18 +104,21 @@ impl Exchange {
         &mut self,
         now_ms: i64,
         ticket: Ticket,
-        name: &str,
+        audience: &Audience,
         actor: String,
         output: &mut Output,
     ) {
-        let is_named = |held: &&HeldAudience| held.is_named(name);
-        let found = self
-            .audiences
-            .values()
-            .find(is_named)
-            .map(|held| (held.id, held.entered_by == actor, held.confirmed_by.is_some()));
+        let is_named = |held: &&HeldAudience| held.is_named(&audience.name);
+        let found = self.audiences.values().find(is_named);
+        let is_other = found.is_some_and(|held| held.audience.as_ref() != Some(audience));
+        let found = found.map(|held| (held.id, held.entered_by == actor, held.confirmed_by.is_some()));
         let told = match found {
             None => Told::NoSuchNotice,
+            Some(_) if is_other => {
+                let reason =
+                    "is entered with another class than the one you give: look at `verbale audience list` again";
+                Told::Refused(Refusal::new(Code::BadValue, "audience", reason))
+            }
             Some((_, true, _)) => {
                 let reason = "was entered by the same person; another one compares it and confirms it";
                 Told::Refused(Refusal::new(Code::FourEyes, "audience", reason))

@@ -72,7 +72,7 @@ pub(crate) enum Change {
     GroundEnded { id: MessageId },
     Opened { message_id: MessageId, actor: String },
     HandedOver { message_id: MessageId, actor: String },
-    Receipt { message_id: MessageId, verdict: String, peer_index: LogIndex },
+    Receipt { message_id: MessageId, verdict: String, peer_index: LogIndex, peer_time_ms: i64 },
     Enrolled { card: Box<Card>, address: String },
     Adopted { memorandum: String, digest: [u8; 32] },
     Commenced { memorandum: String, on: Date },
@@ -284,7 +284,8 @@ impl Exchange {
             }
             Event::ReceiptReceived(receipt) => {
                 let peer_index = LogIndex(receipt.peer_index);
-                Change::Receipt { message_id: message_id(&receipt.message_id)?, verdict: receipt.code, peer_index }
+                let message_id = message_id(&receipt.message_id)?;
+                Change::Receipt { message_id, verdict: receipt.code, peer_index, peer_time_ms: receipt.peer_time_ms }
             }
             Event::NoticeExpired(expired) => Change::Expired { message_id: message_id(&expired.message_id)? },
             Event::PeerEnrolled(enrolled) => {

@@ -114,13 +114,11 @@ impl Exchange {
                 Some(Piece { evidence, notices: Vec::new(), recorded: Some(id) })
             }));
         }
-        // What answers the other side may repeat it. What the memorandum lets be published is nobody's confidence.
-        let answered = key.as_ref().and_then(|key| course.get(key)?.answers.as_ref());
-        let answers_other =
-            answered.is_some_and(|answered| answered.side != side) && held.side.as_deref() == Some(side);
+        // What answers the other side may repeat it. What the memorandum lets be published is nobody's confidence; the notice's own list
+        // says nothing about whose words they are.
         let of_kind = memorandum.map(|memorandum| memorandum.publishable(&held.flow)).unwrap_or_default();
-        let publishable = Scope { fields: marks.publishable.clone().unwrap_or(of_kind.to_vec()), ..scope.clone() };
-        if answers_other && !asking.own_words && !publishable.covers_fields(&scope.fields) {
+        let publishable = Scope { fields: of_kind.to_vec(), ..scope.clone() };
+        if answers_other(held, course, side) && !asking.own_words && !publishable.covers_fields(&scope.fields) {
             pieces.push(Piece { evidence: Evidence::Quotes(Vec::new()), notices: Vec::new(), recorded: None });
         }
         let superseded = key.as_ref().is_some_and(|key| course.is_superseded(key));
@@ -253,4 +251,15 @@ impl Exchange {
         let released = Some(Box::new(Released { index, disclosure, rests_on, grounds }));
         Told::Judged { decision: judged.decision, released }
     }
+}
+
+/// Whether an own notice answers one of the other side. What the counterpart refused is in no docket, and still says what it says.
+fn answers_other(held: &Held, course: &Course, side: &str) -> bool {
+    if held.side.as_deref() != Some(side) {
+        return false;
+    }
+    let refused = matches!(held.state, NoticeState::Refused(_));
+    let docketed = held.key().filter(|_| !refused).and_then(|key| course.get(&key).cloned());
+    docketed
+        .map_or(held.correlates_to.is_some(), |docketed| docketed.answers.is_some_and(|answered| answered.side != side))
 }

@@ -1,11 +1,13 @@
 //! Receiving: what is rejected, refused, received, and answered again.
 
+use verbale_domain::flow::CONSENT_GRANT;
 use verbale_domain::{Code, Place, Refusal, Subject, check_rules, civil};
 use verbale_envelope::{OpenedNotice, Unopened};
 use verbale_evidence::VerifiedEnvelope;
 use verbale_ledger::LogIndex;
 
 use crate::change::{self, Change, Record};
+use crate::outgoing::answers;
 use crate::own::Kept;
 use crate::state::{ChannelId, Exchange, Incoming, Mailbox};
 use crate::step::{Effect, Output, Ticket, Told};
@@ -228,8 +230,10 @@ impl Exchange {
         let place = Place::Arrival { sender, own: &self.own.card.id };
         check_rules(subject, &self.own.memoranda, &self.docket, place, now_ms)?;
         // What is signed about the answered notice must be the notice that the content names: consent rests on it.
+        // An answer shows that what it answers arrived, even where the receipt never came. A grant without this could not be shown.
         let claimed = opened.envelope().statement().answers;
-        if claimed.is_some() && claimed != self.answered(header) {
+        let must_claim = header.flow == CONSENT_GRANT;
+        if (claimed.is_some() || must_claim) && claimed != self.named(header).map(answers) {
             let reason = "the statement answers another notice than the content names";
             return Err(Refusal::new(Code::BadCorrelation, "correlates_to", reason));
         }

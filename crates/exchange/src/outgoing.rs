@@ -10,7 +10,7 @@ use verbale_proto::v1::Facts;
 
 use crate::change::{self, Change, Record};
 use crate::own::Kept;
-use crate::state::{ChannelId, Exchange, Mailbox, NoticeState};
+use crate::state::{ChannelId, Exchange, Held, Mailbox, NoticeState};
 use crate::step::{Effect, Output, Ticket, Told};
 
 /// Expiries of one step: one batch of the journal. The next tick takes the next.
@@ -199,13 +199,14 @@ impl Exchange {
 
     /// The notice that this one answers, where this node holds it and the counterpart does too.
     pub(crate) fn answered(&self, header: &Header) -> Option<Answers> {
+        self.named(header).filter(|answered| answered.state != NoticeState::ExpiredUnanswered).map(answers)
+    }
+
+    /// The notice that this one names, whether the counterpart is known to have it or not.
+    pub(crate) fn named(&self, header: &Header) -> Option<&Held> {
         let course = self.docket.course(&header.memorandum)?;
         let (key, _) = course.answered(&header.from.party, &header.flow, header.correlates_to.as_deref()?)?;
-        let answered = self.notices.get(&self.numbered(&header.memorandum, &key)?)?;
-        if matches!(answered.state, NoticeState::ExpiredUnanswered) {
-            return None;
-        }
-        Some(Answers { message_id: answered.message_id, statement: answered.statement })
+        self.notices.get(&self.numbered(&header.memorandum, &key)?)
     }
 
     pub(crate) fn receipt_arrived(
@@ -236,10 +237,10 @@ impl Exchange {
         }
         let event = change::receipt(message_id, receipt);
         let verdict = receipt.verdict().refusal_code().to_owned();
-        let (received, peer_time_ms) = (verdict.is_empty(), receipt.time_ms());
+        let (is_received, peer_time_ms) = (verdict.is_empty(), receipt.time_ms());
         let beside = Record { receipt: Some(receipt.bytes().to_vec()), ..Record::default() };
-        self.record(now_ms, event, Change::Receipt { message_id, verdict, peer_index }, beside, output);
-        if received {
+        self.record(now_ms, event, Change::Receipt { message_id, verdict, peer_index, peer_time_ms }, beside, output);
+        if is_received {
             // Received there, on the day that it was there.
             self.end(now_ms, message_id, peer_time_ms, output);
         }
@@ -262,4 +263,9 @@ impl Exchange {
             self.record(now_ms, change::expired(message_id), Change::Expired { message_id }, Record::default(), output);
         }
     }
+}
+
+/// What a statement says of the notice that it answers.
+pub(crate) fn answers(answered: &Held) -> Answers {
+    Answers { message_id: answered.message_id, statement: answered.statement }
 }

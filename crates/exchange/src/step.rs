@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use verbale_domain::disclosure::Decision;
+use verbale_domain::disclosure::{Audience, Decision};
 use verbale_domain::{Code, Refusal};
 use verbale_envelope::{SealedFacts, WrappedKeys};
 use verbale_evidence::{Card, EntryError, MessageId, VerifiedEnvelope, VerifiedReceipt, encode_entry};
@@ -61,8 +61,8 @@ pub enum Input {
     ConfirmAudience {
         /// Who waits.
         ticket: Ticket,
-        /// Its name.
-        name: String,
+        /// Class and name, as the second person saw them.
+        audience: Audience,
         /// Pseudonym of the person.
         actor: String,
     },
@@ -276,8 +276,8 @@ impl Exchange {
             Input::EnterAudience { ticket, id, actor, facts, sealed } => {
                 self.enter_audience(now_ms, ticket, (id, actor, *facts), sealed, out);
             }
-            Input::ConfirmAudience { ticket, name, actor } => {
-                self.confirm_audience(now_ms, ticket, &name, actor, out);
+            Input::ConfirmAudience { ticket, audience, actor } => {
+                self.confirm_audience(now_ms, ticket, &audience, actor, out);
             }
             Input::RecordGround(ticket, recording) => self.record_ground(now_ms, ticket, *recording, out),
             Input::SettleGround { ticket, id, actor, document } => {

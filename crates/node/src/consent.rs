@@ -5,15 +5,15 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use verbale_domain::disclosure::{Evidence, Scope, held_evidence};
 use verbale_domain::flow::{CONSENT_GRANT, CONSENT_REFUSE, CONSENT_REQUEST, CONSENT_WITHDRAW, DISCLOSURE_NOTICE};
-use verbale_domain::{Course, Docketed, Memorandum, Notice, NoticeKey, civil};
+use verbale_domain::{
+    Course, Docketed, Memorandum, NAME_BYTES_MAX, Notice, NoticeKey, PURPOSE_BYTES_MAX, civil, is_line,
+};
 use verbale_exchange::{Exchange, Held};
 use verbale_proto::v1::{ConsentStatus, Particulars, WriteRequest};
 use verbale_rpc::Failure;
 
 use crate::clock::now_ms;
-use crate::directory::NAME_BYTES_MAX;
 use crate::letter::{self, Letter, refused};
-use crate::local::PURPOSE_BYTES_MAX;
 use crate::local_reads::find;
 use crate::person::Sight;
 use crate::shared::Shared;
@@ -52,7 +52,7 @@ pub(crate) fn scope(
     held: &Held,
     (fields, audience, purpose): (&[String], &str, &str),
 ) -> Result<Scope, Failure> {
-    let known = exchange.audience(&held.channel.memorandum, audience);
+    let known = exchange.audience(audience);
     let audience = known.ok_or_else(|| {
         let text = "is no confirmed audience: one person enters it with `verbale audience enter`, another confirms it with `verbale \
                     audience confirm`";
@@ -74,11 +74,11 @@ pub(crate) fn require_scope(held: &Held, scope: Scope) -> Result<Scope, Failure>
             format!("{what}; a field is a path such as org.name_en, and * is the whole notice"),
         ));
     }
-    if purpose.trim().is_empty() || purpose.len() > PURPOSE_BYTES_MAX || purpose.chars().any(char::is_control) {
+    if purpose.trim().is_empty() || !is_line(&purpose, PURPOSE_BYTES_MAX) {
         let text = format!("say in one line of at most {PURPOSE_BYTES_MAX} bytes for what it is disclosed");
         return Err(refused("PURPOSE_MISSING", text));
     }
-    if audience.name.len() > NAME_BYTES_MAX || audience.name.chars().any(char::is_control) {
+    if !is_line(&audience.name, NAME_BYTES_MAX) {
         return Err(refused(
             "UNKNOWN_AUDIENCE",
             format!("the audience's name is no line of at most {NAME_BYTES_MAX} bytes"),
@@ -211,7 +211,10 @@ fn consent(
         purpose: own(&asked.purpose),
         ..ConsentStatus::default()
     };
-    let answer = course.answers_to(key).filter(|(_, answer)| answer.delivered_ms.is_some()).last();
+    let settles = |(_, answer): &(&NoticeKey, &Docketed)| {
+        answer.delivered_ms.is_some() && [CONSENT_GRANT, CONSENT_REFUSE].contains(&answer.flow.as_str())
+    };
+    let answer = course.answers_to(key).filter(settles).last();
     match answer {
         Some((answer, notice)) if notice.flow == CONSENT_REFUSE => {
             ConsentStatus { state: "REFUSED".to_owned(), answer: answer.number.clone(), ..status }
@@ -228,7 +231,8 @@ fn consent(
                 Some(_) if withdrawn_ms != 0 && now_ms >= withdrawn_ms => "WITHDRAWN",
                 Some(grant) if now_ms > grant.until_ms => "EXPIRED",
                 Some(grant) if now_ms < grant.from_ms => "NOT_YET",
-                _ => "GRANTED",
+                Some(_) => "GRANTED",
+                None => "REPLACED",
             };
             let granted = notice.particulars();
             ConsentStatus {

@@ -1,6 +1,7 @@
 //! The directory of audiences, for the local service.
 
 use verbale_domain::disclosure::AudienceClass;
+use verbale_domain::{NAME_BYTES_MAX, is_line};
 use verbale_envelope::{FactsKey, NoticeKeys};
 use verbale_evidence::MessageId;
 use verbale_exchange::{Exchange, HeldAudience, Input};
@@ -12,9 +13,6 @@ use crate::letter::refused;
 use crate::random;
 use crate::shared::Shared;
 
-/// A name is at most so long.
-pub(crate) const NAME_BYTES_MAX: usize = 512;
-
 /// What the core is asked.
 pub(crate) fn entering(
     shared: &Shared,
@@ -23,14 +21,11 @@ pub(crate) fn entering(
 ) -> Result<impl FnOnce(u64) -> Input + Send + 'static + use<>, Failure> {
     let EnterAudienceRequest { name, class } = request;
     let wrong = |text: &str| refused("BAD_VALUE", text.to_owned());
-    let class: AudienceClass = class.parse().map_err(|_| {
-        let classes: Vec<&str> = AudienceClass::ALL.iter().map(|class| class.as_str()).collect();
-        wrong(&format!("the class is one of {}", classes.join(", ")))
-    })?;
+    let class = self::class(&class)?;
     if class == AudienceClass::Public {
         return Err(wrong("everybody is no audience of the directory: what may be public is published"));
     }
-    if name.trim().is_empty() || name.len() > NAME_BYTES_MAX || name.chars().any(char::is_control) {
+    if name.trim().is_empty() || !is_line(&name, NAME_BYTES_MAX) {
         return Err(wrong(&format!("a name has 1 to {NAME_BYTES_MAX} bytes and no control characters")));
     }
     let id = MessageId::new(now_ms().unsigned_abs(), &random::bytes());
@@ -41,6 +36,14 @@ pub(crate) fn entering(
     let sealed = keys.facts.seal(id, &facts, &random::bytes());
     let sealed = (sealed, shared.archive.wrap(id, &keys, &random::bytes()));
     Ok(move |ticket| Input::EnterAudience { ticket, id, actor, facts: Box::new(facts), sealed })
+}
+
+/// A class of audience.
+pub(crate) fn class(text: &str) -> Result<AudienceClass, Failure> {
+    text.parse().map_err(|_| {
+        let classes: Vec<&str> = AudienceClass::ALL.iter().map(|class| class.as_str()).collect();
+        refused("BAD_VALUE", format!("the class is one of {}", classes.join(", ")))
+    })
 }
 
 /// The directory.

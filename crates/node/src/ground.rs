@@ -1,17 +1,16 @@
 //! Grounds outside the log, for the local service: what a document covers, as a person says, and the list of what was recorded.
 
-use verbale_domain::civil;
 use verbale_domain::disclosure::{OutsideGround, Recorded};
+use verbale_domain::{PURPOSE_BYTES_MAX, civil, is_line};
 use verbale_evidence::MessageId;
 use verbale_exchange::{Exchange, HeldGround, Recording};
 use verbale_journal::Journal;
-use verbale_proto::v1::{Facts, GroundStatus, Particulars, RecordGroundRequest, SettleGroundRequest};
+use verbale_proto::v1::{Facts, GroundStatus, Particulars, RecordGroundRequest};
 use verbale_rpc::Failure;
 
 use crate::clock::now_ms;
 use crate::consent::{require_scope, scope};
 use crate::letter::{self, refused};
-use crate::local::PURPOSE_BYTES_MAX;
 use crate::local_reads::{damaged, find, sealed};
 use crate::person::Sight;
 use crate::random;
@@ -92,22 +91,20 @@ pub(crate) fn recording(
 
 fn line(text: &str, option: &str) -> Result<String, Failure> {
     let text = text.trim();
-    if text.len() > PURPOSE_BYTES_MAX || text.chars().any(char::is_control) {
+    if !is_line(text, PURPOSE_BYTES_MAX) {
         return Err(refused("BAD_VALUE", format!("{option} is one line of at most {PURPOSE_BYTES_MAX} bytes")));
     }
     Ok(text.to_owned())
 }
 
-fn digest(bytes: &[u8]) -> Result<[u8; 32], Failure> {
+/// A SHA-256.
+pub(crate) fn digest(bytes: &[u8]) -> Result<[u8; 32], Failure> {
     bytes.try_into().map_err(|_| refused("BAD_VALUE", "a SHA-256 has 32 bytes".to_owned()))
 }
 
-/// Which ground, and the document that the second person holds; none: it is to end.
-pub(crate) fn settling(request: &SettleGroundRequest) -> Result<(MessageId, Option<[u8; 32]>), Failure> {
-    let id = request.ground_id.parse();
-    let id = id.map_err(|_| refused("BAD_VALUE", "a ground's id is what `verbale ground list` shows".to_owned()))?;
-    let document = Some(request.document_sha256.as_slice()).filter(|bytes| !bytes.is_empty());
-    Ok((id, document.map(digest).transpose()?))
+/// The id of a ground.
+pub(crate) fn id(text: &str) -> Result<MessageId, Failure> {
+    text.parse().map_err(|_| refused("BAD_VALUE", "a ground's id is what `verbale ground list` shows".to_owned()))
 }
 
 /// Everything that was recorded.

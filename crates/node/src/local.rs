@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
+use verbale_domain::PURPOSE_BYTES_MAX;
+use verbale_domain::disclosure::Audience;
 use verbale_evidence::UnverifiedCard;
 use verbale_exchange::{Input, Told};
 use verbale_journal::Store;
@@ -11,14 +13,15 @@ use verbale_keys::Fingerprint;
 use verbale_ledger::LogIndex;
 use verbale_proto::v1::{
     AcknowledgeRequest, AcknowledgeResponse, ApproveRequest, ApproveResponse, AudiencesRequest, AudiencesResponse,
-    CommenceRequest, CommenceResponse, ConfirmAudienceRequest, ConfirmAudienceResponse, ConsentsRequest,
-    ConsentsResponse, DiscloseResponse, DisclosureQuery, DraftsRequest, DraftsResponse, DropDraftRequest,
-    DropDraftResponse, DutiesRequest, DutiesResponse, EnrolCardRequest, EnrolCardResponse, EnterAudienceRequest,
-    EnterAudienceResponse, Facts, GroundsRequest, GroundsResponse, JudgeResponse, ListRequest, ListResponse,
-    OpenRequest, OpenResponse, OrganisationsRequest, OrganisationsResponse, PublishRequest, PublishResponse,
-    ReadLogRequest, ReadLogResponse, ReceiptsRequest, ReceiptsResponse, RecordGroundRequest, RecordGroundResponse,
-    RegisterEntry, RegisterRequest, SettleGroundRequest, SettleGroundResponse, ShowCardRequest, ShowCardResponse,
-    ShowRequest, ShowResponse, StatusRequest, StatusResponse, SubmitRequest, SubmitResponse, WriteRequest,
+    CommenceRequest, CommenceResponse, ConfirmAudienceRequest, ConfirmAudienceResponse, ConfirmGroundRequest,
+    ConfirmGroundResponse, ConsentsRequest, ConsentsResponse, DiscloseResponse, DisclosureQuery, DraftsRequest,
+    DraftsResponse, DropDraftRequest, DropDraftResponse, DutiesRequest, DutiesResponse, EndGroundRequest,
+    EndGroundResponse, EnrolCardRequest, EnrolCardResponse, EnterAudienceRequest, EnterAudienceResponse, Facts,
+    GroundsRequest, GroundsResponse, JudgeResponse, ListRequest, ListResponse, OpenRequest, OpenResponse,
+    OrganisationsRequest, OrganisationsResponse, PublishRequest, PublishResponse, ReadLogRequest, ReadLogResponse,
+    ReceiptsRequest, ReceiptsResponse, RecordGroundRequest, RecordGroundResponse, RegisterEntry, RegisterRequest,
+    ShowCardRequest, ShowCardResponse, ShowRequest, ShowResponse, StatusRequest, StatusResponse, SubmitRequest,
+    SubmitResponse, WriteRequest,
 };
 use verbale_rpc::node_server::Node;
 use verbale_rpc::tonic::{self, Request, Response, Status, Streaming};
@@ -34,9 +37,6 @@ use crate::{approval, commencement, consent, directory, disclosure, ground, rand
 
 /// Entries of one message of the log: under 1 MiB.
 const LOG_BYTES: usize = 1 << 20;
-
-/// A purpose is at most so long.
-pub(crate) const PURPOSE_BYTES_MAX: usize = 4096;
 
 /// Every role: a person without any may not even look.
 const ANY: [crate::config::RoleName; 4] = [System, Operator, Approver, Auditor];
@@ -244,8 +244,10 @@ impl Node for NodeService {
         request: Request<ConfirmAudienceRequest>,
     ) -> Result<Response<ConfirmAudienceResponse>, Status> {
         let person = self.person(&request, &[Operator, Approver])?;
-        let (name, actor) = (request.into_inner().name, person.name.clone());
-        let index = self.done(move |ticket| Input::ConfirmAudience { ticket, name, actor }).await?;
+        let ConfirmAudienceRequest { name, class } = request.into_inner();
+        let class = directory::class(&class).map_err(|failure| failure.status())?;
+        let (audience, actor) = (Audience { class, name }, person.name.clone());
+        let index = self.done(move |ticket| Input::ConfirmAudience { ticket, audience, actor }).await?;
         Ok(Response::new(ConfirmAudienceResponse { log_index: index.0 }))
     }
 
@@ -263,16 +265,25 @@ impl Node for NodeService {
         Ok(Response::new(RecordGroundResponse { ground_id: id.to_string(), log_index: index.0 }))
     }
 
-    async fn settle_ground(
+    async fn confirm_ground(
         &self,
-        request: Request<SettleGroundRequest>,
-    ) -> Result<Response<SettleGroundResponse>, Status> {
-        let ends = request.get_ref().document_sha256.is_empty();
-        let person = self.person(&request, if ends { &[Operator, Approver] } else { &[Approver] })?;
-        let (id, document) = ground::settling(&request.into_inner()).map_err(|failure| failure.status())?;
+        request: Request<ConfirmGroundRequest>,
+    ) -> Result<Response<ConfirmGroundResponse>, Status> {
+        let person = self.person(&request, &[Approver])?;
+        let ConfirmGroundRequest { ground_id, document_sha256 } = request.into_inner();
+        let id = ground::id(&ground_id).map_err(|failure| failure.status())?;
+        let document = Some(ground::digest(&document_sha256).map_err(|failure| failure.status())?);
         let actor = person.name.clone();
         let index = self.done(move |ticket| Input::SettleGround { ticket, id, actor, document }).await?;
-        Ok(Response::new(SettleGroundResponse { log_index: index.0 }))
+        Ok(Response::new(ConfirmGroundResponse { log_index: index.0 }))
+    }
+
+    async fn end_ground(&self, request: Request<EndGroundRequest>) -> Result<Response<EndGroundResponse>, Status> {
+        let person = self.person(&request, &[Operator, Approver])?;
+        let id = ground::id(&request.into_inner().ground_id).map_err(|failure| failure.status())?;
+        let actor = person.name.clone();
+        let index = self.done(move |ticket| Input::SettleGround { ticket, id, actor, document: None }).await?;
+        Ok(Response::new(EndGroundResponse { log_index: index.0 }))
     }
 
     async fn grounds(&self, request: Request<GroundsRequest>) -> Result<Response<GroundsResponse>, Status> {

@@ -8,7 +8,7 @@ use time::Date;
 use tokio::sync::mpsc;
 use verbale_domain::disclosure::{Audience, AudienceClass, Ground, Release, Scope};
 use verbale_domain::flow::PUBLICATION_CONFIRMATION;
-use verbale_domain::{Notice, NoticeKey, Organisation, Partial, civil, organisations};
+use verbale_domain::{Notice, NoticeKey, Organisation, Partial, REVOKED, civil, organisations};
 use verbale_evidence::{MessageId, SignedDisclosure};
 use verbale_exchange::{Asking, Exchange, Held, What};
 use verbale_journal::{Journal, Logged, Store};
@@ -71,6 +71,11 @@ pub(crate) async fn publish(
 fn publishable(shared: &Shared, held: &Held, notice: &Notice) -> Result<Scope, Failure> {
     let memorandum = letter::memorandum(shared, &held.channel.memorandum)?;
     let fields = notice.publishable(memorandum.publishable(&held.flow));
+    if !notice.shows_that_no_list_is_there(&fields) {
+        let text = "its originator restricted the first field and wrote no list of what may be published, so nobody could check the \
+                    publication; ask it for a correction (S03) with such a list";
+        return Err(refused("NOTHING_PUBLISHABLE", text.to_owned()));
+    }
     if fields.is_empty() {
         return Err(refused("NOTHING_PUBLISHABLE", "the notice has no field that may be published".to_owned()));
     }
@@ -110,7 +115,15 @@ struct Publication {
     message_id: MessageId,
     index: LogIndex,
     replaced_by: String,
-    marks: Vec<RegisterMark>,
+    /// Whether it revokes an approval.
+    revokes: bool,
+    marks: Vec<Mark>,
+}
+
+/// A revocation that shows on an entry, and the message of the notice that says so.
+struct Mark {
+    shown: RegisterMark,
+    by_message: String,
 }
 
 /// A publication as the journal holds it.
@@ -132,14 +145,19 @@ pub(crate) async fn entries(
     core: Core,
     responses: &mpsc::Sender<Result<RegisterEntry, Status>>,
 ) -> Result<(), Status> {
-    let all = core.read(|exchange, _| publications(exchange)).await.map_err(stopping)?;
+    let mut all = core.read(|exchange, _| publications(exchange)).await.map_err(stopping)?;
+    // What the published part of each revocation says: no more than that shows on other entries.
+    let mut revoked: BTreeMap<String, Value> = BTreeMap::new();
+    for publication in all.iter().filter(|publication| publication.revokes) {
+        let (again, scope) = opened_again(&shared, &core, publication).await?;
+        let body = body_of(&again.opened.reopened.notice, &scope.fields).map_err(|failure| failure.status())?;
+        revoked.insert(again.held.message_id.to_string(), body);
+    }
+    for publication in &mut all {
+        publication.marks.retain_mut(|mark| revoked.get(&mark.by_message).is_some_and(|body| narrow(mark, body)));
+    }
     for publication in all {
-        let (message_id, index) = (publication.message_id, publication.index);
-        let read = core.read(move |exchange, journal| published(exchange, journal, message_id, index));
-        let published = read.await.map_err(stopping)??;
-        let opening = Arc::clone(&shared);
-        let opened = tokio::task::spawn_blocking(move || again(&opening, published));
-        let (again, scope) = opened.await.map_err(|_| stopping(Stopped))??;
+        let (again, scope) = opened_again(&shared, &core, &publication).await?;
         let signed = core.read(move |exchange, _| {
             let disclosed = (again.time_ms, again.ground.as_str(), again.rests_on.as_slice());
             (exchange.signed_disclosure(&again.held, &scope, disclosed, again.nonce), again, scope)
@@ -154,6 +172,36 @@ pub(crate) async fn entries(
         responses.send(Ok(entry)).await.map_err(|_| stopping(Stopped))?;
     }
     Ok(())
+}
+
+async fn opened_again(shared: &Arc<Shared>, core: &Core, publication: &Publication) -> Result<(Again, Scope), Status> {
+    let (message_id, index) = (publication.message_id, publication.index);
+    let read = core.read(move |exchange, journal| published(exchange, journal, message_id, index));
+    let published = read.await.map_err(stopping)??;
+    let opening = Arc::clone(shared);
+    let opened = tokio::task::spawn_blocking(move || again(&opening, published));
+    Ok(opened.await.map_err(|_| stopping(Stopped))??)
+}
+
+/// Takes from a mark what the published part of its revocation does not say; false: that does not even name the organisation.
+fn narrow(mark: &mut Mark, revocation: &Value) -> bool {
+    let at = |pointer: &str| revocation.pointer(pointer).and_then(Value::as_str);
+    let names_it =
+        ["/org/registration_no", "/org/org_no"].iter().any(|pointer| at(pointer) == Some(&mark.shown.number));
+    if !["/effective_on", "/revoked_on"].iter().any(|pointer| at(pointer) == Some(&mark.shown.from)) {
+        mark.shown.from.clear();
+    }
+    names_it
+}
+
+/// Whether a text stands anywhere in what was published.
+fn says(published: &Value, text: &str) -> bool {
+    match published {
+        Value::String(said) => said == text,
+        Value::Array(items) => items.iter().any(|item| says(item, text)),
+        Value::Object(members) => members.values().any(|value| says(value, text)),
+        _ => false,
+    }
 }
 
 /// A publication that was opened again.
@@ -191,6 +239,8 @@ fn entry(
     let Again { held, opened, logged, time_ms, ground, grounds, .. } = again;
     let presentation = present(shared, (&opened, &scope.fields, ground), (disclosure, &logged), grounds)?;
     let notice = &opened.reopened.notice;
+    let published = body_of(notice, &scope.fields)?;
+    let marks = publication.marks.into_iter().map(|mark| mark.shown).filter(|mark| says(&published, &mark.number));
     Ok(RegisterEntry {
         message_id: held.message_id.to_string(),
         notice_id: held.notice_id.unwrap_or_default(),
@@ -200,11 +250,11 @@ fn entry(
         side: held.side.unwrap_or_default(),
         languages: notice.languages(),
         published_ms: time_ms,
-        published_json: body_of(notice, &scope.fields)?.to_string(),
+        published_json: published.to_string(),
         presentation,
         log_index: publication.index.0,
         replaced_by: publication.replaced_by,
-        marks: publication.marks,
+        marks: marks.collect(),
     })
 }
 
@@ -232,6 +282,7 @@ fn publications(exchange: &Exchange) -> Vec<Publication> {
             message_id: held.message_id,
             index,
             replaced_by: replaced_by(exchange, held, index),
+            revokes: REVOKED.contains(&held.flow.as_str()),
             marks: listed
                 .get(held.channel.memorandum.as_str())
                 .map(|all| marks(exchange, held, all))
@@ -283,20 +334,22 @@ fn replaced_by(exchange: &Exchange, held: &Held, index: LogIndex) -> String {
 }
 
 /// The revocations that show on an entry: of organisations that it lists, by notices that are published too.
-fn marks(exchange: &Exchange, held: &Held, listed: &[Organisation]) -> Vec<RegisterMark> {
-    let is_public = |key: &NoticeKey| {
+fn marks(exchange: &Exchange, held: &Held, listed: &[Organisation]) -> Vec<Mark> {
+    let public = |key: &NoticeKey| {
         let mut found = exchange.find(&key.number).into_iter();
-        found.any(|held| held.side.as_deref() == Some(&key.side) && held.history.iter().any(|h| is_published(&h.what)))
+        let is_it = |other: &&Held| {
+            let same = other.side.as_deref() == Some(&key.side) && other.channel.memorandum == held.channel.memorandum;
+            same && other.history.iter().any(|happening| is_published(&happening.what))
+        };
+        found.find(is_it).map(|held| held.message_id.to_string())
     };
     let named = listed.iter().filter(|of| {
         Some(&of.listed_in.number) == held.notice_id.as_ref() && Some(&of.listed_in.side) == held.side.as_ref()
     });
     let marked = named.filter_map(|of| Some((&of.number, of.revoked.as_ref()?)));
-    let public = marked.filter(|(_, (by, _))| is_public(by));
-    let mark = |(number, (by, from)): (&String, &(NoticeKey, Date))| RegisterMark {
-        number: number.clone(),
-        from: from.to_string(),
-        by: by.number.clone(),
+    let mark = |(number, (by, from)): (&String, &(NoticeKey, Date))| {
+        let shown = RegisterMark { number: number.clone(), from: from.to_string(), by: by.number.clone() };
+        Some(Mark { shown, by_message: public(by)? })
     };
-    public.map(mark).collect()
+    marked.filter_map(mark).collect()
 }

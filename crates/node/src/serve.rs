@@ -233,9 +233,11 @@ fn facts_of(record: &Replayed<'_>, archive: &verbale_envelope::ArchiveKey) -> Re
         Event::AudienceEntered(of) => (MessageId::try_from(of.audience_id.as_slice())?, of.facts_digest),
         Event::NoticeDrafted(draft) => (MessageId::try_from(draft.message_id.as_slice())?, draft.facts_digest),
         Event::GroundRecorded(ground) => (MessageId::try_from(ground.message_id.as_slice())?, ground.facts_digest),
-        // Their facts are read when they are asked for, and no state is made of them.
-        Event::NoticeOpened(_) | Event::Disclosed(_) | Event::DisclosureDenied(_) => return Ok(None),
-        Event::Genesis(_)
+        // Of the first three the facts are read when they are asked for: no state is made of them. The others have none.
+        Event::NoticeOpened(_)
+        | Event::Disclosed(_)
+        | Event::DisclosureDenied(_)
+        | Event::Genesis(_)
         | Event::NoticeRefused(_)
         | Event::NoticeHandedOver(_)
         | Event::ReceiptReceived(_)

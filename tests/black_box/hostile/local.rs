@@ -6,9 +6,10 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 use verbale_node::{Folder, connect, connect_tls};
 use verbale_proto::v1::{
-    AcknowledgeRequest, ApproveRequest, AudiencesRequest, CommenceRequest, ConfirmAudienceRequest, ConsentsRequest,
-    DisclosureQuery, DraftsRequest, DropDraftRequest, DutiesRequest, EnrolCardRequest, EnterAudienceRequest,
-    ListRequest, OpenRequest, OrganisationsRequest, PublishRequest, ReadLogRequest, ReceiptsRequest, RegisterRequest,
+    AcknowledgeRequest, ApproveRequest, AudiencesRequest, CommenceRequest, ConfirmAudienceRequest,
+    ConfirmGroundRequest, ConsentsRequest, DisclosureQuery, DraftsRequest, DropDraftRequest, DutiesRequest,
+    EndGroundRequest, EnrolCardRequest, EnterAudienceRequest, GroundsRequest, ListRequest, OpenRequest,
+    OrganisationsRequest, PublishRequest, ReadLogRequest, ReceiptsRequest, RecordGroundRequest, RegisterRequest,
     ShowCardRequest, ShowRequest, StatusRequest, SubmitRequest, WriteRequest,
 };
 use verbale_rpc::Failure;
@@ -23,7 +24,7 @@ use crate::notices::general;
 type Client = NodeClient<Channel>;
 
 /// Every method of the local service, with the roles that may call it: the table that `local.proto` promises.
-const METHODS: [(&str, &[&str]); 25] = [
+const METHODS: [(&str, &[&str]); 29] = [
     ("Submit", &["system", "operator", "approver"]),
     ("Drafts", &["system", "operator", "approver"]),
     ("Approve", &["approver"]),
@@ -43,6 +44,10 @@ const METHODS: [(&str, &[&str]); 25] = [
     ("Audiences", &["operator", "approver"]),
     ("EnterAudience", &["operator", "approver"]),
     ("ConfirmAudience", &["operator", "approver"]),
+    ("RecordGround", &["operator", "approver"]),
+    ("ConfirmGround", &["approver"]),
+    ("EndGround", &["operator", "approver"]),
+    ("Grounds", &["operator", "approver"]),
     ("Judge", &["operator", "approver"]),
     ("Disclose", &["approver"]),
     ("Publish", &["operator", "approver"]),
@@ -128,6 +133,12 @@ async fn call(client: &mut Client, method: &str) -> Result<(), Status> {
         "Audiences" => client.audiences(AudiencesRequest {}).await.map(drop),
         "EnterAudience" => client.enter_audience(EnterAudienceRequest::default()).await.map(drop),
         "ConfirmAudience" => client.confirm_audience(ConfirmAudienceRequest::default()).await.map(drop),
+        "RecordGround" => {
+            client.record_ground(RecordGroundRequest { id, ..RecordGroundRequest::default() }).await.map(drop)
+        }
+        "ConfirmGround" => client.confirm_ground(ConfirmGroundRequest::default()).await.map(drop),
+        "EndGround" => client.end_ground(EndGroundRequest::default()).await.map(drop),
+        "Grounds" => client.grounds(GroundsRequest {}).await.map(drop),
         "Judge" => client.judge(DisclosureQuery { id, ..DisclosureQuery::default() }).await.map(drop),
         "Disclose" => client.disclose(DisclosureQuery { id, ..DisclosureQuery::default() }).await.map(drop),
         "Publish" => client.publish(PublishRequest { id, ..PublishRequest::default() }).await.map(drop),

@@ -132,6 +132,9 @@ pub(crate) enum AudienceCommand {
     Confirm {
         /// Its name
         name: String,
+        /// Its class, as `verbale audience list` shows it to you
+        #[arg(long)]
+        class: String,
     },
     /// List the directory
     List,

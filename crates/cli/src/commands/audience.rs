@@ -20,12 +20,12 @@ pub(crate) async fn run(command: AudienceCommand, node: &NodeArgs) -> Result<Exi
                 say!("{}", json!({"name": name, "class": class, "log_index": index}));
             } else {
                 say!(
-                    "{name} is entered (log entry {index}). Another person compares it and runs: verbale audience confirm"
+                    "{name} is entered (log entry {index}). Another person compares it and runs: verbale audience confirm {name:?} --class {class}"
                 );
             }
         }
-        AudienceCommand::Confirm { name } => {
-            let request = ConfirmAudienceRequest { name: name.clone() };
+        AudienceCommand::Confirm { name, class } => {
+            let request = ConfirmAudienceRequest { name: name.clone(), class };
             let index = client.confirm_audience(request).await?.into_inner().log_index;
             if node.json {
                 say!("{}", json!({"name": name, "log_index": index}));

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use verbale_domain::disclosure::OutsideGround;
-use verbale_proto::v1::{GroundStatus, GroundsRequest, RecordGroundRequest, SettleGroundRequest};
+use verbale_proto::v1::{ConfirmGroundRequest, EndGroundRequest, GroundStatus, GroundsRequest, RecordGroundRequest};
 
 use super::client;
 use super::consent::given;
@@ -19,11 +19,14 @@ pub(crate) async fn run(command: GroundCommand, node: &NodeArgs) -> Result<ExitC
     match command {
         GroundCommand::Record(args) => record(args, node).await?,
         GroundCommand::Confirm { id, document } => {
-            settle(SettleGroundRequest { document_sha256: digest(&document)?, ground_id: id }, "confirmed", node)
-                .await?;
+            let request = ConfirmGroundRequest { document_sha256: digest(&document)?, ground_id: id.clone() };
+            let index = client(node).await?.confirm_ground(request).await?.into_inner().log_index;
+            settled(&id, "confirmed", index, node)?;
         }
         GroundCommand::End { id } => {
-            settle(SettleGroundRequest { ground_id: id, document_sha256: Vec::new() }, "ended", node).await?;
+            let request = EndGroundRequest { ground_id: id.clone() };
+            let index = client(node).await?.end_ground(request).await?.into_inner().log_index;
+            settled(&id, "ended", index, node)?;
         }
         GroundCommand::List => {
             for ground in client(node).await?.grounds(GroundsRequest {}).await?.into_inner().grounds {
@@ -75,13 +78,11 @@ async fn record(args: GroundArgs, node: &NodeArgs) -> Result<(), CliError> {
     Ok(())
 }
 
-async fn settle(request: SettleGroundRequest, done: &str, node: &NodeArgs) -> Result<(), CliError> {
-    let id = request.ground_id.clone();
-    let index = client(node).await?.settle_ground(request).await?.into_inner().log_index;
+fn settled(id: &str, done: &str, log_index: u64, node: &NodeArgs) -> Result<(), CliError> {
     if node.json {
-        say!("{}", json!({"ground_id": id, "state": done.to_uppercase(), "log_index": index}));
+        say!("{}", json!({"ground_id": id, "state": done.to_uppercase(), "log_index": log_index}));
     } else {
-        say!("{id} is {done} (log entry {index}).");
+        say!("{id} is {done} (log entry {log_index}).");
     }
     Ok(())
 }

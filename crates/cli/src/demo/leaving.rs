@@ -51,7 +51,10 @@ impl Story<'_> {
         let entered = EnterAudienceRequest { name: NEWSPAPER.to_owned(), class: "MEDIA".to_owned() };
         self.japan.client.enter_audience(entered).await?;
         // The directory takes two persons.
-        self.japan.second.confirm_audience(ConfirmAudienceRequest { name: NEWSPAPER.to_owned() }).await?;
+        self.japan
+            .second
+            .confirm_audience(ConfirmAudienceRequest { name: NEWSPAPER.to_owned(), class: "MEDIA".to_owned() })
+            .await?;
         let query = DisclosureQuery {
             id: REPORT.to_owned(),
             fields: vec!["conduct".to_owned()],

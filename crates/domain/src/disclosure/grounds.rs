@@ -95,7 +95,11 @@ impl Asked<'_> {
         let clause = self.memorandum.clause_of_disclosure();
         let marks = self.question.marks;
         let is_public = self.kind.is_some_and(|kind| kind.class() == Class::Public) && marks.labelled_public;
-        if is_public && !self.fields().iter().any(|field| marks.is_restricted(field)) {
+        let is_narrowed = marks
+            .publishable
+            .as_ref()
+            .is_some_and(|list| !self.fields().iter().all(|field| list.iter().any(|path| covers(path, field))));
+        if is_public && !is_narrowed && !self.fields().iter().any(|field| marks.is_restricted(field)) {
             let reason = "its originator labelled it as public (interpretation: what is public is not confidential)";
             return Some(self.allow(Ground::AlreadyPublic, clause, reason, None));
         }

@@ -45,7 +45,7 @@ fn needs_text(class: Text) -> bool {
 }
 
 /// U+061C, U+200E, U+200F, U+202A to U+202E, U+2066 to U+2069: the Unicode property Bidi_Control.
-fn is_bidi_control(c: char) -> bool {
+pub(crate) fn is_bidi_control(c: char) -> bool {
     matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 

@@ -1,17 +1,36 @@
 //! What a notice answers, who may answer it, and what consent and disclosure notices may say.
 
+use std::collections::BTreeSet;
+
 use super::Question;
-use super::marks::covers;
+use super::marks::{PATHS_MAX, covers};
 use crate::civil;
 use crate::docket::{Docketed, NoticeKey};
 use crate::flow::{CONSENT_GRANT, CONSENT_REFUSE, CONSENT_REQUEST, CONSENT_WITHDRAW, CORRECTION, DISCLOSURE_NOTICE};
+use crate::form::is_bidi_control;
 use crate::memorandum::KindTerms;
+use crate::notice::Notice;
 use crate::refusal::{Code, Refusal};
 
 /// Answers to a consent request, and the withdrawal of a grant.
 const CONSENT_ANSWERS: [&str; 3] = [CONSENT_GRANT, CONSENT_REFUSE, CONSENT_WITHDRAW];
 
 const AT: &str = "correlates_to";
+
+/// A purpose, a condition: at most so many bytes.
+pub const PURPOSE_BYTES_MAX: usize = 4096;
+
+/// The name of an audience, likewise.
+pub const NAME_BYTES_MAX: usize = 512;
+
+/// Conditions of one grant: people read each of them.
+const CONDITIONS_MAX: usize = 64;
+
+/// A text that is one line, and moves no cursor.
+pub fn is_line(text: &str, bytes_max: usize) -> bool {
+    text.len() <= bytes_max
+        && !text.chars().any(|c| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') || is_bidi_control(c))
+}
 
 impl Question<'_> {
     /// The notice that it names, where both sides know it.
@@ -64,8 +83,9 @@ impl Question<'_> {
                 kind.answered()
             ));
         }
+        // A grant names the notice whose fields it opens, and answers the request.
         let about = &self.subject.particulars.about;
-        if !about.is_empty() && !CONSENT_ANSWERS.contains(&self.header.flow.as_str()) && about != number {
+        if !about.is_empty() && self.header.flow != CONSENT_GRANT && about != number {
             return bad("names another notice than the body is about".to_owned());
         }
         if self.header.flow == CORRECTION && key.side != self.header.from.party {
@@ -75,6 +95,42 @@ impl Question<'_> {
         if is_reply && key.side == self.header.from.party {
             let reason = "was sent by the same side: who asked does not answer";
             return Err(Refusal::new(Code::ReplyFromAsker, "from.party", reason).under(kind.clause()));
+        }
+        Ok(())
+    }
+
+    /// What a consent or a notice covers can be released as it stands: fields of the notice in question, each once, and lines of text.
+    pub(super) fn scope(&self, kind: KindTerms<'_>) -> Result<(), Refusal> {
+        if ![CONSENT_REQUEST, CONSENT_GRANT, DISCLOSURE_NOTICE].contains(&self.header.flow.as_str()) {
+            return Ok(());
+        }
+        let wrong = |code, at: &str, reason: String| Err(Refusal::new(code, at, reason).under(kind.clause()));
+        let said = &self.subject.particulars;
+        let line = |text: &str, limit: usize| !text.trim().is_empty() && is_line(text, limit);
+        for (at, text, limit) in [
+            ("body.purpose", &said.purpose, PURPOSE_BYTES_MAX),
+            ("body.audience.name", &said.audience_name, NAME_BYTES_MAX),
+        ] {
+            if !line(text, limit) {
+                return wrong(Code::BadValue, at, format!("must be one line of at most {limit} bytes"));
+            }
+        }
+        if said.conditions.len() > CONDITIONS_MAX || !said.conditions.iter().all(|text| line(text, PURPOSE_BYTES_MAX)) {
+            let reason = format!("must be at most {CONDITIONS_MAX} lines of at most {PURPOSE_BYTES_MAX} bytes each");
+            return wrong(Code::BadValue, "body.conditions", reason);
+        }
+        let distinct: BTreeSet<&String> = said.fields.iter().collect();
+        if said.fields.len() > PATHS_MAX || distinct.len() != said.fields.len() {
+            return wrong(Code::BadValue, "body.fields", format!("must be at most {PATHS_MAX} fields, each once"));
+        }
+        // A grant answers the request, whose fields were looked at; it has no others.
+        let answered = self.answered().filter(|_| self.header.flow != CONSENT_GRANT);
+        if let Some((_, answered)) = answered
+            && !said.fields.iter().all(|field| Notice::has_field(&answered.flow, field))
+        {
+            let reason =
+                format!("has a path that {} does not have; name its fields, or * for the whole", answered.flow);
+            return wrong(Code::UnknownField, "body.fields", reason);
         }
         Ok(())
     }

@@ -4,9 +4,16 @@ use super::Question;
 use crate::memorandum::KindTerms;
 use crate::refusal::{Code, Refusal};
 
+/// Paths of one list in a notice: the largest kind has some fifty fields.
+pub(super) const PATHS_MAX: usize = 256;
+
 impl Question<'_> {
     pub(super) fn publish_set(&self, kind: KindTerms<'_>) -> Result<(), Refusal> {
         let marks = &self.header.restricted_marks;
+        if self.header.publishable_fields.len() > PATHS_MAX {
+            let reason = format!("has more than {PATHS_MAX} paths, which no kind has");
+            return Err(Refusal::new(Code::BadValue, "publishable_fields", reason).under(kind.clause()));
+        }
         for (i, path) in self.header.publishable_fields.iter().enumerate() {
             let whole = path == "*" && (self.subject.has_restricted || !marks.is_empty());
             let apart = path == "restricted" || path.starts_with("restricted.") || path.starts_with("restricted[");

@@ -69,7 +69,8 @@ pub(super) fn article(page: &mut String, entry: &RegisterEntry, file: &str, publ
     }
     for mark in &entry.marks {
         let (number, from, by) = (escape(&mark.number), escape(&mark.from), escape(&mark.by));
-        let _ = writeln!(page, "<p class=\"mark\"><strong>{number} is revoked from {from}</strong> ({by}).</p>");
+        let from = if from.is_empty() { from } else { format!(" from {from}") };
+        let _ = writeln!(page, "<p class=\"mark\"><strong>{number} is revoked{from}</strong> ({by}).</p>");
     }
     let _ = writeln!(
         page,
