@@ -3,13 +3,14 @@
 use std::error::Error;
 use std::path::PathBuf;
 
-const FILES: [&str; 8] = [
+const FILES: [&str; 9] = [
     "verbale/v1/form.proto",
     "verbale/v1/kinds.proto",
     "verbale/v1/notice.proto",
     "verbale/v1/evidence.proto",
     "verbale/v1/log.proto",
     "verbale/v1/presentation.proto",
+    "verbale/v1/account.proto",
     "verbale/v1/peer.proto",
     "verbale/v1/local.proto",
 ];
@@ -37,6 +38,15 @@ fn main() -> Result<(), Box<dyn Error>> {
         ".verbale.v1.Part",
         ".verbale.v1.PresentedChunk",
         ".verbale.v1.Disclosure",
+        ".verbale.v1.RecordedGround",
+        ".verbale.v1.Account",
+        ".verbale.v1.AccountItem",
+        ".verbale.v1.AccountResponse",
+        ".verbale.v1.AskAccountResponse",
+        ".verbale.v1.DisclosureItem",
+        ".verbale.v1.RecordGroundRequest",
+        ".verbale.v1.GroundStatus",
+        ".verbale.v1.GroundsResponse",
         ".verbale.v1.SubmitRequest",
         ".verbale.v1.OpenResponse",
         ".verbale.v1.OpenRequest",

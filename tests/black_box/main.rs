@@ -9,6 +9,7 @@
     reason = "tests with files and processes"
 )]
 
+mod accounts;
 mod audit;
 mod bench;
 mod cases;

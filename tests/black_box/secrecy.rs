@@ -161,6 +161,8 @@ fn disclose_something(japan: &Node, partner: &Node) {
     japan.run(&["ground", "list"]).good();
     japan.run(&[&["disclose"], scope.as_slice()].concat()).good();
     japan.run(&["ground", "end", &ground]).good();
+    japan.run(&["disclosures"]).good();
+    partner.run(&["disclosures", "--of", scope[0], "--ask"]).good();
     // What is public goes to a folder of its own.
     japan.run(&["publish", "KG-JP-2026-000003"]).good();
     let register = tempfile::tempdir().unwrap();

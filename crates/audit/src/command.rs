@@ -11,14 +11,17 @@ use lexopt::prelude::{Long, Short, Value};
 use verbale_domain::Memoranda;
 use verbale_evidence::{Card, PresentationError, UnverifiedCard, parse_card_text};
 
+use crate::account::{account_json, account_report, check_account};
 use crate::presentation::{Fault, check_presentation};
 
 const USAGE: &str = "\
 Checks what a node gave out, with public cards alone.
 
 Usage: verbale-audit presentation FILE --card ORIGINATOR [--card DISCLOSER] [--memoranda DIR] [--json]
+       verbale-audit account FILE --card HOLDER [--json]
 
   presentation FILE   who said what, who may have it, and on which ground; - reads standard input
+  account FILE        where a notice went, as its holder signed it for its originator
   --card FILE         a contact point's card, as `verbale card show` prints it; compare its fingerprint with its owner. The
                       second one is needed unless the originator discloses its own notice
   --memoranda DIR     memorandum files, instead of those that ship with the program
@@ -50,9 +53,16 @@ impl From<Exit> for ExitCode {
     }
 }
 
+/// What is checked.
+#[derive(Clone, Copy)]
+enum Command {
+    Presentation,
+    Account,
+}
+
 /// What is asked.
-#[derive(Default)]
 struct Asked {
+    command: Command,
     file: Option<PathBuf>,
     cards: Vec<PathBuf>,
     memoranda: Option<PathBuf>,
@@ -72,7 +82,11 @@ pub fn run(args: impl Iterator<Item = OsString>, out: &mut impl Write, err: &mut
             return Exit::Usage;
         }
     };
-    match presentation(&asked) {
+    let checked = match asked.command {
+        Command::Presentation => presentation(&asked),
+        Command::Account => account(&asked),
+    };
+    match checked {
         Ok(report) => {
             // Whoever stopped reading has seen enough.
             let _ = writeln!(out, "{report}");
@@ -87,7 +101,9 @@ pub fn run(args: impl Iterator<Item = OsString>, out: &mut impl Write, err: &mut
 
 fn parse(args: impl Iterator<Item = OsString>) -> Result<Option<Asked>, String> {
     let mut parser = lexopt::Parser::from_args(args);
-    let (mut asked, mut command) = (Asked::default(), None);
+    let mut asked =
+        Asked { command: Command::Presentation, file: None, cards: Vec::new(), memoranda: None, json: false };
+    let mut command = None;
     while let Some(arg) = parser.next().map_err(|error| error.to_string())? {
         match arg {
             Short('h') | Long("help") => return Ok(None),
@@ -102,6 +118,7 @@ fn parse(args: impl Iterator<Item = OsString>) -> Result<Option<Asked>, String> 
     match command {
         None => Ok(None),
         Some(command) if command == "presentation" => Ok(Some(asked)),
+        Some(command) if command == "account" => Ok(Some(Asked { command: Command::Account, ..asked })),
         Some(other) => Err(format!("there is no command {}", other.display())),
     }
 }
@@ -125,6 +142,18 @@ fn presentation(asked: &Asked) -> Result<String, (Exit, String)> {
     let checked = check_presentation(&text, originator, discloser, &memoranda);
     let checked = checked.map_err(|fault| (exit_of(&fault), fault.to_string()))?;
     Ok(if asked.json { checked.to_json().to_string() } else { checked.to_text() })
+}
+
+fn account(asked: &Asked) -> Result<String, (Exit, String)> {
+    let usage = |text: String| (Exit::Usage, text);
+    let file = asked.file.as_deref().ok_or_else(|| usage("give the file of the account".to_owned()))?;
+    let text = read(file).map_err(usage)?;
+    let [holder] = asked.cards.as_slice() else {
+        return Err(usage("give the card of the contact point that signed it with --card".to_owned()));
+    };
+    let checked = check_account(&text, &card(holder).map_err(usage)?);
+    let checked = checked.map_err(|fault| (Exit::FaultFound, fault.to_string()))?;
+    Ok(if asked.json { account_json(&checked).to_string() } else { account_report(&checked) })
 }
 
 fn exit_of(fault: &Fault) -> Exit {

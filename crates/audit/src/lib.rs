@@ -1,14 +1,16 @@
 //! What an outsider checks with public cards and files alone, trusting neither server.
 //!
-//! In scope: presentations. Out of scope: secrets of any kind, nodes, network; keys and proofs are verified by crate `evidence`, rules
+//! In scope: presentations, accounts. Out of scope: secrets of any kind, nodes, network; keys and proofs are verified by crate `evidence`, rules
 //! asked in crate `domain`: the same function that let the node release something decides here whether its ground holds.
 //!
 //! Invariants:
 //! * Nothing is believed that a card does not vouch for, and what no card vouches for is said.
 //! * A fault names what was expected and what was found.
 
+mod account;
 mod command;
 mod presentation;
 
+pub use account::check_account;
 pub use command::{Exit, memoranda, run};
 pub use presentation::{Checked, Fault, check_presentation};

@@ -374,13 +374,13 @@ impl Checked {
 }
 
 /// A text of others, with what would move the cursor written out.
-fn visible(text: &str) -> String {
+pub(crate) fn visible(text: &str) -> String {
     let shown = |c: char| {
         if c == '\n' || is_line(c.encode_utf8(&mut [0; 4]), 4) { c.to_string() } else { c.escape_default().to_string() }
     };
     text.chars().map(shown).collect()
 }
 
-fn moment(ms: i64) -> String {
+pub(crate) fn moment(ms: i64) -> String {
     civil::moment_text(ms, UtcOffset::UTC)
 }

@@ -140,6 +140,18 @@ pub(crate) enum Command {
     Ground(GroundCommand),
     /// Disclose fields of a notice: decide, log, and write a presentation that anybody can check (approver)
     Disclose(DiscloseArgs),
+    /// List every release, denial and opening; or ask the counterpart where an own notice went
+    Disclosures {
+        /// Only of this notice: message id or registry number
+        #[arg(long, value_name = "ID")]
+        of: Option<String>,
+        /// Ask the node that holds it; its signed account is verified here
+        #[arg(long, requires = "of")]
+        ask: bool,
+        /// Write the signed account to this new file
+        #[arg(long, value_name = "FILE", requires = "ask")]
+        out: Option<PathBuf>,
+    },
     /// Ask whether information may be disclosed, or give notice of a disclosure
     #[command(subcommand)]
     Disclosure(DisclosureCommand),

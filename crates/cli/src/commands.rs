@@ -5,6 +5,7 @@ pub(crate) mod card;
 pub(crate) mod check;
 pub(crate) mod consent;
 pub(crate) mod disclosure;
+pub(crate) mod disclosures;
 pub(crate) mod drafts;
 pub(crate) mod duties;
 pub(crate) mod ground;

@@ -27,6 +27,8 @@
 //! # Ok::<(), verbale_evidence::EnvelopeError>(())
 //! ```
 
+mod account;
+mod armor;
 mod card;
 mod commitment;
 mod dsse;
@@ -36,6 +38,10 @@ mod presentation;
 mod receipt;
 mod statement;
 
+pub use account::{
+    ACCOUNT_BYTES_MAX, AccountError, Listed, VerifiedAccount, account_text, parse_accounts, sign_account,
+    verify_accounts,
+};
 pub use card::{Card, CardError, UnverifiedCard, card_text, parse_card_text, sign_card};
 pub use commitment::{PartError, content_root, part};
 pub use dsse::DsseError;

@@ -5,8 +5,6 @@
 //! `proto/verbale/v1/presentation.proto`. A disclosure is a DSSE envelope of type
 //! `application/vnd.verbale.disclosure.v1+protobuf`, signed with the discloser's envelope key.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use prost::Message as _;
 use sha2::{Digest as _, Sha256};
 use verbale_keys::SecretKey;
@@ -15,6 +13,7 @@ use verbale_proto::v1;
 use verbale_proto::v1::log_entry::Event;
 use verbale_proto::v1::{Chunk, Disclosed, Disclosure, Part, Presentation};
 
+use crate::armor;
 use crate::card::Card;
 use crate::commitment::{PartError, verify_part};
 use crate::dsse::{DsseError, Unverified, sign};
@@ -25,8 +24,7 @@ use crate::statement::Statement;
 
 const PAYLOAD_TYPE: &str = "application/vnd.verbale.disclosure.v1+protobuf";
 const VERSION: u32 = 1;
-const BEGIN: &str = "-----BEGIN VERBALE PRESENTATION-----";
-const END: &str = "-----END VERBALE PRESENTATION-----";
+const LABEL: &str = "PRESENTATION";
 
 /// A disclosure is at most so large: a purpose of 4 KiB, a name, and the paths of every field of the largest kind.
 const DISCLOSURE_BYTES_MAX: usize = 64 << 10;
@@ -134,13 +132,7 @@ pub struct VerifiedPresentation {
 
 /// The text form, with an explanation before it.
 pub fn presentation_text(presentation: &Presentation, explanation: &str) -> String {
-    let encoded = STANDARD.encode(presentation.encode_to_vec());
-    let mut text = format!("{explanation}\n{BEGIN}\n");
-    for line in encoded.as_bytes().chunks(64) {
-        text.push_str(&String::from_utf8_lossy(line));
-        text.push('\n');
-    }
-    text + END + "\n"
+    armor::to_text(LABEL, &presentation.encode_to_vec(), explanation)
 }
 
 /// The presentation in a text.
@@ -148,10 +140,7 @@ pub fn presentation_text(presentation: &Presentation, explanation: &str) -> Stri
 /// # Errors
 /// [`PresentationError::Form`].
 pub fn parse_presentation(text: &str) -> Result<Presentation, PresentationError> {
-    let inside = text.split_once(BEGIN).and_then(|(_, after)| after.split_once(END));
-    let inside = inside.ok_or(PresentationError::Form("its first and last line are missing"))?.0;
-    let encoded: String = inside.split_ascii_whitespace().collect();
-    let bytes = STANDARD.decode(encoded).map_err(|_| PresentationError::Form("it is not base64"))?;
+    let (bytes, _) = armor::parse(LABEL, text).map_err(PresentationError::Form)?;
     let presentation =
         Presentation::decode(bytes.as_slice()).map_err(|_| PresentationError::Form("it cannot be decoded"))?;
     if presentation.version != VERSION || presentation.encode_to_vec() != bytes {
@@ -171,25 +160,16 @@ pub fn verify_presentation(
 ) -> Result<VerifiedPresentation, PresentationError> {
     let part = presentation.notice.as_ref().ok_or(PresentationError::Form("it has no notice"))?;
     let notice = verified_part(part, &[originator]).map_err(|error| error.named(PresentationError::Originator))?;
-    let unverified = Unverified::parse_up_to(DISCLOSURE_BYTES_MAX, &presentation.disclosure, PAYLOAD_TYPE);
-    let unverified = unverified.map_err(PresentationError::Discloser)?;
-    let disclosure = Disclosure::decode(unverified.claimed()).map_err(|_| PresentationError::Form("its disclosure"))?;
-    if disclosure.version != VERSION || disclosure.encode_to_vec() != unverified.claimed() {
-        return Err(PresentationError::Form("its disclosure has another version, or another encoding"));
-    }
+    let unverified = UnverifiedDisclosure::parse(&presentation.disclosure)?;
+    let disclosure = &unverified.disclosure;
     let (about, digest) = (notice.envelope.statement().message_id, notice.envelope.digest());
     if disclosure.message_id != about.as_bytes() || disclosure.statement_digest != digest.0 {
         return Err(PresentationError::Contradiction("the disclosure is about another notice"));
     }
-    let digest: [u8; 32] = Sha256::digest(unverified.claimed()).into();
     // Whoever discloses its own notice signs both.
     let own = || (disclosure.discloser == originator.id).then_some(originator);
     let card = discloser.or_else(own).ok_or(PresentationError::NeedsDiscloser)?;
-    let is_key = disclosure.discloser_key == card.envelope_key.fingerprint().as_bytes();
-    if disclosure.discloser != card.id || !is_key {
-        return Err(PresentationError::Contradiction("the card given is not the discloser's"));
-    }
-    unverified.verify(&card.envelope_key).map_err(PresentationError::Discloser)?;
+    let (disclosure, digest) = unverified.verify(card)?;
     let logged = logged(presentation, &disclosure, digest, card)?;
     let grounds = presentation
         .grounds
@@ -212,6 +192,36 @@ pub fn verify_presentation(
         (Some(receipt), Some(ground)) => Some(verify_receipt(receipt, &originator.log_vkey(), &ground.envelope)?),
     };
     Ok(VerifiedPresentation { notice, disclosure, grounds, links, receipt, logged })
+}
+
+/// What somebody says that a contact point signed about a disclosure.
+pub(crate) struct UnverifiedDisclosure {
+    disclosure: Disclosure,
+    envelope: Unverified,
+}
+
+impl UnverifiedDisclosure {
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Self, PresentationError> {
+        let envelope = Unverified::parse_up_to(DISCLOSURE_BYTES_MAX, bytes, PAYLOAD_TYPE);
+        let envelope = envelope.map_err(PresentationError::Discloser)?;
+        let disclosure =
+            Disclosure::decode(envelope.claimed()).map_err(|_| PresentationError::Form("its disclosure"))?;
+        if disclosure.version != VERSION || disclosure.encode_to_vec() != envelope.claimed() {
+            return Err(PresentationError::Form("its disclosure has another version, or another encoding"));
+        }
+        Ok(Self { disclosure, envelope })
+    }
+
+    /// The disclosure and its digest, if the card's owner signed it.
+    pub(crate) fn verify(self, card: &Card) -> Result<(Disclosure, [u8; 32]), PresentationError> {
+        let is_key = self.disclosure.discloser_key == card.envelope_key.fingerprint().as_bytes();
+        if self.disclosure.discloser != card.id || !is_key {
+            return Err(PresentationError::Contradiction("the card given is not the discloser's"));
+        }
+        self.envelope.verify(&card.envelope_key).map_err(PresentationError::Discloser)?;
+        let digest = Sha256::digest(self.envelope.claimed()).into();
+        Ok((self.disclosure, digest))
+    }
 }
 
 /// The entry of a disclosure in its discloser's log.

@@ -245,6 +245,7 @@ impl Exchange {
             actor: actor.clone(),
             published,
             own_words: asking.own_words,
+            previous_release: held.last_release().map_or(0, |index| index.0.saturating_add(1)),
         });
         let change = Change::Disclosed { message_id, code: code.to_owned(), actor, published };
         self.record(now_ms, event, change, beside, output);

@@ -125,6 +125,14 @@ pub struct Held {
     pub history: Vec<Happening>,
 }
 
+impl Held {
+    /// The entry of its last release.
+    pub(crate) fn last_release(&self) -> Option<LogIndex> {
+        let is_release = |happening: &&Happening| matches!(happening.what, What::Disclosed { .. });
+        self.history.iter().rev().find(is_release).map(|happening| happening.index)
+    }
+}
+
 /// A channel to a counterpart.
 #[derive(Default)]
 pub(crate) struct Outgoing {

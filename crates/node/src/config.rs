@@ -27,6 +27,9 @@ pub struct Config {
     /// Who stands in for an approver, and when.
     #[serde(default)]
     pub deputies: Vec<DeputyConfig>,
+    /// What originators are told about their notices.
+    #[serde(default)]
+    pub disclosures: DisclosuresConfig,
     /// Limits.
     #[serde(default)]
     pub limits: LimitsConfig,
@@ -57,6 +60,16 @@ pub struct PeerConfig {
 pub struct LocalConfig {
     /// Address and port, for mutual TLS with the keys of `persons`; absent: the socket only.
     pub listen: Option<SocketAddr>,
+}
+
+/// What originators are told about their notices.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DisclosuresConfig {
+    /// Whether an originator that asks where its notice went is told who opened it, where it was handed over, and what was denied,
+    /// beside the releases, which it is always told. Default false.
+    #[serde(default)]
+    pub tell_openings: bool,
 }
 
 /// A person or a system.

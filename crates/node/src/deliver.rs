@@ -12,13 +12,14 @@ use verbale_exchange::{ChannelId, Input, Rejection, Told};
 use verbale_journal::Logged;
 use verbale_proto::v1::log_entry::Event;
 use verbale_proto::v1::{
-    Answer as WireAnswer, AnswerBatch, ChannelOpened, DeliverRequest, DeliverResponse, LoggedAnswer, NoticeBatch,
-    RejectedAnswer, SealedNotice, answer, deliver_request, deliver_response,
+    AccountRequest, AccountResponse, Answer as WireAnswer, AnswerBatch, ChannelOpened, DeliverRequest, DeliverResponse,
+    LoggedAnswer, NoticeBatch, RejectedAnswer, SealedNotice, answer, deliver_request, deliver_response,
 };
 use verbale_rpc::peer_server::Peer;
 use verbale_rpc::tonic::{self, Request, Response, Status, Streaming};
 use verbale_rpc::{BATCH_BYTES_MAX, BATCH_NOTICES_MAX, Failure, FailureKind, PIECE_BYTES_MAX, PROTOCOL_VERSION};
 
+use crate::account::account;
 use crate::core::{Answer, Core, Needs, question};
 use crate::prepare;
 use crate::share::Taken;
@@ -59,10 +60,7 @@ impl Peer for PeerService {
         &self,
         request: Request<Streaming<DeliverRequest>>,
     ) -> Result<Response<Self::DeliverStream>, Status> {
-        let Some(peer) = request.extensions().get::<PeerName>().cloned() else {
-            return Err(Failure::new(FailureKind::NotAllowed, "NOT_ENROLLED", "this key is not enrolled here").status());
-        };
-        peer.asked.store(true, Ordering::Relaxed);
+        let peer = asker(&request)?;
         let share = self.shared.shares.of(&peer.name);
         let Some(channel) = share.channel() else {
             self.shared.rejected.count("CHANNEL_LIMIT");
@@ -88,6 +86,35 @@ impl Peer for PeerService {
         });
         Ok(Response::new(ReceiverStream::new(stream)))
     }
+
+    async fn give_account(&self, request: Request<AccountRequest>) -> Result<Response<AccountResponse>, Status> {
+        let peer = asker(&request)?;
+        let share = self.shared.shares.of(&peer.name);
+        let Some(_under_way) = share.account() else {
+            self.shared.rejected.count("ACCOUNT_LIMIT");
+            let text = "another account for this counterpart is under way; ask again";
+            return Err(Failure::new(FailureKind::NoRoom, "ACCOUNT_LIMIT", text).status());
+        };
+        let (shared, request) = (Arc::clone(&self.shared), request.into_inner());
+        let given =
+            self.core.read(move |exchange, journal| account(&shared, (exchange, journal), &peer.name, &request));
+        let account = given.await.map_err(|_| stopping())?;
+        let account = account.inspect_err(|failure| {
+            if failure.kind == FailureKind::NotFound {
+                self.shared.rejected.count("NO_SUCH_NOTICE");
+            }
+        })?;
+        Ok(Response::new(AccountResponse { account }))
+    }
+}
+
+/// The counterpart that asks for something.
+fn asker<T>(request: &Request<T>) -> Result<PeerName, Status> {
+    let Some(peer) = request.extensions().get::<PeerName>().cloned() else {
+        return Err(Failure::new(FailureKind::NotAllowed, "NOT_ENROLLED", "this key is not enrolled here").status());
+    };
+    peer.asked.store(true, Ordering::Relaxed);
+    Ok(peer)
 }
 
 /// A batch whose last notice was gathered from its pieces.

@@ -30,7 +30,7 @@ use crate::shared::Shared;
 use crate::tls;
 
 /// A connection must be made, and a channel opened, so soon.
-const CONNECT_TIME: Duration = Duration::from_secs(10);
+pub(crate) const CONNECT_TIME: Duration = Duration::from_secs(10);
 
 /// A notice must be answered so soon: the counterpart's sync and a long queue lie between.
 const ANSWER_TIME: Duration = Duration::from_mins(1);
@@ -132,7 +132,7 @@ async fn serve(
     received
 }
 
-async fn connect(shared: &Shared, peer: &Peer) -> Result<Channel, String> {
+pub(crate) async fn connect(shared: &Shared, peer: &Peer) -> Result<Channel, String> {
     let address = &peer.address;
     let stream = TcpStream::connect(address).await;
     let stream =

@@ -22,6 +22,7 @@
 #![expect(clippy::disallowed_methods, reason = "clock and files are what this crate is for")]
 
 mod accept;
+mod account;
 mod approval;
 mod client;
 mod clock;

@@ -12,16 +12,17 @@ use verbale_journal::Store;
 use verbale_keys::Fingerprint;
 use verbale_ledger::LogIndex;
 use verbale_proto::v1::{
-    AcknowledgeRequest, AcknowledgeResponse, ApproveRequest, ApproveResponse, AudiencesRequest, AudiencesResponse,
-    CommenceRequest, CommenceResponse, ConfirmAudienceRequest, ConfirmAudienceResponse, ConfirmGroundRequest,
-    ConfirmGroundResponse, ConsentsRequest, ConsentsResponse, DiscloseResponse, DisclosureQuery, DraftsRequest,
-    DraftsResponse, DropDraftRequest, DropDraftResponse, DutiesRequest, DutiesResponse, EndGroundRequest,
-    EndGroundResponse, EnrolCardRequest, EnrolCardResponse, EnterAudienceRequest, EnterAudienceResponse, Facts,
-    GroundsRequest, GroundsResponse, JudgeResponse, ListRequest, ListResponse, OpenRequest, OpenResponse,
-    OrganisationsRequest, OrganisationsResponse, PublishRequest, PublishResponse, ReadLogRequest, ReadLogResponse,
-    ReceiptsRequest, ReceiptsResponse, RecordGroundRequest, RecordGroundResponse, RegisterEntry, RegisterRequest,
-    ShowCardRequest, ShowCardResponse, ShowRequest, ShowResponse, StatusRequest, StatusResponse, SubmitRequest,
-    SubmitResponse, WriteRequest,
+    AcknowledgeRequest, AcknowledgeResponse, ApproveRequest, ApproveResponse, AskAccountRequest, AskAccountResponse,
+    AudiencesRequest, AudiencesResponse, CommenceRequest, CommenceResponse, ConfirmAudienceRequest,
+    ConfirmAudienceResponse, ConfirmGroundRequest, ConfirmGroundResponse, ConsentsRequest, ConsentsResponse,
+    DiscloseResponse, DisclosureItem, DisclosureQuery, DisclosuresRequest, DraftsRequest, DraftsResponse,
+    DropDraftRequest, DropDraftResponse, DutiesRequest, DutiesResponse, EndGroundRequest, EndGroundResponse,
+    EnrolCardRequest, EnrolCardResponse, EnterAudienceRequest, EnterAudienceResponse, Facts, GroundsRequest,
+    GroundsResponse, JudgeResponse, ListRequest, ListResponse, OpenRequest, OpenResponse, OrganisationsRequest,
+    OrganisationsResponse, PublishRequest, PublishResponse, ReadLogRequest, ReadLogResponse, ReceiptsRequest,
+    ReceiptsResponse, RecordGroundRequest, RecordGroundResponse, RegisterEntry, RegisterRequest, ShowCardRequest,
+    ShowCardResponse, ShowRequest, ShowResponse, StatusRequest, StatusResponse, SubmitRequest, SubmitResponse,
+    WriteRequest,
 };
 use verbale_rpc::node_server::Node;
 use verbale_rpc::tonic::{self, Request, Response, Status, Streaming};
@@ -33,7 +34,7 @@ use crate::core::{Answer, Core, Needs, Stopped};
 use crate::local_reads::{draft, failed, find, receipts, reveal, sealed};
 use crate::person::{Person, Sight, require};
 use crate::shared::Shared;
-use crate::{approval, commencement, consent, directory, disclosure, ground, random, register, submit, view};
+use crate::{account, approval, commencement, consent, directory, disclosure, ground, random, register, submit, view};
 
 /// Entries of one message of the log: under 1 MiB.
 const LOG_BYTES: usize = 1 << 20;
@@ -52,6 +53,7 @@ pub(crate) struct NodeService {
 impl Node for NodeService {
     type SubmitStream = ReceiverStream<Result<SubmitResponse, Status>>;
     type ReadLogStream = ReceiverStream<Result<ReadLogResponse, Status>>;
+    type DisclosuresStream = ReceiverStream<Result<DisclosureItem, Status>>;
     type RegisterStream = ReceiverStream<Result<RegisterEntry, Status>>;
 
     async fn submit(&self, request: Request<Streaming<SubmitRequest>>) -> Result<Response<Self::SubmitStream>, Status> {
@@ -300,6 +302,26 @@ impl Node for NodeService {
     async fn disclose(&self, request: Request<DisclosureQuery>) -> Result<Response<DiscloseResponse>, Status> {
         let person = self.person(&request, &[Approver])?;
         disclosure::disclose(&self.shared, &self.core, &person, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn disclosures(
+        &self,
+        request: Request<DisclosuresRequest>,
+    ) -> Result<Response<Self::DisclosuresStream>, Status> {
+        self.person(&request, &[Operator, Approver])?;
+        let (responses, stream) = mpsc::channel(64);
+        let (shared, core, id) = (Arc::clone(&self.shared), self.core.clone(), request.into_inner().id);
+        tokio::spawn(async move {
+            if let Err(status) = account::items(shared, core, id, &responses).await {
+                let _ = responses.send(Err(status)).await;
+            }
+        });
+        Ok(Response::new(ReceiverStream::new(stream)))
+    }
+
+    async fn ask_account(&self, request: Request<AskAccountRequest>) -> Result<Response<AskAccountResponse>, Status> {
+        self.person(&request, &[Operator, Approver])?;
+        account::ask(&self.shared, &self.core, request.into_inner().id).await.map(Response::new)
     }
 
     async fn publish(&self, request: Request<PublishRequest>) -> Result<Response<PublishResponse>, Status> {

@@ -49,6 +49,7 @@ impl Memory {
 pub(crate) struct Share {
     connections: Arc<Semaphore>,
     channels: Arc<Semaphore>,
+    accounts: Arc<Semaphore>,
     memory: Memory,
 }
 
@@ -62,6 +63,11 @@ impl Share {
     /// One more connection, if it may have one.
     pub(crate) fn connection(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.connections).try_acquire_owned().ok()
+    }
+
+    /// Room for one account: each is read and signed while the others wait.
+    pub(crate) fn account(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.accounts).try_acquire_owned().ok()
     }
 
     /// One more open channel, if it may have one.
@@ -90,6 +96,7 @@ impl Shares {
             Arc::new(Share {
                 connections: Arc::new(Semaphore::new(self.connections)),
                 channels: Arc::new(Semaphore::new(CHANNELS)),
+                accounts: Arc::new(Semaphore::new(1)),
                 memory: Memory::new(LARGEST_NOTICES * self.notice_bytes),
             })
         };

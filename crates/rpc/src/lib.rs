@@ -40,5 +40,8 @@ pub const BATCH_BYTES_MAX: usize = 1 << 20;
 /// A batch of `Deliver` has at most so many notices.
 pub const BATCH_NOTICES_MAX: usize = 256;
 
+/// An account in answer to an originator is at most so large: entries of 256 KiB, or one of them, and its signature.
+pub const ACCOUNT_MESSAGE_BYTES_MAX: usize = 1 << 20;
+
 /// A message of the local service is at most so large: one notice of 15 MiB in JSON, and room.
 pub const LOCAL_MESSAGE_BYTES_MAX: usize = 17 << 20;

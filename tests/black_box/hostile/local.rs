@@ -6,9 +6,9 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 use verbale_node::{Folder, connect, connect_tls};
 use verbale_proto::v1::{
-    AcknowledgeRequest, ApproveRequest, AudiencesRequest, CommenceRequest, ConfirmAudienceRequest,
-    ConfirmGroundRequest, ConsentsRequest, DisclosureQuery, DraftsRequest, DropDraftRequest, DutiesRequest,
-    EndGroundRequest, EnrolCardRequest, EnterAudienceRequest, GroundsRequest, ListRequest, OpenRequest,
+    AcknowledgeRequest, ApproveRequest, AskAccountRequest, AudiencesRequest, CommenceRequest, ConfirmAudienceRequest,
+    ConfirmGroundRequest, ConsentsRequest, DisclosureQuery, DisclosuresRequest, DraftsRequest, DropDraftRequest,
+    DutiesRequest, EndGroundRequest, EnrolCardRequest, EnterAudienceRequest, GroundsRequest, ListRequest, OpenRequest,
     OrganisationsRequest, PublishRequest, ReadLogRequest, ReceiptsRequest, RecordGroundRequest, RegisterRequest,
     ShowCardRequest, ShowRequest, StatusRequest, SubmitRequest, WriteRequest,
 };
@@ -24,7 +24,7 @@ use crate::notices::general;
 type Client = NodeClient<Channel>;
 
 /// Every method of the local service, with the roles that may call it: the table that `local.proto` promises.
-const METHODS: [(&str, &[&str]); 29] = [
+const METHODS: [(&str, &[&str]); 31] = [
     ("Submit", &["system", "operator", "approver"]),
     ("Drafts", &["system", "operator", "approver"]),
     ("Approve", &["approver"]),
@@ -50,6 +50,8 @@ const METHODS: [(&str, &[&str]); 29] = [
     ("Grounds", &["operator", "approver"]),
     ("Judge", &["operator", "approver"]),
     ("Disclose", &["approver"]),
+    ("Disclosures", &["operator", "approver"]),
+    ("AskAccount", &["operator", "approver"]),
     ("Publish", &["operator", "approver"]),
     ("Register", &["system", "operator", "approver"]),
     ("Commence", &["approver"]),
@@ -141,6 +143,11 @@ async fn call(client: &mut Client, method: &str) -> Result<(), Status> {
         "Grounds" => client.grounds(GroundsRequest {}).await.map(drop),
         "Judge" => client.judge(DisclosureQuery { id, ..DisclosureQuery::default() }).await.map(drop),
         "Disclose" => client.disclose(DisclosureQuery { id, ..DisclosureQuery::default() }).await.map(drop),
+        "Disclosures" => {
+            let all = DisclosuresRequest::default();
+            client.disclosures(all).await?.into_inner().message().await.map(drop)
+        }
+        "AskAccount" => client.ask_account(AskAccountRequest { id }).await.map(drop),
         "Publish" => client.publish(PublishRequest { id, ..PublishRequest::default() }).await.map(drop),
         "Register" => client.register(RegisterRequest {}).await?.into_inner().message().await.map(drop),
         "Commence" => client.commence(CommenceRequest::default()).await.map(drop),

@@ -1,9 +1,12 @@
 //! Streams that break the protocol: what comes first, how much, how slowly.
 
+use verbale_evidence::MessageId;
 use verbale_proto::v1::{
-    DeliverRequest, DeliverResponse, NoticeBatch, OpenChannel, SealedNotice, SealedPiece, deliver_request,
+    AccountRequest, DeliverRequest, DeliverResponse, NoticeBatch, OpenChannel, SealedNotice, SealedPiece,
+    deliver_request,
 };
 use verbale_rpc::Failure;
+use verbale_rpc::peer_client::PeerClient;
 use verbale_rpc::tonic::client::Grpc;
 use verbale_rpc::tonic::codegen::http::uri::PathAndQuery;
 use verbale_rpc::tonic::{Request, Status};
@@ -69,7 +72,8 @@ async fn each_break_of_the_protocol_has_its_end_and_its_counter() {
     an_answer_that_nobody_takes(&mut stage).await;
     no_message_at_all(&mut stage).await;
     another_service(&mut stage).await;
-    println!("{} rows", ROWS.len() + 9);
+    accounts_of_others(&mut stage).await;
+    println!("{} rows", ROWS.len() + 12);
     stage.node.stop();
 }
 
@@ -80,6 +84,28 @@ async fn last_verdict(link: &mut Link) -> String {
         if verdict.starts_with("ENDED") {
             return verdict;
         }
+    }
+}
+
+/// Only who sent a notice is told where it went.
+async fn accounts_of_others(stage: &mut Stage) {
+    let inbox = stage.node.list("inbox");
+    let of = |notice: &serde_json::Value| notice["counterpart"] == stage.honest.card.id.as_str();
+    let another = inbox.into_iter().find(of).unwrap()["message_id"].as_str().unwrap().to_owned();
+    let another: MessageId = another.parse().unwrap();
+    let channel = stage.attacker.http(&stage.node.address, HONEST, 1 << 20).await.unwrap();
+    let mut client = PeerClient::new(channel);
+    let rows = [
+        ("the account of another's notice", another.as_bytes().to_vec()),
+        ("the account of no notice", vec![7; 16]),
+        ("the account of what is no id", vec![7; 3]),
+    ];
+    for (row, message_id) in rows {
+        let before = stage.counted().await;
+        let said = client.give_account(AccountRequest { message_id, from_index: u64::MAX }).await;
+        let code = said.err().map(|status| Failure::of(&status).code);
+        assert_eq!(code.as_deref(), Some("NO_SUCH_NOTICE"), "{row}");
+        stage.expect_counted(row, "rejected NO_SUCH_NOTICE", &before).await;
     }
 }
 

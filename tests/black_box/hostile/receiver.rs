@@ -12,8 +12,8 @@ use verbale_evidence::encode_entry;
 use verbale_ledger::{Checkpoint, Hash, LogIndex, LogSize, Tree, leaf_hash};
 use verbale_proto::v1::log_entry::Event;
 use verbale_proto::v1::{
-    Answer, AnswerBatch, ChannelOpened, DeliverRequest, DeliverResponse, LoggedAnswer, NoticeReceived, NoticeRefused,
-    answer, deliver_request, deliver_response,
+    AccountRequest, AccountResponse, Answer, AnswerBatch, ChannelOpened, DeliverRequest, DeliverResponse, LoggedAnswer,
+    NoticeReceived, NoticeRefused, answer, deliver_request, deliver_response,
 };
 use verbale_rpc::peer_server::{Peer, PeerServer};
 use verbale_rpc::tonic::transport::Server;
@@ -170,6 +170,10 @@ impl Peer for Service {
             }
         });
         Ok(Response::new(Box::pin(ReceiverStream::new(stream))))
+    }
+
+    async fn give_account(&self, _: Request<AccountRequest>) -> Result<Response<AccountResponse>, Status> {
+        Err(Status::unimplemented("it keeps no log"))
     }
 }
 

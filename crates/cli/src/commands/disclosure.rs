@@ -87,7 +87,7 @@ pub(crate) async fn disclose(args: DiscloseArgs, node: &NodeArgs) -> Result<Exit
     Ok(if released { ExitCode::SUCCESS } else { exit_code(&judged) })
 }
 
-fn new_file(path: &Path) -> Result<std::fs::File, CliError> {
+pub(crate) fn new_file(path: &Path) -> Result<std::fs::File, CliError> {
     use std::os::unix::fs::OpenOptionsExt as _;
     let opened = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
     opened.map_err(|error| CliError::Usage(format!("{} cannot be made: {error}", path.display())))

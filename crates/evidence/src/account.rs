@@ -1,0 +1,212 @@
+//! Accounts: a holder's signed answer to "where did my notice go?". Every release is shown with its log entry, and names the one before
+//! it; so a release in the middle cannot be left out, and who reads the whole log finds one that was left out at the end.
+//!
+//! # Layout
+//! `proto/verbale/v1/account.proto`; a DSSE envelope of type `application/vnd.verbale.account.v1+protobuf`.
+
+use prost::Message as _;
+use verbale_keys::SecretKey;
+use verbale_ledger::{Checkpoint, CheckpointError, LogIndex, TlogProof, TlogProofError};
+use verbale_proto::v1::log_entry::Event;
+use verbale_proto::v1::{Account, AccountItem, Disclosure};
+
+use crate::armor;
+use crate::card::Card;
+use crate::dsse::{DsseError, Unverified, sign};
+use crate::entry::{EntryError, decode_entry};
+use crate::presentation::{PresentationError, UnverifiedDisclosure};
+
+const PAYLOAD_TYPE: &str = "application/vnd.verbale.account.v1+protobuf";
+const VERSION: u32 = 1;
+const LABEL: &str = "ACCOUNT";
+
+/// The entries of one account are at most so large together, unless there is only one: some hundred releases, which are read and signed in
+/// some 10 ms. What is more comes in further accounts.
+pub const ACCOUNT_BYTES_MAX: usize = 256 << 10;
+
+/// An account that proves nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum AccountError {
+    /// Not the text form, or not an account in its one encoding.
+    #[error("this is no account of version {VERSION}: {0}")]
+    Form(&'static str),
+    /// The signature.
+    #[error("the holder's card does not vouch for the account: {0}")]
+    Holder(#[from] DsseError),
+    /// The checkpoint.
+    #[error("the holder's checkpoint proves nothing: {0}")]
+    Checkpoint(#[from] CheckpointError),
+    /// An entry.
+    #[error("entry {index} is not in the holder's log: {source}")]
+    Log {
+        /// Its index.
+        index: u64,
+        /// Why.
+        source: TlogProofError,
+    },
+    /// An entry.
+    #[error(transparent)]
+    Entry(#[from] EntryError),
+    /// What was signed about a release.
+    #[error("what the holder signed about a release proves nothing: {0}")]
+    Disclosure(#[from] PresentationError),
+    /// Two of its pieces contradict each other.
+    #[error("two pieces of the account contradict each other: {0}")]
+    Contradiction(&'static str),
+    /// More is to come.
+    #[error("its last part is missing: it covers the log up to {covers_to}")]
+    Unfinished {
+        /// Where the next part begins.
+        covers_to: u64,
+    },
+    /// The chain of releases.
+    #[error("entry {index} names a release before it that the account leaves out")]
+    Omission {
+        /// Its index.
+        index: u64,
+    },
+}
+
+/// An account whose signatures, proofs and chain hold.
+pub struct VerifiedAccount {
+    /// What was signed.
+    pub account: Account,
+    /// The head up to which the holder's log is meant.
+    pub checkpoint: Checkpoint,
+    /// The entries.
+    pub items: Vec<Listed>,
+}
+
+/// A verified entry about the notice.
+pub struct Listed {
+    /// Its place in the holder's log.
+    pub index: LogIndex,
+    /// When, in milliseconds since 1970-01-01 UTC.
+    pub time_ms: i64,
+    /// What.
+    pub event: Event,
+    /// Of a release: what the holder signed; `None` after erasure.
+    pub disclosure: Option<Disclosure>,
+}
+
+/// Signs an account with the holder's envelope key.
+pub fn sign_account(account: &Account, key: &SecretKey) -> Vec<u8> {
+    let holder_key = key.public().fingerprint().as_bytes().to_vec();
+    let account = Account { version: VERSION, holder_key, ..account.clone() };
+    sign(account.encode_to_vec(), PAYLOAD_TYPE, key)
+}
+
+/// The text form, with an explanation before it.
+pub fn account_text(envelope: &[u8], explanation: &str) -> String {
+    armor::to_text(LABEL, envelope, explanation)
+}
+
+/// The accounts in a text, as envelopes.
+///
+/// # Errors
+/// [`AccountError::Form`].
+pub fn parse_accounts(text: &str) -> Result<Vec<Vec<u8>>, AccountError> {
+    let (first, mut rest) = armor::parse(LABEL, text).map_err(AccountError::Form)?;
+    let mut accounts = vec![first];
+    while rest.contains("-----BEGIN") {
+        let (next, after) = armor::parse(LABEL, rest).map_err(AccountError::Form)?;
+        accounts.push(next);
+        rest = after;
+    }
+    Ok(accounts)
+}
+
+/// Verifies accounts of one notice that continue each other, under the holder's card.
+///
+/// # Errors
+/// [`AccountError`].
+pub fn verify_accounts(envelopes: &[Vec<u8>], holder: &Card) -> Result<Vec<VerifiedAccount>, AccountError> {
+    let mut verified: Vec<VerifiedAccount> = Vec::new();
+    let mut last_release = 0;
+    for envelope in envelopes {
+        let next = verify(envelope, holder, &mut last_release)?;
+        let before = verified.last().map(|before| &before.account);
+        let expected = before.map_or(0, |before| before.covers_to);
+        if next.account.covers_from != expected {
+            return Err(AccountError::Contradiction("it does not begin where the one before it ends"));
+        }
+        let same = |before: &Account| {
+            (&before.message_id, &before.statement_digest) == (&next.account.message_id, &next.account.statement_digest)
+        };
+        if !before.is_none_or(same) {
+            return Err(AccountError::Contradiction("its accounts are about several notices"));
+        }
+        verified.push(next);
+    }
+    match verified.last() {
+        Some(last) if last.account.covers_to == last.checkpoint.size.0 => Ok(verified),
+        Some(last) => Err(AccountError::Unfinished { covers_to: last.account.covers_to }),
+        None => Err(AccountError::Form("it is empty")),
+    }
+}
+
+fn verify(envelope: &[u8], holder: &Card, last_release: &mut u64) -> Result<VerifiedAccount, AccountError> {
+    let unverified = Unverified::parse_up_to(4 * ACCOUNT_BYTES_MAX, envelope, PAYLOAD_TYPE)?;
+    unverified.verify(&holder.envelope_key)?;
+    let account = Account::decode(unverified.claimed()).map_err(|_| AccountError::Form("it cannot be decoded"))?;
+    if account.version != VERSION || account.encode_to_vec() != unverified.claimed() {
+        return Err(AccountError::Form("another version, or another encoding"));
+    }
+    if account.holder != holder.id || account.holder_key != holder.envelope_key.fingerprint().as_bytes() {
+        return Err(AccountError::Contradiction("it names another holder than the card"));
+    }
+    let checkpoint = Checkpoint::verify(&account.checkpoint, &holder.log_vkey())?;
+    if account.covers_from > account.covers_to || account.covers_to > checkpoint.size.0 {
+        return Err(AccountError::Contradiction("it covers more than the checkpoint does"));
+    }
+    let mut items: Vec<Listed> = Vec::new();
+    for item in &account.items {
+        let listed = listed(item, &account, holder)?;
+        let index = listed.index.0;
+        let in_order = items.last().is_none_or(|before| before.index < listed.index);
+        if !in_order || !(account.covers_from..account.covers_to).contains(&index) {
+            return Err(AccountError::Contradiction("its entries are not in the order of the log"));
+        }
+        if let Event::Disclosed(release) = &listed.event {
+            if release.previous_release != *last_release {
+                return Err(AccountError::Omission { index });
+            }
+            *last_release = index.saturating_add(1);
+        }
+        items.push(listed);
+    }
+    Ok(VerifiedAccount { account, checkpoint, items })
+}
+
+fn listed(item: &AccountItem, account: &Account, holder: &Card) -> Result<Listed, AccountError> {
+    let proof = TlogProof::parse(&item.proof).map_err(|source| AccountError::Log { index: 0, source })?;
+    let index = proof.index;
+    let under = proof.verify(&item.entry, &holder.log_vkey());
+    under.map_err(|source| AccountError::Log { index: index.0, source })?;
+    let (time_ms, event) = decode_entry(&item.entry)?;
+    let about = match &event {
+        Event::Disclosed(release) => &release.message_id,
+        Event::DisclosureDenied(denied) => &denied.message_id,
+        Event::NoticeOpened(opened) => &opened.message_id,
+        Event::NoticeHandedOver(handed) => &handed.message_id,
+        _ => return Err(AccountError::Contradiction("an entry is about something else")),
+    };
+    if *about != account.message_id {
+        return Err(AccountError::Contradiction("an entry is about another notice"));
+    }
+    let disclosure = match &event {
+        Event::Disclosed(release) if !item.disclosure.is_empty() => {
+            let (disclosure, digest) = UnverifiedDisclosure::parse(&item.disclosure)?.verify(holder)?;
+            let same = digest == release.disclosure_digest.as_slice() && disclosure.message_id == account.message_id;
+            if !same || disclosure.code != release.code || disclosure.statement_digest != account.statement_digest {
+                return Err(AccountError::Contradiction("what was signed about a release is about another one"));
+            }
+            Some(disclosure)
+        }
+        _ if !item.disclosure.is_empty() => {
+            return Err(AccountError::Contradiction("a disclosure beside another entry"));
+        }
+        _ => None,
+    };
+    Ok(Listed { index, time_ms, event, disclosure })
+}

@@ -1,0 +1,304 @@
+//! Where a notice went: the list for the own people, the signed account for its originator, and the question to a counterpart.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use prost::Message as _;
+use tokio::sync::mpsc;
+use verbale_domain::disclosure::Scope;
+use verbale_evidence::{
+    ACCOUNT_BYTES_MAX, Listed, MessageId, VerifiedAccount, account_text, decode_entry, sign_account, verify_accounts,
+};
+use verbale_exchange::{Exchange, Happening, Held, Mailbox, NoticeState, What};
+use verbale_journal::{Journal, Logged, Store};
+use verbale_ledger::{LogIndex, TlogProof};
+use verbale_proto::v1::log_entry::Event;
+use verbale_proto::v1::{Account, AccountItem, AccountRequest, AskAccountResponse, DisclosureItem, Facts, Particulars};
+use verbale_rpc::peer_client::PeerClient;
+use verbale_rpc::tonic::Status;
+use verbale_rpc::{ACCOUNT_MESSAGE_BYTES_MAX, Failure, FailureKind};
+
+use crate::clock::now_ms;
+use crate::core::{Core, Stopped};
+use crate::delivery::{CONNECT_TIME, connect};
+use crate::letter::refused;
+use crate::local::stopping;
+use crate::local_reads::{damaged, failed, find};
+use crate::person::Sight;
+use crate::shared::Shared;
+
+/// Items that are read at once, while the core's others wait.
+const ITEMS_AT_ONCE: usize = 64;
+
+/// Parts of one account: 64 MiB together, some ten thousand releases of one notice.
+const PARTS_MAX: usize = 256;
+
+/// The counterpart reads and signs so long at most.
+const ANSWER_TIME: Duration = Duration::from_secs(30);
+
+/// What of a history is about who learnt of a notice, and its name.
+fn event_of(what: &What) -> Option<&'static str> {
+    match what {
+        What::Disclosed { published: true, .. } => Some("PUBLISHED"),
+        What::Disclosed { .. } => Some("DISCLOSED"),
+        What::Denied { .. } => Some("DISCLOSURE_DENIED"),
+        What::Opened(_) => Some("OPENED"),
+        What::HandedOver(_) => Some("HANDED_OVER"),
+        What::Sent(_) | What::Received | What::Refused(_) | What::Receipt(_) | What::Expired => None,
+    }
+}
+
+fn is_release(what: &What) -> bool {
+    matches!(what, What::Disclosed { .. })
+}
+
+/// Sends everything that is asked for, in the order of the log.
+pub(crate) async fn items(
+    shared: Arc<Shared>,
+    core: Core,
+    id: String,
+    responses: &mpsc::Sender<Result<DisclosureItem, Status>>,
+) -> Result<(), Status> {
+    let places = core.read(move |exchange, _| {
+        let of = |held: &Held| -> Vec<(LogIndex, MessageId)> {
+            let told = held.history.iter().filter(|happening| event_of(&happening.what).is_some());
+            told.map(|happening| (happening.index, held.message_id)).collect()
+        };
+        let mut places: Vec<(LogIndex, MessageId)> = match id.as_str() {
+            "" => exchange.notices().flat_map(of).collect(),
+            id => of(&find(exchange, id, Sight::Numbers)?),
+        };
+        places.sort_unstable();
+        Ok::<_, Failure>(places)
+    });
+    let places = places.await.map_err(stopping)??;
+    for part in places.chunks(ITEMS_AT_ONCE) {
+        let (part, shared) = (part.to_vec(), Arc::clone(&shared));
+        let read = core.read(move |exchange, journal| {
+            let items = part.iter().filter_map(|(index, id)| {
+                let held = exchange.notice(id)?;
+                let happening = held.history.iter().find(|happening| happening.index == *index)?;
+                Some(item(&shared, journal, held, happening))
+            });
+            items.collect::<Result<Vec<_>, Failure>>()
+        });
+        for item in read.await.map_err(stopping)?? {
+            responses.send(Ok(item)).await.map_err(|_| stopping(Stopped))?;
+        }
+    }
+    Ok(())
+}
+
+fn item(shared: &Shared, journal: &Journal, held: &Held, happening: &Happening) -> Result<DisclosureItem, Failure> {
+    let entry = journal.entry(happening.index).map_err(|error| failed(&error))?;
+    let (_, event) = decode_entry(&entry).map_err(|error| damaged(&error.to_string()))?;
+    let facts = facts(shared, journal, (held.message_id, happening.index), &event)?;
+    let purpose = facts.as_ref().map(|facts| facts.purpose.clone()).unwrap_or_default();
+    let scope = facts.and_then(|facts| facts.particulars).unwrap_or_default();
+    let Particulars { fields, audience_class, audience_name, .. } = scope;
+    let purpose = if purpose.is_empty() { scope.purpose } else { purpose };
+    Ok(DisclosureItem {
+        notice_id: held.notice_id.clone().unwrap_or_default(),
+        fields,
+        audience_class,
+        audience_name,
+        purpose,
+        ..told(held.message_id, (happening.index, happening.time_ms), &event)
+    })
+}
+
+/// What the entry itself says.
+fn told(message_id: MessageId, (index, time_ms): (LogIndex, i64), event: &Event) -> DisclosureItem {
+    let (name, code, actor, grounds) = match event {
+        Event::Disclosed(of) => {
+            let grounds = of.grounds.iter().filter_map(|id| MessageId::try_from(id.as_slice()).ok());
+            let grounds = grounds.map(|id| id.to_string()).collect();
+            (if of.published { "PUBLISHED" } else { "DISCLOSED" }, of.code.as_str(), of.actor.as_str(), grounds)
+        }
+        Event::DisclosureDenied(of) => ("DISCLOSURE_DENIED", of.code.as_str(), of.actor.as_str(), Vec::new()),
+        Event::NoticeOpened(of) => ("OPENED", "", of.actor.as_str(), Vec::new()),
+        Event::NoticeHandedOver(of) => ("HANDED_OVER", "", of.actor.as_str(), Vec::new()),
+        _ => ("", "", "", Vec::new()),
+    };
+    DisclosureItem {
+        log_index: index.0,
+        time_ms,
+        event: name.to_owned(),
+        message_id: message_id.to_string(),
+        code: code.to_owned(),
+        actor: actor.to_owned(),
+        grounds,
+        ..DisclosureItem::default()
+    }
+}
+
+/// The facts beside an entry about a notice; `None` where there are none or they were erased.
+fn facts(
+    shared: &Shared,
+    journal: &Journal,
+    (message_id, index): (MessageId, LogIndex),
+    event: &Event,
+) -> Result<Option<Facts>, Failure> {
+    let digest = match event {
+        Event::Disclosed(of) => &of.facts_digest,
+        Event::DisclosureDenied(of) => &of.facts_digest,
+        Event::NoticeOpened(of) => &of.facts_digest,
+        _ => return Ok(None),
+    };
+    let sealed = journal.facts(index).map_err(|error| failed(&error))?;
+    let wrapped = journal.keys(message_id.as_bytes()).map_err(|error| failed(&error))?;
+    let (Some(sealed), Some(wrapped)) = (sealed, wrapped) else { return Ok(None) };
+    let keys = shared.archive.unwrap(message_id, &wrapped).map_err(|error| damaged(&error.to_string()))?;
+    let opened = keys.facts.open(message_id, &sealed, digest);
+    opened.map(Some).map_err(|error| damaged(&error.to_string()))
+}
+
+/// The account that a counterpart asks for, of a notice that its node sent.
+pub(crate) fn account(
+    shared: &Shared,
+    (exchange, journal): (&Exchange, &Journal),
+    peer: &str,
+    request: &AccountRequest,
+) -> Result<Vec<u8>, Failure> {
+    let unknown = || {
+        let text = "this node holds no notice of that id from you";
+        Failure::new(FailureKind::NotFound, "NO_SUCH_NOTICE", text)
+    };
+    let id = MessageId::try_from(request.message_id.as_slice()).map_err(|_| unknown())?;
+    let held = exchange.notice(&id).filter(|held| held.mailbox == Mailbox::Inbox && held.channel.peer == peer);
+    let held = held.filter(|held| !matches!(held.state, NoticeState::RefusedByUs(_))).ok_or_else(unknown)?;
+    let size = journal.size().0;
+    let with_openings = shared.config.disclosures.tell_openings;
+    let mut account = Account {
+        message_id: id.as_bytes().to_vec(),
+        statement_digest: held.statement.0.to_vec(),
+        holder: shared.card.id.clone(),
+        answered_ms: now_ms(),
+        checkpoint: journal.checkpoint().to_string(),
+        covers_from: request.from_index.min(size),
+        covers_to: size,
+        with_openings,
+        ..Account::default()
+    };
+    let mut bytes = 0;
+    for happening in held.history.iter().filter(|happening| happening.index.0 >= request.from_index) {
+        let is_told = is_release(&happening.what) || (with_openings && event_of(&happening.what).is_some());
+        if !is_told {
+            continue;
+        }
+        let logged = journal.logged(happening.index).map_err(|error| failed(&error))?;
+        let item = accounted(shared, (exchange, journal), held, &logged)?;
+        bytes += item.encoded_len();
+        if bytes > ACCOUNT_BYTES_MAX && !account.items.is_empty() {
+            account.covers_to = happening.index.0;
+            break;
+        }
+        account.items.push(item);
+    }
+    Ok(sign_account(&account, &exchange.own().key))
+}
+
+fn accounted(
+    shared: &Shared,
+    (exchange, journal): (&Exchange, &Journal),
+    held: &Held,
+    logged: &Logged,
+) -> Result<AccountItem, Failure> {
+    let (time_ms, event) = decode_entry(logged.entry()).map_err(|error| damaged(&error.to_string()))?;
+    let proof = TlogProof {
+        index: logged.index(),
+        hashes: logged.hashes().to_vec(),
+        checkpoint: logged.checkpoint().to_string(),
+    };
+    let mut item = AccountItem { entry: logged.entry().to_vec(), proof: proof.to_text(), disclosure: Vec::new() };
+    let Event::Disclosed(release) = &event else { return Ok(item) };
+    let facts = facts(shared, journal, (held.message_id, logged.index()), &event)?;
+    let Some(facts) = facts else { return Ok(item) };
+    let scope = facts.particulars.as_ref().and_then(Scope::read).ok_or_else(|| damaged("a release has no scope"))?;
+    let nonce = facts.nonce.as_slice().try_into().map_err(|_| damaged("a release has no nonce"))?;
+    let grounds = release.grounds.iter().map(|id| MessageId::try_from(id.as_slice()));
+    let grounds = grounds.collect::<Result<Vec<_>, _>>().map_err(|_| damaged("a ground has no id"))?;
+    let signed = exchange.signed_disclosure(held, &scope, (time_ms, &release.code, &grounds), nonce);
+    if signed.digest != release.disclosure_digest.as_slice() {
+        return Err(damaged("a release cannot be made again as it was logged"));
+    }
+    item.disclosure = signed.bytes;
+    Ok(item)
+}
+
+/// Asks the counterpart where an own notice went, and verifies what it signs.
+pub(crate) async fn ask(shared: &Arc<Shared>, core: &Core, id: String) -> Result<AskAccountResponse, Status> {
+    let held = core.read(move |exchange, _| find(exchange, &id, Sight::Numbers)).await.map_err(stopping)??;
+    if held.mailbox != Mailbox::Outbox || held.state != NoticeState::Delivered {
+        let text = "only of an own notice that was delivered can the counterpart say where it went";
+        return Err(refused("NOT_DELIVERED", text.to_owned()).status());
+    }
+    let peers = shared.peers.now();
+    let unreachable = |text: String| Failure::new(FailureKind::Unreachable, "COUNTERPART_UNREACHABLE", text).status();
+    let peer = peers.by_id.get(&held.channel.peer);
+    let peer = peer.ok_or_else(|| unreachable(format!("{} is not enrolled", held.channel.peer)))?;
+    let late = |_| unreachable(format!("{} did not answer in time", held.channel.peer));
+    let connection = tokio::time::timeout(CONNECT_TIME, connect(shared, peer)).await.map_err(late)?;
+    let mut client =
+        PeerClient::new(connection.map_err(unreachable)?).max_decoding_message_size(ACCOUNT_MESSAGE_BYTES_MAX);
+    let (mut envelopes, mut from_index) = (Vec::new(), 0);
+    let accounts = loop {
+        let request = AccountRequest { message_id: held.message_id.as_bytes().to_vec(), from_index };
+        let answer = tokio::time::timeout(ANSWER_TIME, client.give_account(request)).await.map_err(late)?;
+        let answer = answer.map_err(|status| {
+            let said = Failure::of(&status);
+            Failure::new(said.kind, said.code, format!("{} says: {}", held.channel.peer, said.text)).status()
+        })?;
+        envelopes.push(answer.into_inner().account);
+        let proves_nothing = |what: String| {
+            let text =
+                format!("the account of {} proves nothing ({what}); keep it, and ask its people", held.channel.peer);
+            Failure::new(FailureKind::Damaged, "ACCOUNT_PROVES_NOTHING", text).status()
+        };
+        match verify_accounts(&envelopes, &peer.card) {
+            Ok(accounts) => break accounts,
+            Err(verbale_evidence::AccountError::Unfinished { covers_to })
+                if covers_to > from_index && envelopes.len() < PARTS_MAX =>
+            {
+                from_index = covers_to;
+            }
+            Err(error) => return Err(proves_nothing(error.to_string())),
+        }
+    };
+    let about = |account: &VerifiedAccount| {
+        account.account.message_id == held.message_id.as_bytes() && account.account.statement_digest == held.statement.0
+    };
+    if !accounts.iter().all(about) {
+        let text = format!("{} gave an account of another notice: its node is at fault", held.channel.peer);
+        return Err(Failure::new(FailureKind::Damaged, "ACCOUNT_PROVES_NOTHING", text).status());
+    }
+    let listed = accounts.iter().flat_map(|account| &account.items);
+    let items = listed.map(|listed| DisclosureItem {
+        notice_id: held.notice_id.clone().unwrap_or_default(),
+        ..listed_item(held.message_id, listed)
+    });
+    Ok(AskAccountResponse {
+        account: envelopes.iter().map(|envelope| account_text(envelope, &explanation(&held))).collect(),
+        items: items.collect(),
+        log_size: accounts.last().map(|account| account.checkpoint.size.0).unwrap_or_default(),
+        with_openings: accounts.iter().all(|account| account.account.with_openings),
+    })
+}
+
+fn explanation(held: &Held) -> String {
+    format!(
+        "Where notice {} went, as {} signed it.\nCheck it with: verbale-audit account FILE --card HOLDER'S-CARD",
+        held.message_id, held.channel.peer
+    )
+}
+
+fn listed_item(message_id: MessageId, listed: &Listed) -> DisclosureItem {
+    let said = listed.disclosure.clone().unwrap_or_default();
+    DisclosureItem {
+        fields: said.fields,
+        audience_class: said.audience_class,
+        audience_name: said.audience_name,
+        purpose: said.purpose,
+        ..told(message_id, (listed.index, listed.time_ms), &listed.event)
+    }
+}

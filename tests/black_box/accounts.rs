@@ -1,0 +1,70 @@
+//! Where did my notice go? The list at the holder, and the signed account for the originator.
+
+use serde_json::Value;
+
+use crate::disclosure::{Side, enter, three};
+use crate::node::{Said, verbale};
+
+fn disclosures(side: &Side, args: &[&str]) -> Vec<Value> {
+    side.0.run(&[&["--json", "disclosures"], args].concat()).good().json()
+}
+
+fn events(items: &[Value]) -> Vec<&str> {
+    items.iter().map(|item| item["event"].as_str().unwrap()).collect()
+}
+
+fn check(file: &std::path::Path, card: &str) -> Said {
+    verbale(&["audit", "account", file.to_str().unwrap(), "--card", card, "--json"], None)
+}
+
+#[test]
+fn the_originator_has_a_signed_account_of_every_release_and_of_openings_where_the_holder_says_so() {
+    let [mut japan, kyrgyz, tajik] = three();
+    let asked = |fields: &'static str| ["KG-A", "--to", "JP-NPA", "--fields", fields, "--purpose", "investigation"];
+    // Nothing yet, and that is signed too.
+    let file = kyrgyz.0.dir.parent().unwrap().join("none");
+    kyrgyz.0.run(&["disclosures", "--of", "KG-A", "--ask", "--out", file.to_str().unwrap()]).good();
+    let checked = check(&file, &japan.card()).good().json().remove(0);
+    assert_eq!((&checked["items"], &checked["holder"]), (&Value::Array(vec![]), &"JP-MOJ-ISA-RMD".into()));
+    japan.0.run(&["open", "KG-A", "--purpose", "a check"]).good();
+    enter(&japan, "A Newspaper", "MEDIA");
+    let to_newspaper = ["KG-A", "--to", "A Newspaper", "--fields", "exam", "--purpose", "an answer to the press"];
+    assert_eq!(japan.refused(&to_newspaper), "CONSENT_MISSING");
+    for (name, fields) in [("one", "exam"), ("two", "wrongdoing")] {
+        japan.disclose(name, &asked(fields));
+    }
+    // The holder sees all of it, with words; the originator the releases, with the holder's signature.
+    let own = disclosures(&japan, &["--of", "KG-A"]);
+    assert_eq!(events(&own), ["OPENED", "DISCLOSURE_DENIED", "DISCLOSED", "DISCLOSED"]);
+    assert_eq!((&own[0]["purpose"], &own[1]["audience_name"]), (&"a check".into(), &"A Newspaper".into()));
+    assert_eq!(disclosures(&japan, &[]).len(), 4);
+    let told = disclosures(&kyrgyz, &["--of", "KG-A", "--ask"]).remove(0);
+    let items = told["items"].as_array().unwrap();
+    assert_eq!((events(items), &told["with_openings"]), (vec!["DISCLOSED", "DISCLOSED"], &false.into()));
+    assert_eq!((&items[0]["audience_name"], &items[1]["fields"][0]), (&"JP-NPA".into(), &"wrongdoing".into()));
+    // Only who sent the notice asks, and only of what arrived.
+    let said = japan.0.run(&["disclosures", "--of", "KG-A", "--ask"]);
+    assert!(said.code == 1 && said.err.contains("NOT_DELIVERED"), "{}", said.err);
+    // Where it is configured, openings and denials too; and nothing is lost in a restart.
+    japan.0.stop();
+    japan.0.configure(|text| text.replace("tell_openings = false", "tell_openings = true"));
+    japan.0.start();
+    let file = kyrgyz.0.dir.parent().unwrap().join("account");
+    kyrgyz.0.run(&["disclosures", "--of", "KG-A", "--ask", "--out", file.to_str().unwrap()]).good();
+    let checked = check(&file, &japan.card()).good().json().remove(0);
+    assert_eq!(events(checked["items"].as_array().unwrap()), events(&own));
+    let text = verbale(&["audit", "account", file.to_str().unwrap(), "--card", &japan.card()], None).good().out;
+    assert!(text.starts_with("Sound.") && text.contains("wrongdoing to JP-NPA (GOVERNMENT_BODY)"), "{text}");
+    // Another's card, another byte: it proves nothing.
+    assert_eq!(check(&file, &tajik.card()).code, 4);
+    let mut changed = std::fs::read_to_string(&file).unwrap();
+    let at = changed.find("-----BEGIN").unwrap() + 200;
+    let other = if changed.as_bytes()[at] == b'A' { "B" } else { "A" };
+    changed.replace_range(at..=at, other);
+    std::fs::write(&file, changed).unwrap();
+    assert_eq!(check(&file, &japan.card()).code, 4);
+    // A holder that is away says nothing, and that is told.
+    japan.0.stop();
+    let said = kyrgyz.0.run(&["disclosures", "--of", "KG-A", "--ask"]);
+    assert!(said.code == 3 && said.err.contains("COUNTERPART_UNREACHABLE"), "{} {}", said.code, said.err);
+}
