@@ -136,7 +136,12 @@ fn what_the_kyrgyz_side_wrote_leaves_with_its_consent_or_to_a_party_and_a_strang
     let grant = kyrgyz.consent(&["grant", &request, "--fields", "examinees", "--condition", "no onward disclosure"]);
     assert_eq!(japan.0.run(&["--json", "consent", "list"]).good().json()[0]["state"], "GRANTED");
     // Under the grant: its fields, its audience, its purpose.
-    let (judged, file) = japan.disclose("granted", &["KG-A", "--under", &grant]);
+    // Whoever discloses acknowledges the conditions first; before that nothing leaves.
+    let held_back = japan.0.second(&["--json", "disclose", "KG-A", "--under", &grant]);
+    let said = held_back.json().remove(0);
+    assert_eq!((held_back.code, &said["conditions"][0]), (1, &"no onward disclosure".into()));
+    assert!(said.get("presentation").is_none() && said.get("log_index").is_none(), "{said}");
+    let (judged, file) = japan.disclose("granted", &["KG-A", "--under", &grant, "--accept-conditions"]);
     assert_eq!(judged["code"], "CONSENT_OK");
     let checked = check(&file, &[&kyrgyz, &japan]).good().json().remove(0);
     assert_eq!(checked["said"]["examinees"][0]["name_latin"], "INVENTED PERSON");

@@ -2,7 +2,7 @@
 
 use std::process::{Command, Stdio};
 
-use crate::node::pair;
+use crate::node::{pair, verbale};
 use crate::notices::from_office;
 
 const CHECK_RECEIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/outside/check_receipt.py");
@@ -193,4 +193,55 @@ fn a_stock_grpc_client_speaks_to_the_local_listener_over_mutual_tls() {
         assert!(!refused.status.success(), "{}", String::from_utf8_lossy(&refused.stdout));
     }
     node.stop();
+}
+
+#[test]
+fn what_is_disclosed_to_an_audience_with_a_key_is_opened_with_age_and_by_nobody_else() {
+    if !have(&["age", "age-keygen"]) {
+        return;
+    }
+    let (japan, partner) = pair();
+    partner.submit(&from_office("JP-KG-SSW-2023", &partner.id).join("\n")).good();
+    partner.until_delivered();
+    let folder = japan.dir.parent().unwrap();
+    let key = |name: &str| {
+        let file = folder.join(name);
+        let made = Command::new("age-keygen").arg("-o").arg(&file).output().unwrap();
+        let said = String::from_utf8_lossy(&made.stderr).into_owned();
+        (file, said.split_whitespace().find(|word| word.starts_with("age1")).unwrap().to_owned())
+    };
+    let ((own, recipient), (another, other_recipient)) = (key("own"), key("another"));
+    let (name, class) = ("JP-OTIT", "GOVERNMENT_BODY");
+    let wrong = japan.run(&["audience", "enter", name, "--class", class, "--age", "age1nonsense"]);
+    assert!(wrong.code == 1 && wrong.err.contains("age-keygen"), "{}", wrong.err);
+    japan.run(&["audience", "enter", name, "--class", class, "--age", &recipient]).good();
+    // The second person has the key from the audience itself, and finds another one.
+    for given in [vec![], vec!["--age", &other_recipient]] {
+        let said = japan.second(&[&["audience", "confirm", name, "--class", class], given.as_slice()].concat());
+        assert!(said.code == 1 && said.err.contains("another class or key"), "{}", said.err);
+    }
+    japan.second(&["audience", "confirm", name, "--class", class, "--age", &recipient]).good();
+    let scope = ["KG-JP-2026-000007", "--to", name, "--fields", "conduct", "--purpose", "supervision"];
+    let asked = [&["--json", "consent", "request"], scope.as_slice(), &["--until", "2099-12-31"]].concat();
+    let request = japan.run(&asked).good().json()[0]["notice_id"].as_str().unwrap().to_owned();
+    japan.until_delivered();
+    let granted = partner.run(&["--json", "consent", "grant", &request]).good();
+    let grant = granted.json()[0]["notice_id"].as_str().unwrap().to_owned();
+    partner.approve_all();
+    partner.until_delivered();
+    let file = folder.join("presentation.age");
+    let out = file.to_str().unwrap();
+    let said = japan.second(&["--json", "disclose", "KG-JP-2026-000007", "--under", &grant, "--out", out]).good();
+    assert_eq!(said.json()[0]["sealed"], true);
+    let open =
+        |identity: &std::path::Path| Command::new("age").arg("-d").arg("-i").arg(identity).arg(&file).output().unwrap();
+    assert!(!open(&another).status.success());
+    let opened = open(&own);
+    assert!(opened.status.success(), "{}", String::from_utf8_lossy(&opened.stderr));
+    let presentation = folder.join("presentation");
+    std::fs::write(&presentation, opened.stdout).unwrap();
+    let cards = [&partner, &japan].map(|node| node.dir.join("card.txt").to_str().unwrap().to_owned());
+    let [originator, discloser] = &cards;
+    let args = ["audit", "presentation", presentation.to_str().unwrap(), "--card", originator, "--card", discloser];
+    verbale(&args, None).good();
 }

@@ -143,7 +143,7 @@ fn disclose_something(japan: &Node, partner: &Node) {
     partner.run(&["drafts"]).good();
     partner.second(&["open", &grant, "--purpose", purpose]).good();
     settle();
-    let disclosed = japan.run(&["disclose", "KG-JP-2026-000007", "--under", &grant]).good();
+    let disclosed = japan.run(&["disclose", "KG-JP-2026-000007", "--under", &grant, "--accept-conditions"]).good();
     assert!(disclosed.out.contains("BEGIN VERBALE PRESENTATION"));
     partner.run(&["consent", "withdraw", &grant, "--reason", withdrawal]).good();
     settle();

@@ -1,6 +1,6 @@
 //! Accounts that a holder with all of its own keys could make: what holds, and each way in which one does not.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
+#![expect(clippy::unwrap_used, reason = "a test")]
 
 use verbale_audit::check_account;
 use verbale_evidence::{account_text, encode_entry, sign_account, sign_disclosure};

@@ -8,6 +8,8 @@ use std::str::FromStr;
 use age::secrecy::ExposeSecret as _;
 use age::x25519;
 use age_core::format::{FileKey as AgeFileKey, Stanza};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
 use verbale_keys::Fingerprint;
 use zeroize::Zeroizing;
@@ -118,6 +120,23 @@ pub(crate) fn seal(plaintext: &[u8], recipient: &Recipient) -> Result<(Vec<u8>, 
     writer.write_all(plaintext).and_then(|()| writer.finish()).map_err(|_| SealError::Age)?;
     let file_key = keeping.file_key.take().ok_or(SealError::Age)?;
     Ok((sealed, file_key))
+}
+
+/// Characters of one line of the text form.
+const ARMOR_LINE_CHARS: usize = 64;
+
+/// Seals what leaves for an audience, as an age file in its text form.
+///
+/// # Errors
+/// [`SealError::Age`].
+///
+/// # Source
+/// age, "ASCII armor": RFC 7468 with the label AGE ENCRYPTED FILE.
+pub fn seal_text(plaintext: &[u8], recipient: &Recipient) -> Result<String, SealError> {
+    let (sealed, _) = seal(plaintext, recipient)?;
+    let encoded = STANDARD.encode(sealed);
+    let lines: Vec<_> = encoded.as_bytes().chunks(ARMOR_LINE_CHARS).map(String::from_utf8_lossy).collect();
+    Ok(format!("-----BEGIN AGE ENCRYPTED FILE-----\n{}\n-----END AGE ENCRYPTED FILE-----\n", lines.join("\n")))
 }
 
 /// The bare seal, without any rule of this crate: for measuring what no design that seals with age can go below. It opens

@@ -42,7 +42,7 @@ mod testkit;
 #[cfg(test)]
 mod wycheproof;
 
-pub use age_file::{BadIdentity, BadRecipient, Exercise, Identity, Recipient, SealError};
+pub use age_file::{BadIdentity, BadRecipient, Exercise, Identity, Recipient, SealError, seal_text};
 pub use archive::{ArchiveKey, ArchiveKeyError, FileKey, Keyed, NoticeKeys, WRAPPED_BYTES, WrappedKeys};
 pub use facts::{FactsError, FactsKey, SealedFacts};
 pub use opened::{

@@ -21,6 +21,8 @@ pub struct HeldAudience {
     pub id: MessageId,
     /// Class and name; `None` after erasure.
     pub audience: Option<Audience>,
+    /// The age recipient to which presentations for it are sealed.
+    pub recipient: Option<String>,
     /// Pseudonym of who entered it.
     pub entered_by: String,
     /// Pseudonym of who confirmed it; only then it can be disclosed to.
@@ -38,7 +40,8 @@ impl HeldAudience {
         let audience = facts
             .and_then(|facts| facts.particulars.as_ref())
             .and_then(|of| Some(Audience { class: of.audience_class.parse().ok()?, name: of.audience_name.clone() }));
-        Self { id, audience, entered_by, confirmed_by: None, index }
+        let recipient = facts.map(|facts| facts.recipient.clone()).filter(|recipient| !recipient.is_empty());
+        Self { id, audience, recipient, entered_by, confirmed_by: None, index }
     }
 }
 
@@ -46,6 +49,12 @@ impl Exchange {
     /// The directory, in the order of entry.
     pub fn audiences(&self) -> impl Iterator<Item = &HeldAudience> {
         self.audiences.values()
+    }
+
+    /// The age recipient of a confirmed audience.
+    pub fn recipient_of(&self, audience: &Audience) -> Option<&str> {
+        let mut confirmed = self.audiences.values().filter(|held| held.confirmed_by.is_some());
+        confirmed.find(|held| held.audience.as_ref() == Some(audience))?.recipient.as_deref()
     }
 
     /// The confirmed audience of this name: of the directory, or a body that a held memorandum names as a party (whether it is one of the
@@ -104,19 +113,20 @@ impl Exchange {
         &mut self,
         now_ms: i64,
         ticket: Ticket,
-        audience: &Audience,
+        (audience, recipient): (&Audience, Option<&str>),
         actor: String,
         output: &mut Output,
     ) {
         let is_named = |held: &&HeldAudience| held.is_named(&audience.name);
         let found = self.audiences.values().find(is_named);
-        let is_other = found.is_some_and(|held| held.audience.as_ref() != Some(audience));
+        let is_other = found
+            .is_some_and(|held| held.audience.as_ref() != Some(audience) || held.recipient.as_deref() != recipient);
         let found = found.map(|held| (held.id, held.entered_by == actor, held.confirmed_by.is_some()));
         let told = match found {
             None => Told::NoSuchNotice,
             Some(_) if is_other => {
                 let reason =
-                    "is entered with another class than the one you give: look at `verbale audience list` again";
+                    "is entered with another class or key than those you give: look at `verbale audience list` again";
                 Told::Refused(Refusal::new(Code::BadValue, "audience", reason))
             }
             Some((_, true, _)) => {

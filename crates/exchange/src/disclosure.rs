@@ -39,6 +39,8 @@ pub struct DisclosureRequest {
 pub struct Asking {
     /// An approver states that the fields repeat nothing that the other side wrote.
     pub own_words: bool,
+    /// The person acknowledges the conditions of the grant.
+    pub conditions_acknowledged: bool,
     /// It is published: it rests on what the text and the notice say, and on no consent or notice, which an approver uses.
     pub publishing: bool,
 }
@@ -50,6 +52,8 @@ pub struct Released {
     pub index: LogIndex,
     /// What was signed about it.
     pub disclosure: SignedDisclosure,
+    /// The age recipient of its audience.
+    pub recipient: Option<String>,
     /// What it rests on.
     pub rests_on: Release,
     /// The notices on which the ground rests: the grant and the request it answers, or the disclosure notice.
@@ -64,6 +68,8 @@ pub struct Judged {
     release: Option<Release>,
     /// Notices, or a recorded ground.
     grounds: Vec<MessageId>,
+    /// The conditions of the grant.
+    conditions: Vec<String>,
     valid_from_ms: i64,
     valid_until_ms: i64,
 }
@@ -142,6 +148,8 @@ impl Exchange {
             _ => (0, 0),
         };
         let notices = relied_on.map(|piece| piece.notices.as_slice()).unwrap_or_default();
+        let grant = notices.first().and_then(|grant| course.get(grant));
+        let conditions = grant.map(|grant| grant.particulars().conditions.clone()).unwrap_or_default();
         let mut grounds: Vec<MessageId> =
             notices.iter().filter_map(|key| self.numbered(&held.channel.memorandum, key)).collect();
         grounds.extend(relied_on.and_then(|piece| piece.recorded));
@@ -159,7 +167,7 @@ impl Exchange {
                 basis.filter(|_| !must_inform).map(|_| Release::Decided(escalation))
             }
         };
-        Judged { decision, release, grounds, valid_from_ms, valid_until_ms }
+        Judged { decision, release, grounds, conditions, valid_from_ms, valid_until_ms }
     }
 
     /// What is signed about a release; the same for the same release each time. Of the notices that a ground rests on the first is named:
@@ -228,8 +236,12 @@ impl Exchange {
             let event = change::disclosure_denied(message_id, code, &facts.digest, &actor);
             let change = Change::Denied { message_id, code: code.to_owned(), actor };
             self.record(now_ms, event, change, beside, output);
-            return Told::Judged { decision: judged.decision, released: None };
+            return Told::Judged { decision: judged.decision, released: None, conditions: Vec::new() };
         };
+        if !judged.conditions.is_empty() && !asking.conditions_acknowledged {
+            // Nothing was denied, and nothing leaves yet.
+            return Told::Judged { decision: judged.decision, released: None, conditions: judged.conditions };
+        }
         let grounds: Vec<Held> = judged.grounds.iter().filter_map(|id| self.notices.get(id).cloned()).collect();
         let published = scope.audience.class == AudienceClass::Public;
         let disclosure = self.signed_disclosure(&held, &scope, (now_ms, code, &judged.grounds), nonce);
@@ -245,12 +257,14 @@ impl Exchange {
             actor: actor.clone(),
             published,
             own_words: asking.own_words,
+            conditions_acknowledged: !judged.conditions.is_empty(),
             previous_release: held.last_release().map_or(0, |index| index.0.saturating_add(1)),
         });
         let change = Change::Disclosed { message_id, code: code.to_owned(), actor, published };
         self.record(now_ms, event, change, beside, output);
-        let released = Some(Box::new(Released { index, disclosure, rests_on, grounds }));
-        Told::Judged { decision: judged.decision, released }
+        let recipient = self.recipient_of(&scope.audience).map(str::to_owned);
+        let released = Some(Box::new(Released { index, disclosure, recipient, rests_on, grounds }));
+        Told::Judged { decision: judged.decision, released, conditions: judged.conditions }
     }
 }
 

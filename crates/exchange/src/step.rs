@@ -63,6 +63,8 @@ pub enum Input {
         ticket: Ticket,
         /// Class and name, as the second person saw them.
         audience: Audience,
+        /// Its age recipient, likewise.
+        recipient: Option<String>,
         /// Pseudonym of the person.
         actor: String,
     },
@@ -182,8 +184,10 @@ pub enum Told {
     Judged {
         /// The decision.
         decision: Decision,
-        /// The release; `None` when it was denied.
+        /// The release; `None` when it was denied, or waits for its conditions to be acknowledged.
         released: Option<Box<Released>>,
+        /// The conditions of the grant on which it rests.
+        conditions: Vec<String>,
     },
     /// The card is not enrolled.
     NotEnrolled(EnrolError),
@@ -276,8 +280,8 @@ impl Exchange {
             Input::EnterAudience { ticket, id, actor, facts, sealed } => {
                 self.enter_audience(now_ms, ticket, (id, actor, *facts), sealed, out);
             }
-            Input::ConfirmAudience { ticket, audience, actor } => {
-                self.confirm_audience(now_ms, ticket, &audience, actor, out);
+            Input::ConfirmAudience { ticket, audience, recipient, actor } => {
+                self.confirm_audience(now_ms, ticket, (&audience, recipient.as_deref()), actor, out);
             }
             Input::RecordGround(ticket, recording) => self.record_ground(now_ms, ticket, *recording, out),
             Input::SettleGround { ticket, id, actor, document } => {

@@ -2,7 +2,7 @@
 
 use verbale_domain::disclosure::AudienceClass;
 use verbale_domain::{NAME_BYTES_MAX, is_line};
-use verbale_envelope::{FactsKey, NoticeKeys};
+use verbale_envelope::{FactsKey, NoticeKeys, Recipient};
 use verbale_evidence::MessageId;
 use verbale_exchange::{Exchange, HeldAudience, Input};
 use verbale_proto::v1::{AudienceStatus, EnterAudienceRequest, Facts, Particulars};
@@ -19,7 +19,7 @@ pub(crate) fn entering(
     actor: String,
     request: EnterAudienceRequest,
 ) -> Result<impl FnOnce(u64) -> Input + Send + 'static + use<>, Failure> {
-    let EnterAudienceRequest { name, class } = request;
+    let EnterAudienceRequest { name, class, recipient } = request;
     let wrong = |text: &str| refused("BAD_VALUE", text.to_owned());
     let class = self::class(&class)?;
     if class == AudienceClass::Public {
@@ -28,11 +28,14 @@ pub(crate) fn entering(
     if name.trim().is_empty() || !is_line(&name, NAME_BYTES_MAX) {
         return Err(wrong(&format!("a name has 1 to {NAME_BYTES_MAX} bytes and no control characters")));
     }
+    if !recipient.is_empty() && recipient.parse::<Recipient>().is_err() {
+        return Err(wrong("the key is an age X25519 recipient: age1… in lower case, as age-keygen shows it"));
+    }
     let id = MessageId::new(now_ms().unsigned_abs(), &random::bytes());
     let keys = NoticeKeys::of_facts(FactsKey::from_bytes(random::bytes()));
     let particulars =
         Particulars { audience_class: class.as_str().to_owned(), audience_name: name, ..Particulars::default() };
-    let facts = Facts { particulars: Some(particulars), ..Facts::default() };
+    let facts = Facts { particulars: Some(particulars), recipient, ..Facts::default() };
     let sealed = keys.facts.seal(id, &facts, &random::bytes());
     let sealed = (sealed, shared.archive.wrap(id, &keys, &random::bytes()));
     Ok(move |ticket| Input::EnterAudience { ticket, id, actor, facts: Box::new(facts), sealed })
@@ -55,6 +58,7 @@ pub(crate) fn audiences(exchange: &Exchange) -> Vec<AudienceStatus> {
             class: audience.map(|audience| audience.class.as_str().to_owned()).unwrap_or_default(),
             entered_by: held.entered_by.clone(),
             confirmed_by: held.confirmed_by.clone().unwrap_or_default(),
+            recipient: held.recipient.clone().unwrap_or_default(),
         }
     };
     exchange.audiences().map(status).collect()

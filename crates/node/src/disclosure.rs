@@ -5,7 +5,7 @@ use std::sync::Arc;
 use verbale_domain::Notice;
 use verbale_domain::disclosure::{Audience, Decision, Release, Scope};
 use verbale_domain::flow::{CONSENT_GRANT, DISCLOSURE_NOTICE};
-use verbale_envelope::{NoticeKeys, Reopened};
+use verbale_envelope::{BadRecipient, NoticeKeys, Recipient, Reopened, seal_text};
 use verbale_evidence::{MessageId, SignedDisclosure, part, presentation_text};
 use verbale_exchange::{Asking, DisclosureRequest, Exchange, Held, Input, Told};
 use verbale_journal::{Journal, Logged, Store};
@@ -48,7 +48,8 @@ pub(crate) async fn disclose(
     person: &Arc<Person>,
     query: DisclosureQuery,
 ) -> Result<DiscloseResponse, Status> {
-    let asking = Asking { own_words: query.own_words, ..Asking::default() };
+    let (own_words, conditions_acknowledged) = (query.own_words, query.conditions_acknowledged);
+    let asking = Asking { own_words, conditions_acknowledged, publishing: false };
     let asked = core.read(move |exchange, journal| asked(exchange, journal, &query)).await.map_err(stopping)??;
     let (opening, actor) = (Arc::clone(shared), person.name.clone());
     let prepared = tokio::task::spawn_blocking(move || {
@@ -68,13 +69,16 @@ pub(crate) async fn release(
 ) -> Result<DiscloseResponse, Status> {
     let fields = request.scope.fields.clone();
     let asked = core.ask(Needs::Room, move |ticket| Input::Disclose(ticket, Box::new(request))).await;
-    let (decision, released, logged) = match asked.map_err(stopping)?.await {
-        Ok(Answer::Told { told: Told::Judged { decision, released: Some(released) }, logged: Some(logged) }) => {
-            (decision, released, logged)
-        }
-        Ok(Answer::Told { told: Told::Judged { decision, .. }, .. }) => {
-            shared.denied.count("DISCLOSURE_DENIED");
-            return Ok(DiscloseResponse { judged: Some(response(&decision)), ..DiscloseResponse::default() });
+    let (decision, released, conditions, logged) = match asked.map_err(stopping)?.await {
+        Ok(Answer::Told {
+            told: Told::Judged { decision, released: Some(released), conditions },
+            logged: Some(logged),
+        }) => (decision, released, conditions, logged),
+        Ok(Answer::Told { told: Told::Judged { decision, conditions, .. }, .. }) => {
+            let counted = if conditions.is_empty() { "DISCLOSURE_DENIED" } else { "CONDITIONS_NOT_ACKNOWLEDGED" };
+            shared.denied.count(counted);
+            let judged = Some(response(&decision));
+            return Ok(DiscloseResponse { judged, conditions, ..DiscloseResponse::default() });
         }
         Ok(Answer::Told { told: Told::NoSuchNotice, .. }) => {
             let text = "it was refused: nothing of it is held";
@@ -90,11 +94,15 @@ pub(crate) async fn release(
     });
     let grounds = grounds.await.map_err(stopping)??;
     let opening = Arc::clone(shared);
+    let sealed = released.recipient.is_some();
     let made = tokio::task::spawn_blocking(move || {
-        present(&opening, (&notice, &fields, released.rests_on), (&released.disclosure, &logged), grounds)
+        let text = present(&opening, (&notice, &fields, released.rests_on), (&released.disclosure, &logged), grounds)?;
+        let Some(recipient) = &released.recipient else { return Ok(text) };
+        let recipient: Recipient = recipient.parse().map_err(|error: BadRecipient| damaged(&error.to_string()))?;
+        seal_text(text.as_bytes(), &recipient).map_err(|error| damaged(&error.to_string()))
     });
     let presentation = made.await.map_err(|_| stopping(Stopped))??;
-    Ok(DiscloseResponse { judged: Some(response(&decision)), presentation, log_index: index })
+    Ok(DiscloseResponse { judged: Some(response(&decision)), presentation, log_index: index, conditions, sealed })
 }
 
 fn response(decision: &Decision) -> JudgeResponse {

@@ -246,10 +246,11 @@ impl Node for NodeService {
         request: Request<ConfirmAudienceRequest>,
     ) -> Result<Response<ConfirmAudienceResponse>, Status> {
         let person = self.person(&request, &[Operator, Approver])?;
-        let ConfirmAudienceRequest { name, class } = request.into_inner();
+        let ConfirmAudienceRequest { name, class, recipient } = request.into_inner();
         let class = directory::class(&class).map_err(|failure| failure.status())?;
         let (audience, actor) = (Audience { class, name }, person.name.clone());
-        let index = self.done(move |ticket| Input::ConfirmAudience { ticket, audience, actor }).await?;
+        let recipient = Some(recipient).filter(|recipient| !recipient.is_empty());
+        let index = self.done(move |ticket| Input::ConfirmAudience { ticket, audience, recipient, actor }).await?;
         Ok(Response::new(ConfirmAudienceResponse { log_index: index.0 }))
     }
 

@@ -54,6 +54,9 @@ pub(crate) struct DiscloseArgs {
     /// State that the fields of an own notice repeat nothing that the other side wrote; it is logged
     #[arg(long)]
     pub(crate) own_words: bool,
+    /// Acknowledge the conditions of the grant; it is logged
+    #[arg(long)]
+    pub(crate) accept_conditions: bool,
     /// Write the presentation to this new file; without it, to standard output
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
@@ -127,6 +130,9 @@ pub(crate) enum AudienceCommand {
         /// GOVERNMENT_BODY, ORGANISATION, COURT, PERSON, INVESTIGATED_ORGANISATION, EMBASSY, THIRD_PARTY or MEDIA
         #[arg(long)]
         class: String,
+        /// Its age recipient (age1…): presentations for it are sealed to this key
+        #[arg(long, value_name = "RECIPIENT")]
+        age: Option<String>,
     },
     /// Confirm an audience that another person entered
     Confirm {
@@ -135,6 +141,9 @@ pub(crate) enum AudienceCommand {
         /// Its class, as `verbale audience list` shows it to you
         #[arg(long)]
         class: String,
+        /// Its age recipient, if it has one, as you have it from the audience itself
+        #[arg(long, value_name = "RECIPIENT")]
+        age: Option<String>,
     },
     /// List the directory
     List,

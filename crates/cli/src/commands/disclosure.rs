@@ -1,5 +1,6 @@
 //! `verbale disclosure` and `verbale disclose`: whether information may be disclosed, and its release.
 
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
@@ -44,7 +45,11 @@ pub(crate) async fn disclose(args: DiscloseArgs, node: &NodeArgs) -> Result<Exit
     let mut file = args.out.as_deref().map(new_file).transpose()?;
     let disclosed = client(node)
         .await?
-        .disclose(DisclosureQuery { own_words: args.own_words, ..query(args.id.clone(), args.scope) })
+        .disclose(DisclosureQuery {
+            own_words: args.own_words,
+            conditions_acknowledged: args.accept_conditions,
+            ..query(args.id.clone(), args.scope)
+        })
         .await;
     let disclosed = disclosed.map(verbale_rpc::tonic::Response::into_inner).map_err(CliError::from);
     let released = disclosed.as_ref().is_ok_and(|disclosed| !disclosed.presentation.is_empty());
@@ -61,13 +66,26 @@ pub(crate) async fn disclose(args: DiscloseArgs, node: &NodeArgs) -> Result<Exit
     }
     if node.json {
         let mut said = judged_json(&args.id, &judged);
+        if let (false, Some(said)) = (disclosed.conditions.is_empty(), said.as_object_mut()) {
+            said.insert("conditions".to_owned(), disclosed.conditions.into());
+        }
         if let (true, Some(said)) = (released, said.as_object_mut()) {
             said.insert("log_index".to_owned(), disclosed.log_index.into());
+            said.insert("sealed".to_owned(), disclosed.sealed.into());
             said.insert("presentation".to_owned(), file.is_none().then_some(&disclosed.presentation).cloned().into());
         }
         say!("{said}");
     } else {
-        let text = judged_text(&judged);
+        let mut text = judged_text(&judged);
+        for condition in &disclosed.conditions {
+            let _ = write!(text, "\n  condition: {condition}");
+        }
+        if !released && !disclosed.conditions.is_empty() {
+            text.push_str("\nNothing was released: the conditions bind you and the reader. Acknowledge them with --accept-conditions.");
+        }
+        if disclosed.sealed {
+            text.push_str("\nThe presentation is sealed to the audience's key: age -d opens it.");
+        }
         match (released, &args.out) {
             (true, None) => {
                 eprintln!("{text}\nThis release is log entry {}.", disclosed.log_index);
@@ -84,7 +102,7 @@ pub(crate) async fn disclose(args: DiscloseArgs, node: &NodeArgs) -> Result<Exit
         }
     }
     // People may have decided where the rules do not.
-    Ok(if released { ExitCode::SUCCESS } else { exit_code(&judged) })
+    Ok(if released { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
 pub(crate) fn new_file(path: &Path) -> Result<std::fs::File, CliError> {
@@ -95,7 +113,14 @@ pub(crate) fn new_file(path: &Path) -> Result<std::fs::File, CliError> {
 
 fn query(id: String, scope: ScopeArgs) -> DisclosureQuery {
     let ScopeArgs { to, fields, purpose, under } = scope;
-    DisclosureQuery { id, under: given(under), fields, audience: given(to), purpose: given(purpose), own_words: false }
+    DisclosureQuery {
+        id,
+        under: given(under),
+        fields,
+        audience: given(to),
+        purpose: given(purpose),
+        ..DisclosureQuery::default()
+    }
 }
 
 /// Shown for a decision.

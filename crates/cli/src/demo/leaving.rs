@@ -48,12 +48,20 @@ struct Story<'a> {
 
 impl Story<'_> {
     async fn refused(&mut self) -> Result<(), CliError> {
-        let entered = EnterAudienceRequest { name: NEWSPAPER.to_owned(), class: "MEDIA".to_owned() };
+        let entered = EnterAudienceRequest {
+            name: NEWSPAPER.to_owned(),
+            class: "MEDIA".to_owned(),
+            ..EnterAudienceRequest::default()
+        };
         self.japan.client.enter_audience(entered).await?;
         // The directory takes two persons.
         self.japan
             .second
-            .confirm_audience(ConfirmAudienceRequest { name: NEWSPAPER.to_owned(), class: "MEDIA".to_owned() })
+            .confirm_audience(ConfirmAudienceRequest {
+                name: NEWSPAPER.to_owned(),
+                class: "MEDIA".to_owned(),
+                ..ConfirmAudienceRequest::default()
+            })
             .await?;
         let query = DisclosureQuery {
             id: REPORT.to_owned(),
@@ -113,7 +121,12 @@ impl Story<'_> {
     }
 
     async fn disclosed(&mut self, grant: &str) -> Result<(), CliError> {
-        let query = DisclosureQuery { id: REPORT.to_owned(), under: grant.to_owned(), ..DisclosureQuery::default() };
+        let query = DisclosureQuery {
+            id: REPORT.to_owned(),
+            under: grant.to_owned(),
+            conditions_acknowledged: true,
+            ..DisclosureQuery::default()
+        };
         let disclosed = self.japan.client.disclose(query).await?.into_inner();
         let judged = disclosed.judged.unwrap_or_default();
         require(judged.code == "CONSENT_OK", "it was refused in spite of the consent")?;
