@@ -29,6 +29,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         // Messages that carry content: their text must not reach a log line by accident.
         ".verbale.v1.Notice",
         ".verbale.v1.Header",
+        ".verbale.v1.Onward",
         ".verbale.v1.Content",
         ".verbale.v1.Chunk",
         ".verbale.v1.Facts",

@@ -24,6 +24,7 @@ mod layers;
 mod local_tls;
 mod node;
 mod notices;
+mod onward;
 mod outside;
 mod register;
 mod rules;

@@ -9,8 +9,10 @@
 
 mod account;
 mod command;
+mod onward;
 mod presentation;
 
 pub use account::check_account;
 pub use command::{Exit, memoranda, run};
+pub use onward::{Carried, Carrying, OnwardFault, carried, check_onward};
 pub use presentation::{Checked, Fault, check_presentation};

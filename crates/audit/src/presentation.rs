@@ -63,6 +63,7 @@ pub enum Fault {
 pub struct Checked {
     verified: VerifiedPresentation,
     partial: Partial,
+    audience: Audience,
     decision: Decision,
 }
 
@@ -114,7 +115,7 @@ pub fn check_presentation(
     if !is_released || decision.verdict.code() != verified.disclosure.code {
         return Err(Fault::NotCovered { claimed: verified.disclosure.code.clone(), decision });
     }
-    Ok(Checked { verified, partial, decision })
+    Ok(Checked { verified, partial, audience: scope.audience, decision })
 }
 
 /// The ground outside the log that the discloser names. The originator did not sign it.
@@ -270,6 +271,11 @@ fn delivered(verified: &VerifiedPresentation, given: &Statement) -> Result<i64, 
 }
 
 impl Checked {
+    /// To whom it was disclosed.
+    pub(crate) fn audience(&self) -> &Audience {
+        &self.audience
+    }
+
     /// What was said, with the fields that are presented.
     fn said(&self) -> Value {
         let mut said = Value::Object(self.partial.body.clone());

@@ -339,7 +339,11 @@ impl Case {
             let envelope = ground.envelope.bytes().to_vec();
             receipt = self.delivered_at.map(|at| {
                 let event = if self.ground_refused {
-                    Event::NoticeRefused(NoticeRefused { envelope, code: "WRONG_DIRECTION".into() })
+                    Event::NoticeRefused(NoticeRefused {
+                        envelope,
+                        code: "WRONG_DIRECTION".into(),
+                        ..NoticeRefused::default()
+                    })
                 } else {
                     Event::NoticeReceived(NoticeReceived { envelope, facts_digest: vec![] })
                 };

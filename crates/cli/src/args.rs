@@ -9,7 +9,8 @@ use clap::{ArgAction, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 pub(crate) use disclosure::{
-    AudienceCommand, ConsentCommand, DiscloseArgs, DisclosureCommand, GroundArgs, GroundCommand, GroundKind, ScopeArgs,
+    AudienceCommand, BreachCommand, ConsentCommand, DiscloseArgs, DisclosureCommand, GroundArgs, GroundCommand,
+    GroundKind, ScopeArgs,
 };
 
 /// Exchange of notices between the contact points of memoranda of cooperation.
@@ -132,6 +133,9 @@ pub(crate) enum Command {
     /// Ask for consent, grant, refuse or withdraw it, and see where it stands
     #[command(subcommand)]
     Consent(ConsentCommand),
+    /// Notices that were refused here since they carried a third side's information without a ground
+    #[command(subcommand)]
+    Breach(BreachCommand),
     /// The directory of those to whom information may be disclosed
     #[command(subcommand)]
     Audience(AudienceCommand),

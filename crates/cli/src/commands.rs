@@ -1,6 +1,7 @@
 //! The commands, one idea a file.
 
 pub(crate) mod audience;
+pub(crate) mod breach;
 pub(crate) mod card;
 pub(crate) mod check;
 pub(crate) mod consent;

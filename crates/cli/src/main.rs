@@ -63,6 +63,7 @@ fn run(args: Args) -> Result<ExitCode, CliError> {
             Command::Check(check) => commands::check::run(&check, &node),
             Command::Consent(consent) => commands::consent::run(consent, &node).await,
             Command::Disclosures { of, ask, out } => commands::disclosures::run(of, ask, out.as_deref(), &node).await,
+            Command::Breach(breach) => commands::breach::run(breach, &node).await,
             Command::Ground(ground) => commands::ground::run(ground, &node).await,
             Command::Audience(audience) => commands::audience::run(audience, &node).await,
             Command::Disclose(disclose) => commands::disclosure::disclose(disclose, &node).await,

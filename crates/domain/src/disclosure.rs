@@ -55,6 +55,7 @@ impl Scope {
 
 /// What the notice itself says about its disclosure.
 #[derive(Clone, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Marks {
     /// Its flow.
     pub flow: String,
@@ -72,6 +73,8 @@ pub struct Marks {
     pub labelled_public: bool,
     /// Whether it has content apart from its body.
     pub has_restricted: bool,
+    /// Whether it carries a third side's information, which its words may repeat.
+    pub carries_onward: bool,
 }
 
 impl Marks {

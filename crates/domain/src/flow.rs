@@ -18,6 +18,8 @@ pub const TERMINATION: &str = "F34";
 pub const PUBLICATION_CONFIRMATION: &str = "S02";
 /// Takes the place of a notice of its sender.
 pub const CORRECTION: &str = "S03";
+/// Reports that information was where it must not be.
+pub const BREACH_REPORT: &str = "S04";
 /// Records the day on which a memorandum commenced that does so on receipt of a notification (design: DOMAIN 1.5 asks that the
 /// recorded date travels signed, and no text has a kind for it).
 pub const COMMENCEMENT_RECORD: &str = "S05";

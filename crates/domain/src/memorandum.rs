@@ -199,7 +199,7 @@ impl Memorandum {
     }
 
     /// The clause about disclosure.
-    pub(crate) fn clause_of_disclosure(&self) -> &str {
+    pub fn clause_of_disclosure(&self) -> &str {
         self.terms.disclosure.clause.as_deref().unwrap_or(NOT_VERIFIED)
     }
 

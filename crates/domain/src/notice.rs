@@ -7,7 +7,7 @@ use crate::cut::cut;
 use crate::decode::{Field, malformed, merge, next_field};
 use crate::particulars::{Subject, mixed_script, particulars};
 use crate::refusal::{Code, Refusal};
-use crate::schema::{Flow, HEADER, Schema};
+use crate::schema::{Flow, HEADER, ONWARD, Schema};
 use crate::{CHUNKS_MAX, form, json};
 
 /// A notice in due form: header, body, and what its originator keeps apart.
@@ -26,6 +26,8 @@ struct Parts {
     body: Map<String, Value>,
     /// Content of the member `restricted`, beside its marks, which stand in the header. Empty when there is none.
     restricted: Map<String, Value>,
+    /// The member `onward`, in the form of the schema.
+    onward: Option<Map<String, Value>>,
     flow: &'static Flow,
 }
 
@@ -69,6 +71,13 @@ pub struct Party {
 
 const MARKS: &str = "restricted_marks";
 
+/// A third side's information, in the JSON and in the schema.
+const ONWARD_MEMBER: &str = "onward";
+const PRESENTATIONS: &str = "presentations";
+
+/// Presentations that one notice carries: each is verified before anything else of it is looked at.
+const ONWARD_MAX: usize = 16;
+
 impl Notice {
     /// Reads a registry's JSON strictly and checks its form.
     ///
@@ -89,6 +98,7 @@ impl Notice {
         }
         let body = members.swap_remove("body");
         let apart = members.swap_remove("restricted");
+        let onward = members.swap_remove(ONWARD_MEMBER).map(|list| Map::from_iter([(PRESENTATIONS.to_owned(), list)]));
         let mut header = form::check(Value::Object(members), &Schema::get().header, "")?;
         let flow = flow_of(&header)?;
         let body = body.ok_or_else(|| Refusal::new(Code::MissingField, "body", "is required; add it"))?;
@@ -99,7 +109,14 @@ impl Notice {
             header.insert(MARKS.to_owned(), marks.into());
         }
         let restricted = check_restricted(content, flow)?;
-        Parts { header, body: form::check(body, &flow.body, "body")?, restricted, flow }.whole()
+        Parts {
+            header,
+            body: form::check(body, &flow.body, "body")?,
+            restricted,
+            onward: checked_onward(onward)?,
+            flow,
+        }
+        .whole()
     }
 
     /// The JSON values that went in, null members dropped, as one line.
@@ -112,6 +129,9 @@ impl Notice {
             let mut apart: Map<String, Value> = marks.map(|mark| (mark.to_owned(), Value::Bool(true))).collect();
             apart.extend(self.parts.restricted.clone());
             members.insert("restricted".to_owned(), Value::Object(apart));
+        }
+        if let Some(list) = self.parts.onward.as_ref().and_then(|onward| onward.get(PRESENTATIONS)) {
+            members.insert(ONWARD_MEMBER.to_owned(), list.clone());
         }
         Value::Object(members).to_string()
     }
@@ -133,13 +153,17 @@ impl Notice {
         }
         let schema = Schema::get();
         let (mut header, mut body, mut restricted) = (Map::new(), None, Map::new());
-        let (mut flow, mut items_left) = (None, CHUNKS_MAX);
+        let (mut onward, mut flow, mut items_left) = (None, None, CHUNKS_MAX);
         for chunk in chunks {
             let mut bytes = chunk.bytes.as_slice();
             while let Some((number, field)) = next_field(&mut bytes)? {
                 let Field::Bytes(inner) = field else { return Err(malformed()) };
                 if number == HEADER {
                     merge(inner, &schema.header, &mut header, &mut items_left)?;
+                    continue;
+                }
+                if number == ONWARD {
+                    merge(inner, &schema.onward, onward.get_or_insert_with(Map::new), &mut items_left)?;
                     continue;
                 }
                 let of = schema.flow_numbered(number).ok_or_else(|| unknown_number(number))?;
@@ -157,7 +181,8 @@ impl Notice {
         let header = form::check(Value::Object(header), &schema.header, "")?;
         let (flow, body) = (flow_of(&header)?, body.ok_or_else(malformed)?);
         let body = form::check(Value::Object(body), &flow.body, "body")?;
-        let notice = Parts { header, body, restricted: check_restricted(restricted, flow)?, flow }.whole()?;
+        let (restricted, onward) = (check_restricted(restricted, flow)?, checked_onward(onward)?);
+        let notice = Parts { header, body, restricted, onward, flow }.whole()?;
         if notice.chunks == chunks {
             Ok(notice)
         } else {
@@ -195,6 +220,12 @@ impl Notice {
     pub(crate) fn header_list(&self, name: &str) -> Vec<String> {
         let items = self.parts.header.get(name).and_then(Value::as_array).into_iter().flatten();
         items.filter_map(Value::as_str).map(str::to_owned).collect()
+    }
+
+    /// The presentations of a third side's information that it carries, as text.
+    pub fn onward(&self) -> Vec<&str> {
+        let carried = self.parts.onward.as_ref().and_then(|onward| onward.get(PRESENTATIONS)?.as_array());
+        carried.into_iter().flatten().filter_map(Value::as_str).collect()
     }
 
     /// Whether there is content apart, beside marks.
@@ -259,6 +290,11 @@ impl Parts {
             let reason = "marks a path that the body of this kind does not have, or that has content of its own";
             return Err(Refusal::new(Code::UnknownField, "restricted", reason));
         }
+        let carried = self.onward.as_ref().and_then(|onward| onward.get(PRESENTATIONS)?.as_array());
+        if carried.is_some_and(|carried| carried.len() > ONWARD_MAX) {
+            let reason = format!("carries more than {ONWARD_MAX} presentations; send them with several notices");
+            return Err(Refusal::new(Code::TooLarge, ONWARD_MEMBER, reason));
+        }
         let chunks = self.cut();
         if chunks.len() > CHUNKS_MAX {
             let reason =
@@ -276,6 +312,9 @@ impl Parts {
         if let (false, Some((number, shape))) = (self.restricted.is_empty(), &self.flow.restricted) {
             cut(*number, &self.restricted, shape, &mut chunks);
         }
+        if let Some(onward) = &self.onward {
+            cut(ONWARD, onward, &Schema::get().onward, &mut chunks);
+        }
         chunks
     }
 }
@@ -290,6 +329,10 @@ fn flow_of(header: &Map<String, Value>) -> Result<&'static Flow, Refusal> {
         return Err(Refusal::new(Code::BadEnum, "kind", format!("must be {} for flow {}", flow.kind, flow.name)));
     }
     Ok(flow)
+}
+
+fn checked_onward(onward: Option<Map<String, Value>>) -> Result<Option<Map<String, Value>>, Refusal> {
+    onward.map(|members| form::check(Value::Object(members), &Schema::get().onward, ONWARD_MEMBER)).transpose()
 }
 
 /// Marks (members with the value true), if the member is there at all, and content of its own.

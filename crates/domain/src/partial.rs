@@ -11,7 +11,7 @@ use crate::disclosure::{Escalation, Ground, Marks, Release};
 use crate::notice::Notice;
 use crate::refusal::Refusal;
 use crate::rules::covers;
-use crate::schema::{Flow, HEADER, Schema, Shape, Slot};
+use crate::schema::{Flow, HEADER, ONWARD, Schema, Shape, Slot};
 use crate::{CHUNKS_MAX, Header};
 
 /// What the chunks of a header are named with.
@@ -92,7 +92,8 @@ impl Partial {
                 _ if next_of_tail.take() == Some(place) => partial.end_of_tail = Some(partial.fields.len()),
                 _ => {}
             }
-            let shape = shape_of(flow, number).ok_or_else(malformed)?;
+            // A third side's information is presented on its own ground, never as a part of the notice that carried it.
+            let shape = shape_of(flow, number).filter(|_| number != ONWARD).ok_or_else(malformed)?;
             let mut bytes = chunk.bytes.as_slice();
             let Some((found, Field::Bytes(inner))) = next_field(&mut bytes)? else { return Err(malformed()) };
             let mut alone = Map::new();
@@ -143,6 +144,7 @@ impl Partial {
                 self.header_text("classification").is_some_and(is_public) && !is_marked(&restricted, first)
             }),
             has_restricted: !self.restricted.is_empty(),
+            carries_onward: false,
             restricted,
         }
     }
@@ -160,9 +162,10 @@ impl Notice {
         let flow = self.header().flow;
         let Some(flow) = Schema::get().flows.get(&flow) else { return Vec::new() };
         let wanted = |chunk: &Chunk| {
-            field_of(flow, &chunk.path).is_some_and(|name| {
-                shown_beside(ground).any(|shown| shown == name) || fields.iter().any(|field| covers(field, &name))
-            })
+            chunk.path.first() != Some(&ONWARD)
+                && field_of(flow, &chunk.path).is_some_and(|name| {
+                    shown_beside(ground).any(|shown| shown == name) || fields.iter().any(|field| covers(field, &name))
+                })
         };
         let in_header = self.chunks().iter().take_while(|chunk| chunk.path.first() == Some(&HEADER)).count();
         let ends_header = |place: usize| ground == Release::Allowed(Ground::AlreadyPublic) && place == in_header;
@@ -215,6 +218,7 @@ impl Notice {
             labelled_public: is_public(&classification)
                 && self.first_field().is_some_and(|first| !is_marked(&restricted_marks, &first)),
             has_restricted: self.has_restricted(),
+            carries_onward: !self.onward().is_empty(),
             restricted: restricted_marks,
             flow,
         }
@@ -242,6 +246,7 @@ fn releasable(flow: &str, body: &Map<String, Value>) -> Vec<String> {
 fn shape_of(flow: &'static Flow, number: u32) -> Option<&'static Shape> {
     match &flow.restricted {
         _ if number == HEADER => Some(&Schema::get().header),
+        _ if number == ONWARD => Some(&Schema::get().onward),
         _ if number == flow.number => Some(&flow.body),
         Some((apart, shape)) if number == *apart => Some(shape),
         _ => None,
@@ -254,6 +259,7 @@ fn field_of(flow: &'static Flow, path: &[u32]) -> Option<String> {
     let mut shape = shape_of(flow, *number)?;
     let mut names = match *number {
         HEADER => vec![IN_HEADER],
+        ONWARD => vec!["onward"],
         number if number == flow.number => Vec::new(),
         _ => vec!["restricted"],
     };

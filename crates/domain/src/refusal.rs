@@ -57,6 +57,12 @@ codes! {
     BadCategory = "BAD_CATEGORY" in Schema,
     /// A registration number not of the form NN登-NNNNNN.
     BadRegistrationNo = "BAD_REGISTRATION_NO" in Schema,
+    /// A presentation that it carries proves nothing, or its ground does not hold.
+    OnwardNotSound = "ONWARD_NOT_SOUND" in Policy,
+    /// A presentation that it carries names another audience than the recipient.
+    OnwardAudience = "ONWARD_AUDIENCE" in Policy,
+    /// The originator of a presentation that it carries is not enrolled here.
+    OnwardOriginatorNotEnrolled = "ONWARD_ORIGINATOR_NOT_ENROLLED" in Policy,
     /// A corporate number whose check digit is wrong.
     CorporateNumberCheckDigit = "CORPORATE_NUMBER_CHECK_DIGIT" in Schema,
     /// The count of a complete list is not its length.
@@ -186,6 +192,13 @@ impl Fault {
     /// The refusal of a notice that has this value at a place.
     pub fn at(self, at: impl Into<String>) -> Refusal {
         Refusal::new(self.code, at, self.reason)
+    }
+}
+
+impl Code {
+    /// Whether it is about a third side's information that a notice carries.
+    pub fn is_about_onward(self) -> bool {
+        matches!(self, Self::OnwardNotSound | Self::OnwardAudience | Self::OnwardOriginatorNotEnrolled)
     }
 }
 

@@ -15,6 +15,9 @@ pub(crate) const ITEMS: u32 = 1;
 /// What the content of `restricted` has as field number, counted from its body's.
 const RESTRICTED_OFFSET: u32 = 1000;
 
+/// Where presentations of a third side's information stand.
+pub(crate) const ONWARD: u32 = 2001;
+
 /// The members of an object, in the order of their field numbers.
 #[derive(Debug)]
 pub(crate) struct Shape {
@@ -56,6 +59,7 @@ pub(crate) struct Flow {
 #[derive(Debug)]
 pub(crate) struct Schema {
     pub(crate) header: Arc<Shape>,
+    pub(crate) onward: Arc<Shape>,
     pub(crate) flows: BTreeMap<String, Flow>,
 }
 
@@ -103,6 +107,7 @@ impl Schema {
         let notice = pool.get_message_by_name("verbale.v1.Notice")?;
         let loader = Loader { pool };
         let header = loader.shape(&message_of(&notice.get_field(HEADER)?)?)?;
+        let onward = loader.shape(&message_of(&notice.get_field(ONWARD)?)?)?;
         let mut flows = BTreeMap::new();
         for field in notice.fields() {
             let Some(kind) = loader.kind(&field) else { continue };
@@ -114,7 +119,7 @@ impl Schema {
             let body = loader.shape(&message_of(&field)?)?;
             flows.insert(name.clone(), Flow { name, kind, number: field.number(), body, restricted });
         }
-        Some(Self { header, flows })
+        Some(Self { header, onward, flows })
     }
 }
 

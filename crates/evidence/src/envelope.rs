@@ -52,6 +52,11 @@ impl UnverifiedEnvelope {
         Ok(Self { bytes: bytes.to_vec(), dsse: Unverified::parse(bytes, PAYLOAD_TYPE)? })
     }
 
+    /// What it says, not yet to be believed: only for finding the card that is needed.
+    pub(crate) fn claimed(&self) -> Result<Statement, EnvelopeError> {
+        Ok(Statement::decode(self.dsse.claimed())?)
+    }
+
     /// Verifies the signature, then reads the statement.
     ///
     /// # Errors

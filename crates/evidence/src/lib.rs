@@ -48,8 +48,8 @@ pub use dsse::DsseError;
 pub use entry::{ENTRY_BYTES_MAX, EntryError, decode_entry, encode_entry};
 pub use envelope::{EnvelopeError, UnverifiedEnvelope, VerifiedEnvelope, sign_statement};
 pub use presentation::{
-    LoggedDisclosure, PresentationError, SignedDisclosure, VerifiedPart, VerifiedPresentation, parse_presentation,
-    presentation_text, sign_disclosure, verify_presentation,
+    LoggedDisclosure, PresentationError, SignedDisclosure, VerifiedPart, VerifiedPresentation, originator_of,
+    parse_presentation, presentation_text, sign_disclosure, verify_presentation,
 };
 pub use receipt::{ReceiptError, ReceiptVerifier, Verdict, VerifiedReceipt, verify_receipt};
 pub use statement::{

@@ -149,6 +149,22 @@ pub fn parse_presentation(text: &str) -> Result<Presentation, PresentationError>
     Ok(presentation)
 }
 
+/// Who claims to have written what a presentation shows: the sender and the memorandum of its statement, and the registry number among the
+/// fields, if it is there. Nothing of it is verified: it tells which card is needed.
+///
+/// # Errors
+/// [`PresentationError`].
+pub fn originator_of(presentation: &Presentation) -> Result<(String, String, String), PresentationError> {
+    let part = presentation.notice.as_ref().ok_or(PresentationError::Form("it has no notice"))?;
+    let envelope = UnverifiedEnvelope::parse(&part.envelope).map_err(PresentationError::Originator)?;
+    let statement = envelope.claimed().map_err(PresentationError::Originator)?;
+    let shown = part.chunks.iter().filter_map(|shown| shown.chunk.as_ref());
+    // A chunk is a part of the whole message: alone it is a header with one member.
+    let mut headers = shown.filter_map(|chunk| v1::Notice::decode(chunk.bytes.as_slice()).ok()?.header);
+    let number = headers.find_map(|header| header.notice_id).unwrap_or_default();
+    Ok((statement.sender, statement.memorandum, number))
+}
+
 /// Verifies every signature and proof of a presentation.
 ///
 /// # Errors

@@ -217,7 +217,8 @@ mod tests {
         *changed.entry.last_mut().unwrap() ^= 1;
         assert!(matches!(verify_receipt(&changed, &vkey(&key), &mine), Err(ReceiptError::Proof(_))));
         for code in ["", "Not a code", "\u{1b}[2J"] {
-            let refused = NoticeRefused { envelope: mine.bytes().to_vec(), code: code.into() };
+            let refused =
+                NoticeRefused { envelope: mine.bytes().to_vec(), code: code.into(), ..NoticeRefused::default() };
             let receipt = receipt_of(Event::NoticeRefused(refused), &key);
             assert_eq!(verify_receipt(&receipt, &vkey(&key), &mine).err(), Some(ReceiptError::Code), "{code:?}");
         }

@@ -6,6 +6,7 @@ use verbale_ledger::LogIndex;
 use verbale_proto::v1::Facts;
 
 use crate::audience::HeldAudience;
+use crate::breach::HeldBreach;
 use crate::change::Change;
 use crate::draft::HeldDraft;
 use crate::ground::HeldGround;
@@ -46,7 +47,8 @@ impl Exchange {
                 self.enter(&held, facts.as_deref());
                 self.hold(held)?;
             }
-            Change::Refused { envelope, code } => {
+            Change::Refused { envelope, code, breach } => {
+                self.breaches.extend(breach.map(|breach| (breach.id, HeldBreach { time_ms, ..*breach })));
                 let channel = self.accept(envelope.statement(), envelope.digest(), index)?;
                 let mut held = held(Mailbox::Inbox, channel, &envelope, (index, time_ms), None);
                 held.state = NoticeState::RefusedByUs(code.clone());

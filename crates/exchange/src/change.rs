@@ -19,6 +19,7 @@ use verbale_proto::v1::{
 };
 
 use crate::audience::HeldAudience;
+use crate::breach::{BreachReport, HeldBreach};
 use crate::draft::HeldDraft;
 use crate::ground::HeldGround;
 use crate::state::Exchange;
@@ -60,7 +61,7 @@ pub(crate) enum Change {
     Genesis,
     Sent { envelope: Arc<VerifiedEnvelope>, facts: Option<Box<Facts>>, actor: String },
     Received { envelope: VerifiedEnvelope, facts: Option<Box<Facts>> },
-    Refused { envelope: VerifiedEnvelope, code: String },
+    Refused { envelope: VerifiedEnvelope, code: String, breach: Option<Box<HeldBreach>> },
     Drafted(Box<HeldDraft>),
     DraftDropped { message_id: MessageId },
     Disclosed { message_id: MessageId, code: String, actor: String, published: bool },
@@ -122,8 +123,13 @@ pub(crate) fn received(envelope: &VerifiedEnvelope, facts_digest: &[u8]) -> Even
     Event::NoticeReceived(NoticeReceived { envelope: envelope.bytes().to_vec(), facts_digest: facts_digest.to_vec() })
 }
 
-pub(crate) fn refused(envelope: &VerifiedEnvelope, refusal: &Refusal) -> Event {
-    Event::NoticeRefused(NoticeRefused { envelope: envelope.bytes().to_vec(), code: refusal.code.to_string() })
+pub(crate) fn refused(envelope: &VerifiedEnvelope, refusal: &Refusal, report: Option<&BreachReport>) -> Event {
+    Event::NoticeRefused(NoticeRefused {
+        envelope: envelope.bytes().to_vec(),
+        code: refusal.code.to_string(),
+        breach_id: report.map(|report| report.id.as_bytes().to_vec()).unwrap_or_default(),
+        facts_digest: report.map(|report| report.sealed.digest.to_vec()).unwrap_or_default(),
+    })
 }
 
 pub(crate) fn opened(message_id: MessageId, actor: &str, facts_digest: &[u8]) -> Event {
@@ -246,7 +252,15 @@ impl Exchange {
                 Change::Received { envelope: self.peers_envelope(&received.envelope)?, facts: facts.map(Box::new) }
             }
             Event::NoticeRefused(refused) => {
-                Change::Refused { envelope: self.peers_envelope(&refused.envelope)?, code: refused.code }
+                let envelope = self.peers_envelope(&refused.envelope)?;
+                let breach = match refused.breach_id.as_slice() {
+                    [] => None,
+                    id => {
+                        let (id, index) = (message_id(id)?, LogIndex(self.size));
+                        Some(Box::new(HeldBreach::new(id, &envelope, &refused.code, facts.as_ref(), index)))
+                    }
+                };
+                Change::Refused { envelope, code: refused.code, breach }
             }
             Event::ConflictKept(kept) => Change::Conflict { envelope: self.peers_envelope(&kept.envelope)? },
             Event::NoticeDrafted(drafted) => Change::Drafted(Box::new(self.read_draft(drafted, facts)?)),

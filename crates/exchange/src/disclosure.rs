@@ -124,7 +124,10 @@ impl Exchange {
         // says nothing about whose words they are.
         let of_kind = memorandum.map(|memorandum| memorandum.publishable(&held.flow)).unwrap_or_default();
         let publishable = Scope { fields: of_kind.to_vec(), ..scope.clone() };
-        if answers_other(held, course, side) && !asking.own_words && !publishable.covers_fields(&scope.fields) {
+        let is_own = held.side.as_deref() == Some(side);
+        let repeats = (answers_other(held, course, side) && !publishable.covers_fields(&scope.fields))
+            || (is_own && marks.carries_onward);
+        if repeats && !asking.own_words {
             pieces.push(Piece { evidence: Evidence::Quotes(Vec::new()), notices: Vec::new(), recorded: None });
         }
         let superseded = key.as_ref().is_some_and(|key| course.is_superseded(key));

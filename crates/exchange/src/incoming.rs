@@ -6,6 +6,7 @@ use verbale_envelope::{OpenedNotice, Unopened};
 use verbale_evidence::VerifiedEnvelope;
 use verbale_ledger::LogIndex;
 
+use crate::breach::{BreachReport, HeldBreach};
 use crate::change::{self, Change, Record};
 use crate::outgoing::answers;
 use crate::own::Kept;
@@ -19,6 +20,8 @@ const CONFLICTS_MAX: usize = 16;
 pub enum Arrival {
     /// Opened, with what would be kept of it.
     Opened(Box<(OpenedNotice, Kept)>),
+    /// Authentic and opened; it carries what must not be here.
+    Breach(Box<(Unopened, BreachReport)>),
     /// Authentic, but not to be opened, or not what it must be.
     Unopened(Box<Unopened>),
     /// The statement alone: its sender gave the notice up.
@@ -81,6 +84,7 @@ impl Arrival {
     pub fn envelope(&self) -> &VerifiedEnvelope {
         match self {
             Self::Opened(opened) => opened.0.envelope(),
+            Self::Breach(breach) => &breach.0.envelope,
             Self::Unopened(unopened) => &unopened.envelope,
             Self::StatementOnly(envelope) => envelope,
         }
@@ -124,6 +128,7 @@ impl Exchange {
             }
             Standing::Next => {
                 let index = LogIndex(self.size);
+                let (arrival, report) = arrival.apart();
                 let refused = match self.permit(now_ms, arrival) {
                     Ok(permitted) => {
                         self.receive(now_ms, *permitted, output);
@@ -131,7 +136,7 @@ impl Exchange {
                     }
                     Err(unpermitted) => {
                         let code = unpermitted.refusal.code;
-                        self.refuse(now_ms, *unpermitted, output);
+                        self.refuse(now_ms, *unpermitted, report.filter(|_| code.is_about_onward()), output);
                         Some(code)
                     }
                 };
@@ -169,6 +174,7 @@ impl Exchange {
         match (arrival, refusal) {
             (arrival, Some(refusal)) => Err(Box::new(Unopened { envelope: arrival.envelope().clone(), refusal })),
             (Arrival::Unopened(unopened), None) => Err(unopened),
+            (Arrival::Breach(breach), None) => Err(Box::new(breach.0)),
             (Arrival::StatementOnly(envelope), None) => {
                 let reason = "its sender gave it up: its time ran out before it could be delivered";
                 Err(Box::new(Unopened { envelope: *envelope, refusal: Refusal::new(Code::Expired, "", reason) }))
@@ -256,10 +262,19 @@ impl Exchange {
         self.end(now_ms, message_id, self.last_time_ms, output);
     }
 
-    fn refuse(&mut self, now_ms: i64, unpermitted: Unopened, output: &mut Output) {
+    fn refuse(&mut self, now_ms: i64, unpermitted: Unopened, report: Option<BreachReport>, output: &mut Output) {
         let Unopened { envelope, refusal } = unpermitted;
-        let event = change::refused(&envelope, &refusal);
+        let event = change::refused(&envelope, &refusal, report.as_ref());
         let code = refusal.code.to_string();
-        self.record(now_ms, event, Change::Refused { envelope, code }, Record::default(), output);
+        let index = LogIndex(self.size);
+        let (breach, beside) = match report {
+            None => (None, Record::default()),
+            Some(BreachReport { id, facts, sealed, keys }) => {
+                let breach = HeldBreach::new(id, &envelope, &code, Some(&facts), index);
+                let beside = Record { facts: Some(sealed.bytes), keys: Some((id, keys)), ..Record::default() };
+                (Some(Box::new(breach)), beside)
+            }
+        };
+        self.record(now_ms, event, Change::Refused { envelope, code, breach }, beside, output);
     }
 }

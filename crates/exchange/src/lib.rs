@@ -40,6 +40,7 @@
 
 mod apply;
 mod audience;
+mod breach;
 mod change;
 mod course;
 mod disclosure;
@@ -54,6 +55,7 @@ mod state;
 mod step;
 
 pub use audience::HeldAudience;
+pub use breach::{BreachReport, HeldBreach};
 pub use change::{Record, ReplayError, genesis};
 pub use disclosure::{Asking, DisclosureRequest, Judged, Released};
 pub use draft::{Approval, HeldDraft};

@@ -8,6 +8,7 @@ use verbale_evidence::{MessageId, StatementDigest, VerifiedEnvelope};
 use verbale_ledger::LogIndex;
 
 use crate::audience::HeldAudience;
+use crate::breach::HeldBreach;
 use crate::draft::HeldDraft;
 use crate::ground::HeldGround;
 use crate::link::Link;
@@ -182,6 +183,8 @@ pub struct Exchange {
     pub(crate) audiences: BTreeMap<MessageId, HeldAudience>,
     /// Grounds outside the log, likewise.
     pub(crate) grounds: BTreeMap<MessageId, HeldGround>,
+    /// Third sides' information that was carried here without a ground, likewise.
+    pub(crate) breaches: BTreeMap<MessageId, HeldBreach>,
     pub(crate) docket: Docket,
     pub(crate) links: BTreeMap<ChannelId, Link>,
 }
@@ -203,6 +206,7 @@ impl Exchange {
             drafts: BTreeMap::new(),
             audiences: BTreeMap::new(),
             grounds: BTreeMap::new(),
+            breaches: BTreeMap::new(),
             docket: Docket::default(),
             links: BTreeMap::new(),
         }

@@ -40,6 +40,7 @@ mod letter;
 mod local;
 mod local_reads;
 mod meter;
+mod onward;
 mod person;
 mod prepare;
 mod random;

@@ -13,16 +13,16 @@ use verbale_keys::Fingerprint;
 use verbale_ledger::LogIndex;
 use verbale_proto::v1::{
     AcknowledgeRequest, AcknowledgeResponse, ApproveRequest, ApproveResponse, AskAccountRequest, AskAccountResponse,
-    AudiencesRequest, AudiencesResponse, CommenceRequest, CommenceResponse, ConfirmAudienceRequest,
-    ConfirmAudienceResponse, ConfirmGroundRequest, ConfirmGroundResponse, ConsentsRequest, ConsentsResponse,
-    DiscloseResponse, DisclosureItem, DisclosureQuery, DisclosuresRequest, DraftsRequest, DraftsResponse,
-    DropDraftRequest, DropDraftResponse, DutiesRequest, DutiesResponse, EndGroundRequest, EndGroundResponse,
-    EnrolCardRequest, EnrolCardResponse, EnterAudienceRequest, EnterAudienceResponse, Facts, GroundsRequest,
-    GroundsResponse, JudgeResponse, ListRequest, ListResponse, OpenRequest, OpenResponse, OrganisationsRequest,
-    OrganisationsResponse, PublishRequest, PublishResponse, ReadLogRequest, ReadLogResponse, ReceiptsRequest,
-    ReceiptsResponse, RecordGroundRequest, RecordGroundResponse, RegisterEntry, RegisterRequest, ShowCardRequest,
-    ShowCardResponse, ShowRequest, ShowResponse, StatusRequest, StatusResponse, SubmitRequest, SubmitResponse,
-    WriteRequest,
+    AudiencesRequest, AudiencesResponse, BreachesRequest, BreachesResponse, CommenceRequest, CommenceResponse,
+    ConfirmAudienceRequest, ConfirmAudienceResponse, ConfirmGroundRequest, ConfirmGroundResponse, ConsentsRequest,
+    ConsentsResponse, DiscloseResponse, DisclosureItem, DisclosureQuery, DisclosuresRequest, DraftsRequest,
+    DraftsResponse, DropDraftRequest, DropDraftResponse, DutiesRequest, DutiesResponse, EndGroundRequest,
+    EndGroundResponse, EnrolCardRequest, EnrolCardResponse, EnterAudienceRequest, EnterAudienceResponse, Facts,
+    GroundsRequest, GroundsResponse, JudgeResponse, ListRequest, ListResponse, OpenRequest, OpenResponse,
+    OrganisationsRequest, OrganisationsResponse, PublishRequest, PublishResponse, ReadLogRequest, ReadLogResponse,
+    ReceiptsRequest, ReceiptsResponse, RecordGroundRequest, RecordGroundResponse, RegisterEntry, RegisterRequest,
+    ReportBreachRequest, ReportBreachResponse, ShowCardRequest, ShowCardResponse, ShowRequest, ShowResponse,
+    StatusRequest, StatusResponse, SubmitRequest, SubmitResponse, WriteRequest,
 };
 use verbale_rpc::node_server::Node;
 use verbale_rpc::tonic::{self, Request, Response, Status, Streaming};
@@ -34,7 +34,9 @@ use crate::core::{Answer, Core, Needs, Stopped};
 use crate::local_reads::{draft, failed, find, receipts, reveal, sealed};
 use crate::person::{Person, Sight, require};
 use crate::shared::Shared;
-use crate::{account, approval, commencement, consent, directory, disclosure, ground, random, register, submit, view};
+use crate::{
+    account, approval, commencement, consent, directory, disclosure, ground, onward, random, register, submit, view,
+};
 
 /// Entries of one message of the log: under 1 MiB.
 const LOG_BYTES: usize = 1 << 20;
@@ -323,6 +325,22 @@ impl Node for NodeService {
     async fn ask_account(&self, request: Request<AskAccountRequest>) -> Result<Response<AskAccountResponse>, Status> {
         self.person(&request, &[Operator, Approver])?;
         account::ask(&self.shared, &self.core, request.into_inner().id).await.map(Response::new)
+    }
+
+    async fn breaches(&self, request: Request<BreachesRequest>) -> Result<Response<BreachesResponse>, Status> {
+        self.person(&request, &[Operator, Approver])?;
+        let breaches = self.core.read(|exchange, _| onward::breaches(exchange)).await.map_err(stopping)?;
+        Ok(Response::new(BreachesResponse { breaches }))
+    }
+
+    async fn report_breach(
+        &self,
+        request: Request<ReportBreachRequest>,
+    ) -> Result<Response<ReportBreachResponse>, Status> {
+        self.person(&request, &[Operator, Approver])?;
+        let (shared, id) = (Arc::clone(&self.shared), request.into_inner().id);
+        let report = self.core.read(move |exchange, journal| onward::file(&shared, (exchange, journal), &id));
+        Ok(Response::new(ReportBreachResponse { report_json: report.await.map_err(stopping)?? }))
     }
 
     async fn publish(&self, request: Request<PublishRequest>) -> Result<Response<PublishResponse>, Status> {

@@ -232,13 +232,14 @@ fn facts_of(record: &Replayed<'_>, archive: &verbale_envelope::ArchiveKey) -> Re
         Event::NoticeReceived(received) => (message_id_in(&received.envelope)?, received.facts_digest),
         Event::AudienceEntered(of) => (MessageId::try_from(of.audience_id.as_slice())?, of.facts_digest),
         Event::NoticeDrafted(draft) => (MessageId::try_from(draft.message_id.as_slice())?, draft.facts_digest),
+        Event::NoticeRefused(refused) if refused.breach_id.is_empty() => return Ok(None),
+        Event::NoticeRefused(refused) => (MessageId::try_from(refused.breach_id.as_slice())?, refused.facts_digest),
         Event::GroundRecorded(ground) => (MessageId::try_from(ground.message_id.as_slice())?, ground.facts_digest),
         // Of the first three the facts are read when they are asked for: no state is made of them. The others have none.
         Event::NoticeOpened(_)
         | Event::Disclosed(_)
         | Event::DisclosureDenied(_)
         | Event::Genesis(_)
-        | Event::NoticeRefused(_)
         | Event::NoticeHandedOver(_)
         | Event::ReceiptReceived(_)
         | Event::PeerEnrolled(_)

@@ -6,11 +6,12 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 use verbale_node::{Folder, connect, connect_tls};
 use verbale_proto::v1::{
-    AcknowledgeRequest, ApproveRequest, AskAccountRequest, AudiencesRequest, CommenceRequest, ConfirmAudienceRequest,
-    ConfirmGroundRequest, ConsentsRequest, DisclosureQuery, DisclosuresRequest, DraftsRequest, DropDraftRequest,
-    DutiesRequest, EndGroundRequest, EnrolCardRequest, EnterAudienceRequest, GroundsRequest, ListRequest, OpenRequest,
-    OrganisationsRequest, PublishRequest, ReadLogRequest, ReceiptsRequest, RecordGroundRequest, RegisterRequest,
-    ShowCardRequest, ShowRequest, StatusRequest, SubmitRequest, WriteRequest,
+    AcknowledgeRequest, ApproveRequest, AskAccountRequest, AudiencesRequest, BreachesRequest, CommenceRequest,
+    ConfirmAudienceRequest, ConfirmGroundRequest, ConsentsRequest, DisclosureQuery, DisclosuresRequest, DraftsRequest,
+    DropDraftRequest, DutiesRequest, EndGroundRequest, EnrolCardRequest, EnterAudienceRequest, GroundsRequest,
+    ListRequest, OpenRequest, OrganisationsRequest, PublishRequest, ReadLogRequest, ReceiptsRequest,
+    RecordGroundRequest, RegisterRequest, ReportBreachRequest, ShowCardRequest, ShowRequest, StatusRequest,
+    SubmitRequest, WriteRequest,
 };
 use verbale_rpc::Failure;
 use verbale_rpc::node_client::NodeClient;
@@ -24,7 +25,7 @@ use crate::notices::general;
 type Client = NodeClient<Channel>;
 
 /// Every method of the local service, with the roles that may call it: the table that `local.proto` promises.
-const METHODS: [(&str, &[&str]); 31] = [
+const METHODS: [(&str, &[&str]); 33] = [
     ("Submit", &["system", "operator", "approver"]),
     ("Drafts", &["system", "operator", "approver"]),
     ("Approve", &["approver"]),
@@ -52,6 +53,8 @@ const METHODS: [(&str, &[&str]); 31] = [
     ("Disclose", &["approver"]),
     ("Disclosures", &["operator", "approver"]),
     ("AskAccount", &["operator", "approver"]),
+    ("Breaches", &["operator", "approver"]),
+    ("ReportBreach", &["operator", "approver"]),
     ("Publish", &["operator", "approver"]),
     ("Register", &["system", "operator", "approver"]),
     ("Commence", &["approver"]),
@@ -148,6 +151,8 @@ async fn call(client: &mut Client, method: &str) -> Result<(), Status> {
             client.disclosures(all).await?.into_inner().message().await.map(drop)
         }
         "AskAccount" => client.ask_account(AskAccountRequest { id }).await.map(drop),
+        "Breaches" => client.breaches(BreachesRequest {}).await.map(drop),
+        "ReportBreach" => client.report_breach(ReportBreachRequest { id }).await.map(drop),
         "Publish" => client.publish(PublishRequest { id, ..PublishRequest::default() }).await.map(drop),
         "Register" => client.register(RegisterRequest {}).await?.into_inner().message().await.map(drop),
         "Commence" => client.commence(CommenceRequest::default()).await.map(drop),

@@ -163,7 +163,7 @@ const ROWS: [Row; 59] = [
 type PolicyRow = (&'static str, &'static str, fn(&mut Value));
 
 /// What the rules refuse on arrival too, when the sender's node did not look: its checks are ours to play with.
-const POLICY_ROWS: [PolicyRow; 14] = [
+const POLICY_ROWS: [PolicyRow; 16] = [
     ("a kind that the other side sends", "REFUSED WRONG_DIRECTION", |n| {
         of_kind(n, "F26", "ACCEPTANCE_SUSPENSION");
         n["body"] =
@@ -200,6 +200,12 @@ const POLICY_ROWS: [PolicyRow; 14] = [
         });
     }),
     ("a reply to what nobody knows", "REFUSED BAD_CORRELATION", |n| n["correlates_to"] = "JP-404".into()),
+    ("a third side's words that prove nothing", "REFUSED ONWARD_NOT_SOUND", |n| {
+        n["onward"] = json!(["no presentation"])
+    }),
+    ("a third side's words in two bytes of base64", "REFUSED ONWARD_NOT_SOUND", |n| {
+        n["onward"] = json!(["-----BEGIN VERBALE PRESENTATION-----\nCAE=\n-----END VERBALE PRESENTATION-----\n"]);
+    }),
     ("consent to what nobody asked", "REFUSED NO_SUCH_REQUEST", |n| {
         of_kind(n, "F22", "CONSENT_REFUSE");
         n["correlates_to"] = "JP-404".into();

@@ -197,7 +197,7 @@ impl Receiver {
         match lie {
             Lie::AnotherNotice => entries.push(received(log.envelopes.last().unwrap())),
             Lie::NoCode => {
-                let event = NoticeRefused { envelope: envelope.to_vec(), code: String::new() };
+                let event = NoticeRefused { envelope: envelope.to_vec(), ..NoticeRefused::default() };
                 entries.push(encode_entry(1, Event::NoticeRefused(event)).unwrap());
             }
             Lie::RolledBack if log.lied == 0 => {

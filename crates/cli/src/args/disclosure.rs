@@ -150,6 +150,20 @@ pub(crate) enum AudienceCommand {
 }
 
 #[derive(Debug, Subcommand)]
+pub(crate) enum BreachCommand {
+    /// List them
+    List,
+    /// Write the report for the side whose information it was (S04), to be given to it by any way: the sides may share no channel
+    Report {
+        /// Id of the breach, or message id of the refused notice
+        id: String,
+        /// New file for the report; without it, to standard output
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
 pub(crate) enum GroundCommand {
     /// Record a document: its SHA-256 is logged, and what it covers; another person confirms it. Keep the document itself
     Record(GroundArgs),

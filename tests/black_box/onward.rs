@@ -1,0 +1,86 @@
+//! A third side's information: carried on with its consent that names the recipient, and in no other way.
+
+use serde_json::{Value, json};
+
+use crate::disclosure::{Side, between, check, enter, send, three};
+
+const TAJIK: &str = "JP-TJ-SSW-2024";
+
+/// General information for the Tajik side that carries presentations.
+fn carrying(number: &str, presentations: &[String]) -> Value {
+    let mut notice =
+        between(true, number, "F14", "GENERAL_INFORMATION", None, &json!({"title": "A title", "text": "see there"}));
+    notice["memorandum"] = TAJIK.into();
+    notice["to"] = json!({"party": "TJ", "office": "TJ-MLMEP-MS-DLPSA"});
+    notice["onward"] = json!(presentations);
+    notice
+}
+
+fn submitted(side: &Side, notice: &Value) -> (i32, Value) {
+    let said = side.0.submit(&notice.to_string());
+    (said.code, said.json().remove(0))
+}
+
+fn text(file: &std::path::Path) -> String {
+    std::fs::read_to_string(file).unwrap()
+}
+
+#[test]
+fn a_kyrgyz_notice_reaches_the_tajik_side_only_with_consent_that_names_it() {
+    let [japan, kyrgyz, mut tajik] = three();
+    // What was disclosed to the police is not for anybody else.
+    let (_, police) =
+        japan.disclose("police", &["KG-A", "--to", "JP-NPA", "--fields", "exam", "--purpose", "an investigation"]);
+    let (code, said) = submitted(&japan, &carrying("JP-C1", &[text(&police)]));
+    assert_eq!((code, &said["code"], &said["clause"]), (1, &"ONWARD_AUDIENCE".into(), &"3".into()), "{said}");
+    let (code, said) = submitted(&japan, &carrying("JP-C2", &["no presentation".to_owned()]));
+    assert_eq!((code, &said["code"]), (1, &"ONWARD_NOT_SOUND".into()));
+    let scope = ["KG-A", "--to", "TJ-MLMEP", "--fields", "wrongdoing", "--purpose", "prevention"];
+    assert_eq!(japan.refused(&scope), "CONSENT_MISSING");
+    let request = japan.consent(&[&["request"], scope.as_slice(), &["--until", "2099-12-31"]].concat());
+    let grant = kyrgyz.consent(&["grant", &request]);
+    let (_, file) = japan.disclose("onward", &["KG-A", "--under", &grant]);
+    // The Tajik side compared no Kyrgyz card: it cannot say whose words these are, refuses them, and offers a report for their originator.
+    let (code, said) = submitted(&japan, &carrying("JP-C3", &[text(&file)]));
+    assert_eq!(code, 0, "{said}");
+    japan.0.until_delivered();
+    let state = |number: &str| {
+        let sent = japan.0.list("outbox").into_iter().rev().find(|notice| notice["notice_id"] == number).unwrap();
+        (sent["state"].clone(), sent["code"].clone())
+    };
+    assert_eq!(state("JP-C3"), ("REFUSED".into(), "ONWARD_ORIGINATOR_NOT_ENROLLED".into()));
+    tajik.0.stop();
+    tajik.0.start();
+    let breach = tajik.0.run(&["--json", "breach", "list"]).good().json().remove(0);
+    assert_eq!(
+        (&breach["sender"], &breach["originator"], &breach["notice_id"]),
+        (&"JP-MOJ-ISA-RMD".into(), &"KG-MLSSM-CECA".into(), &"KG-A".into())
+    );
+    let report = tajik.0.dir.parent().unwrap().join("report.json");
+    let id = breach["breach_id"].as_str().unwrap();
+    tajik.0.run(&["breach", "report", id, "--out", report.to_str().unwrap()]).good();
+    let report: Value = serde_json::from_str(&text(&report)).unwrap();
+    let notice = &report["notice"];
+    assert_eq!(
+        (&notice["flow"], &notice["memorandum"], &notice["to"]["office"], &notice["body"]["about_notice"]),
+        (&"S04".into(), &"JP-KG-SSW-2023".into(), &"KG-MLSSM-CECA".into(), &"KG-A".into())
+    );
+    assert!(!report.to_string().contains("impersonation") && report["refused"]["proof"].is_string());
+    // With the card of the originator the same goes through, and its reader can check it.
+    tajik.0.enrol(&kyrgyz.0).good();
+    send(&japan, &carrying("JP-C4", &[text(&file)]));
+    assert_eq!(state("JP-C4").0, "DELIVERED");
+    let opened = tajik.0.run(&["open", "JP-C4", "--purpose", "reading"]).good();
+    let opened: Value = serde_json::from_str(&opened.out).unwrap();
+    let carried = tajik.0.dir.parent().unwrap().join("carried");
+    std::fs::write(&carried, opened["onward"][0].as_str().unwrap()).unwrap();
+    let checked = check(&carried, &[&kyrgyz, &japan]).good().json().remove(0);
+    assert_eq!(checked["said"], json!({"wrongdoing": "impersonation"}));
+    // Japan's own notice may repeat what it carries: it leaves in own words only, and never with what it carries.
+    enter(&japan, "A Newspaper", "MEDIA");
+    let to_newspaper = ["JP-C4", "--to", "A Newspaper", "--fields", "*", "--purpose", "an answer to the press"];
+    assert_eq!(japan.refused(&to_newspaper), "DERIVED_FROM_OTHER");
+    let (_, own) = japan.disclose("own", &[to_newspaper.as_slice(), &["--own-words"]].concat());
+    let checked = check(&own, &[&japan]).good().json().remove(0);
+    assert_eq!((&checked["withheld"], checked["said"].get("onward")), (&1.into(), None));
+}
