@@ -29,7 +29,7 @@ pub(crate) fn check(
     shared: &Shared,
     notice: &Notice,
     (sender, recipient): (&Card, &str),
-) -> Result<(), (Refusal, Option<Carried>)> {
+) -> Result<(), Box<(Refusal, Option<Carried>)>> {
     let carried_texts = notice.onward();
     // Without a memorandum the rules refuse the notice.
     let Some(memorandum) = shared.memoranda.get(&notice.header().memorandum) else { return Ok(()) };
@@ -57,7 +57,8 @@ pub(crate) fn check(
                 ),
             };
             let clause = memorandum.clause_of_disclosure().to_owned();
-            return Err((Refusal::new(code, format!("onward[{place}]"), reason).under(clause), carried(text)));
+            let refusal = Refusal::new(code, format!("onward[{place}]"), reason).under(clause);
+            return Err(Box::new((refusal, carried(text))));
         }
     }
     Ok(())

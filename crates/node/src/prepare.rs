@@ -56,7 +56,7 @@ fn draft(shared: &Shared, notice: &Notice, subject: &Subject, digest: [u8; 32]) 
         peer.ok_or_else(|| not_enrolled("has no card on this node; run `verbale card enrol`, then submit again"))?;
     let recipient: Recipient =
         peer.card.age_recipient.parse().map_err(|_| not_enrolled("has a card whose age recipient cannot be used"))?;
-    onward::check(shared, notice, (&shared.card, &to)).map_err(|(refusal, _)| refusal)?;
+    onward::check(shared, notice, (&shared.card, &to)).map_err(|refused| refused.0)?;
     let message_id = MessageId::new(now_ms().unsigned_abs(), &random::bytes());
     let sealed = seal(notice, own, (&to, &recipient), message_id, random::bytes())
         .map_err(|error| Refusal::new(Code::TooLarge, "", error.to_string()))?;
@@ -121,7 +121,10 @@ fn carried(shared: &Shared, opened: &OpenedNotice) -> Result<(), Box<(Refusal, B
     let unknown = || Refusal::new(Code::OnwardNotSound, "onward", "is of a sender whose card is not enrolled here");
     let checked = match peers.by_id.get(sender) {
         Some(peer) => onward::check(shared, notice, (&peer.card, &shared.card.id)),
-        None => Err((unknown(), None)),
+        None => Err(Box::new((unknown(), None))),
     };
-    checked.map_err(|(refusal, carried)| Box::new((refusal, onward::report(shared, carried))))
+    checked.map_err(|refused| {
+        let (refusal, carried) = *refused;
+        Box::new((refusal, onward::report(shared, carried)))
+    })
 }
