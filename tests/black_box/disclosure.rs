@@ -427,3 +427,21 @@ fn a_grant_passes_to_the_offices_that_take_over_on_both_sides() {
     kyrgyz.consent(&["withdraw", &grant, "--reason", "it is over"]);
     until("the withdrawal binds", || japan.code(&["KG-A", "--under", &grant]) == "CONSENT_WITHDRAWN");
 }
+
+#[test]
+fn a_grant_opens_nothing_before_its_first_and_after_its_last_day() {
+    let [japan, kyrgyz, _tajik] = three();
+    enter(&japan, "An Operator", "ORGANISATION");
+    for (purpose, from, until, code) in [
+        ("what is over", "2020-01-01", "2020-12-31", "CONSENT_EXPIRED"),
+        ("what has not begun", "2098-01-01", "2098-12-31", "CONSENT_NOT_YET"),
+    ] {
+        let scope = ["KG-A", "--to", "An Operator", "--fields", "examinees", "--purpose", purpose];
+        let request = japan.consent(&[&["request"], scope.as_slice(), &["--from", from, "--until", until]].concat());
+        let grant = kyrgyz.consent(&["grant", &request]);
+        assert_eq!(japan.refused(&["KG-A", "--under", &grant]), code);
+    }
+    let states = japan.0.run(&["--json", "consent", "list"]).good().json();
+    let states: Vec<&Value> = states.iter().map(|consent| &consent["state"]).collect();
+    assert_eq!(states, ["EXPIRED", "NOT_YET"]);
+}

@@ -201,7 +201,7 @@ const POLICY_ROWS: [PolicyRow; 16] = [
     }),
     ("a reply to what nobody knows", "REFUSED BAD_CORRELATION", |n| n["correlates_to"] = "JP-404".into()),
     ("a third side's words that prove nothing", "REFUSED ONWARD_NOT_SOUND", |n| {
-        n["onward"] = json!(["no presentation"])
+        n["onward"] = json!(["no presentation"]);
     }),
     ("a third side's words in two bytes of base64", "REFUSED ONWARD_NOT_SOUND", |n| {
         n["onward"] = json!(["-----BEGIN VERBALE PRESENTATION-----\nCAE=\n-----END VERBALE PRESENTATION-----\n"]);
