@@ -159,7 +159,8 @@ fn disclose_something(japan: &Node, partner: &Node) {
     japan.run(&["ground", "confirm", &ground, document]);
     japan.second(&["ground", "confirm", &ground, document]).good();
     japan.run(&["ground", "list"]).good();
-    japan.run(&[&["disclose"], scope.as_slice()].concat()).good();
+    // The withdrawal binds from its moment on: before that on the grant, after it on the order.
+    japan.run(&[&["disclose"], scope.as_slice(), &["--accept-conditions"]].concat()).good();
     japan.run(&["ground", "end", &ground]).good();
     japan.run(&["disclosures"]).good();
     partner.run(&["disclosures", "--of", scope[0], "--ask"]).good();
