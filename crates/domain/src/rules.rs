@@ -107,6 +107,7 @@ pub fn check_rules<'m>(
     asked.scope(kind)?;
     asked.consent(kind)?;
     asked.disclosure_notice(kind)?;
+    asked.fields(kind)?;
     asked.commencement(kind)?;
     asked.termination(place)?;
     asked.names(kind)?;

@@ -99,7 +99,7 @@ impl Question<'_> {
         Ok(())
     }
 
-    /// What a consent or a notice covers can be released as it stands: fields of the notice in question, each once, and lines of text.
+    /// What a consent or a notice covers can be released as it stands: fields, each once, and lines of text, within bounds.
     pub(super) fn scope(&self, kind: KindTerms<'_>) -> Result<(), Refusal> {
         if ![CONSENT_REQUEST, CONSENT_GRANT, DISCLOSURE_NOTICE].contains(&self.header.flow.as_str()) {
             return Ok(());
@@ -123,16 +123,20 @@ impl Question<'_> {
         if said.fields.len() > PATHS_MAX || distinct.len() != said.fields.len() {
             return wrong(Code::BadValue, "body.fields", format!("must be at most {PATHS_MAX} fields, each once"));
         }
-        // A grant answers the request, whose fields were looked at; it has no others.
-        let answered = self.answered().filter(|_| self.header.flow != CONSENT_GRANT);
-        if let Some((_, answered)) = answered
-            && !said.fields.iter().all(|field| Notice::has_field(&answered.flow, field))
-        {
-            let reason =
-                format!("has a path that {} does not have; name its fields, or * for the whole", answered.flow);
-            return wrong(Code::UnknownField, "body.fields", reason);
-        }
         Ok(())
+    }
+
+    /// What is asked for or announced are fields of the notice in question. A grant answers the request, whose fields were looked at.
+    pub(super) fn fields(&self, kind: KindTerms<'_>) -> Result<(), Refusal> {
+        if ![CONSENT_REQUEST, DISCLOSURE_NOTICE].contains(&self.header.flow.as_str()) {
+            return Ok(());
+        }
+        let Some((_, answered)) = self.answered() else { return Ok(()) };
+        if self.subject.particulars.fields.iter().all(|field| Notice::has_field(&answered.flow, field)) {
+            return Ok(());
+        }
+        let reason = format!("has a path that {} does not have; name its fields, or * for the whole", answered.flow);
+        Err(Refusal::new(Code::UnknownField, "body.fields", reason).under(kind.clause()))
     }
 
     /// A grant covers no more than was asked for.
