@@ -263,32 +263,16 @@ fn what_answers_the_other_side_is_own_information_only_in_own_words() {
             }),
         ),
     );
-    send(
-        &kyrgyz,
-        &between(
-            false,
-            "KG-12",
-            "F12",
-            "INVESTIGATION_RESULT",
-            Some("JP-11"),
-            &json!({
-                "org": {"registration_no": "KGSO-F-0017", "name_en": "Invented LLC"}, "finding": "SUBSTANTIATED",
-                "guidance_given": "repeats the facts", "measures": [], "investigated": {"from": "2026-01-03", "to": "2026-01-04"},
-            }),
-        ),
-    );
-    // Its own list of what may be published says nothing about whose words they are.
-    let mut listed = between(
-        false,
-        "KG-13",
-        "F12",
-        "INVESTIGATION_RESULT",
-        Some("JP-11"),
-        &json!({
+    let result = |number: &str| {
+        let body = json!({
             "org": {"registration_no": "KGSO-F-0017", "name_en": "Invented LLC"}, "finding": "SUBSTANTIATED",
             "guidance_given": "repeats the facts", "measures": [], "investigated": {"from": "2026-01-03", "to": "2026-01-04"},
-        }),
-    );
+        });
+        between(false, number, "F12", "INVESTIGATION_RESULT", Some("JP-11"), &body)
+    };
+    send(&kyrgyz, &result("KG-12"));
+    // Its own list of what may be published says nothing about whose words they are.
+    let mut listed = result("KG-13");
     listed["publishable_fields"] = json!(["guidance_given"]);
     send(&kyrgyz, &listed);
     let published = kyrgyz.0.run(&["--json", "publish", "KG-13"]);

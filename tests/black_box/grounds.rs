@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use crate::disclosure::{Side, between, check, enter, send, three};
-use crate::node::until;
+use crate::node::{Node, until};
+use crate::notices::under;
 
 fn document(side: &Side, name: &str, text: &str) -> PathBuf {
     let path = side.0.dir.parent().unwrap().join(name);
@@ -49,6 +50,11 @@ fn a_court_order_is_recorded_by_one_confirmed_by_another_and_obeyed_after_the_ot
     // The other side is asked first.
     let (judged, _) = japan.disclose("early", &asked);
     assert_eq!((&judged["decision"], &judged["code"]), (&"ESCALATE".into(), &"LEGAL_COMPULSION".into()));
+    assert!(judged["reason"].as_str().unwrap().contains("verbale consent request"), "{judged}");
+    // It was asked about something else, which tells it nothing of this.
+    let elsewhere = ["KG-A", "--to", "A Court", "--fields", "exam.name", "--purpose", "another trial"];
+    japan.consent(&[&["request"], elsewhere.as_slice()].concat());
+    let (judged, _) = japan.disclose("still-early", &asked);
     assert!(judged["reason"].as_str().unwrap().contains("verbale consent request"), "{judged}");
     japan.consent(&[&["request"], asked.as_slice()].concat());
     // All of it survives a restart.
@@ -142,4 +148,42 @@ fn a_relevant_ministry_has_the_answer_to_its_request_when_two_persons_decide() {
     let history = shown["history"].as_array().unwrap();
     let codes = |event: &str| history.iter().filter(|item| item["event"] == event).count();
     assert_eq!((codes("DISCLOSED"), codes("DISCLOSURE_DENIED")), (1, 1));
+}
+
+#[test]
+fn what_a_text_that_was_not_seen_would_have_published_is_published_when_two_persons_decide() {
+    let (mut japan, mut partner) = (Node::init("JP-MOJ-ISA-RMD"), Node::init("UZ-CONTACT-UNVERIFIED"));
+    japan.make_approver();
+    for node in [&mut japan, &mut partner] {
+        node.start();
+    }
+    japan.enrol(&partner).good();
+    partner.enrol(&japan).good();
+    let line = under("JP-UZ-TITP-2019").into_iter().find(|(_, line)| line.contains("\"T01\"")).unwrap().1;
+    let number = serde_json::from_str::<Value>(&line).unwrap()["notice_id"].as_str().unwrap().to_owned();
+    partner.submit(&line).good();
+    partner.until_delivered();
+    let publish = || japan.run(&["--json", "publish", &number]);
+    let undecided = publish();
+    let judged = undecided.json().remove(0);
+    assert_eq!((undecided.code, &judged["decision"]), (1, &"ESCALATE".into()), "{judged}");
+    let side = Side(japan);
+    let basis = document(&side, "basis.pdf", "an opinion");
+    let of = ["--of", &number, "--kind", "publication-basis", "--basis", "opinion of the legal department"];
+    // Fewer fields than are published carry nothing.
+    let fewer = record(&side, &basis, &[of.as_slice(), &["--fields", "as_of"]].concat());
+    side.0.second(&["ground", "confirm", &fewer, basis.to_str().unwrap()]).good();
+    assert_eq!(side.0.run(&["--json", "publish", &number]).code, 1);
+    let whole = record(&side, &basis, &[of.as_slice(), &["--fields", "as_of,complete,count,entries"]].concat());
+    side.0.second(&["ground", "confirm", &whole, basis.to_str().unwrap()]).good();
+    let published = side.0.run(&["--json", "publish", &number]).good().json().remove(0);
+    assert_eq!(published["code"], "UNVERIFIED_BASIS_STRICT");
+    // The register makes it again from the journal, and a stranger is told what it rests on.
+    let dir = side.0.dir.parent().unwrap().join("register");
+    side.0.run(&["register", "export", dir.to_str().unwrap()]).good();
+    let line = std::fs::read_to_string(dir.join("register.jsonl")).unwrap();
+    let entry: Value = serde_json::from_str(line.lines().next().unwrap()).unwrap();
+    let file = dir.join(entry["presentation"].as_str().unwrap());
+    let checked = check(&file, &[&Side(partner), &side]).good().json().remove(0);
+    assert_eq!(checked["outside_log"]["kind"], "PUBLICATION_BASIS");
 }

@@ -163,6 +163,11 @@ fn disclose_something(japan: &Node, partner: &Node) {
     japan.run(&[&["disclose"], scope.as_slice(), &["--accept-conditions"]].concat()).good();
     japan.run(&["ground", "end", &ground]).good();
     japan.run(&["disclosures"]).good();
+    // Carried on to whom it does not name: refused, and what is refused is kept nowhere.
+    let mut onward: Value = serde_json::from_str(&crate::notices::general(true, "JP-ONWARD", "text")).unwrap();
+    onward["onward"] = serde_json::json!([disclosed.out]);
+    assert_eq!(japan.submit(&onward.to_string()).json()[0]["code"], "ONWARD_AUDIENCE");
+    japan.run(&["breach", "list"]).good();
     partner.run(&["disclosures", "--of", scope[0], "--ask"]).good();
     // What is public goes to a folder of its own.
     japan.run(&["publish", "KG-JP-2026-000003"]).good();

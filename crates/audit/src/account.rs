@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use serde_json::{Value, json};
-use verbale_evidence::{AccountError, Card, Listed, MessageId, VerifiedAccount, parse_accounts, verify_accounts};
+use verbale_evidence::{AccountError, AccountVerifier, Card, Listed, MessageId, Told, VerifiedAccount, parse_accounts};
 use verbale_proto::v1::log_entry::Event;
 
 use crate::presentation::{moment, visible};
@@ -13,7 +13,11 @@ use crate::presentation::{moment, visible};
 /// # Errors
 /// [`AccountError`].
 pub fn check_account(text: &str, holder: &Card) -> Result<Vec<VerifiedAccount>, AccountError> {
-    verify_accounts(&parse_accounts(text)?, holder)
+    let mut verifier = AccountVerifier::new(holder.clone());
+    for account in parse_accounts(text)? {
+        verifier.take(&account)?;
+    }
+    verifier.finish()
 }
 
 fn about(accounts: &[VerifiedAccount]) -> String {
@@ -23,13 +27,7 @@ fn about(accounts: &[VerifiedAccount]) -> String {
 
 /// What happened, its code, and who did it, by pseudonym.
 fn event(listed: &Listed) -> (&'static str, &str, &str) {
-    match &listed.event {
-        Event::Disclosed(of) => (if of.published { "PUBLISHED" } else { "DISCLOSED" }, &of.code, &of.actor),
-        Event::DisclosureDenied(of) => ("DISCLOSURE_DENIED", &of.code, &of.actor),
-        Event::NoticeOpened(of) => ("OPENED", "", &of.actor),
-        Event::NoticeHandedOver(of) => ("HANDED_OVER", "", &of.actor),
-        _ => ("", "", ""),
-    }
+    Told::read(&listed.event).map(|told| (told.event, told.code, told.actor)).unwrap_or_default()
 }
 
 /// For machines.

@@ -54,15 +54,14 @@ impl From<Exit> for ExitCode {
 }
 
 /// What is checked.
-#[derive(Clone, Copy)]
 enum Command {
     Presentation,
     Account,
 }
 
-/// What is asked.
+/// With what it is checked.
+#[derive(Default)]
 struct Asked {
-    command: Command,
     file: Option<PathBuf>,
     cards: Vec<PathBuf>,
     memoranda: Option<PathBuf>,
@@ -71,8 +70,8 @@ struct Asked {
 
 /// Runs a command line, without the program's name.
 pub fn run(args: impl Iterator<Item = OsString>, out: &mut impl Write, err: &mut impl Write) -> Exit {
-    let asked = match parse(args) {
-        Ok(Some(asked)) => asked,
+    let (command, asked) = match parse(args) {
+        Ok(Some(parsed)) => parsed,
         Ok(None) => {
             let _ = writeln!(out, "{USAGE}");
             return Exit::Sound;
@@ -82,7 +81,7 @@ pub fn run(args: impl Iterator<Item = OsString>, out: &mut impl Write, err: &mut
             return Exit::Usage;
         }
     };
-    let checked = match asked.command {
+    let checked = match command {
         Command::Presentation => presentation(&asked),
         Command::Account => account(&asked),
     };
@@ -99,11 +98,9 @@ pub fn run(args: impl Iterator<Item = OsString>, out: &mut impl Write, err: &mut
     }
 }
 
-fn parse(args: impl Iterator<Item = OsString>) -> Result<Option<Asked>, String> {
+fn parse(args: impl Iterator<Item = OsString>) -> Result<Option<(Command, Asked)>, String> {
     let mut parser = lexopt::Parser::from_args(args);
-    let mut asked =
-        Asked { command: Command::Presentation, file: None, cards: Vec::new(), memoranda: None, json: false };
-    let mut command = None;
+    let (mut asked, mut command) = (Asked::default(), None);
     while let Some(arg) = parser.next().map_err(|error| error.to_string())? {
         match arg {
             Short('h') | Long("help") => return Ok(None),
@@ -117,8 +114,8 @@ fn parse(args: impl Iterator<Item = OsString>) -> Result<Option<Asked>, String> 
     }
     match command {
         None => Ok(None),
-        Some(command) if command == "presentation" => Ok(Some(asked)),
-        Some(command) if command == "account" => Ok(Some(Asked { command: Command::Account, ..asked })),
+        Some(command) if command == "presentation" => Ok(Some((Command::Presentation, asked))),
+        Some(command) if command == "account" => Ok(Some((Command::Account, asked))),
         Some(other) => Err(format!("there is no command {}", other.display())),
     }
 }

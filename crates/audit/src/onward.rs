@@ -23,9 +23,7 @@ pub struct Carrying<'a> {
 #[derive(Debug, thiserror::Error)]
 pub enum OnwardFault {
     /// Nobody here compared the originator's card.
-    #[error(
-        "the card of {0} is not enrolled, so nobody here can say whether it wrote this; enrol it, without an address of use if need be"
-    )]
+    #[error("the card of {0} is not enrolled, so nobody here can say whether it wrote this")]
     OriginatorNotEnrolled(String),
     /// It names somebody else.
     #[error("it was disclosed to another audience than the recipient of this notice")]

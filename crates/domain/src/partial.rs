@@ -195,8 +195,9 @@ impl Notice {
         field_of(flow, &first.path)
     }
 
-    /// Whether it can be shown that its originator wrote no list of what may be published: what ends the header is seen then.
-    pub fn shows_that_no_list_is_there(&self, fields: &[String]) -> bool {
+    /// Whether a publication of these fields can show what list its originator wrote: the list, or, where there is none, what ends the
+    /// header.
+    pub fn can_prove_its_list(&self, fields: &[String]) -> bool {
         self.has_header("publishable_fields")
             || self.first_field().is_some_and(|first| fields.iter().any(|field| covers(field, &first)))
     }

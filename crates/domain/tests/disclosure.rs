@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 use verbale_domain::Memoranda;
-use verbale_domain::disclosure::{Denial, Escalation, Ground, Verdict, rule};
+use verbale_domain::disclosure::{Denial, Escalation, Ground, OutsideGround, Recorded, Scope, Verdict, rule};
 use verbale_testkit::Random;
 
 const CASES: [&str; 2] = [
@@ -161,4 +161,47 @@ fn another_audience_field_purpose_or_time_never_inherits_a_grant_or_a_notice() {
         }
     }
     assert!(tried >= 10, "{tried}");
+}
+
+#[test]
+fn a_recorded_ground_carries_what_it_names_and_nothing_else() {
+    let scope = |fields: &[&str], name: &str, purpose: &str| {
+        let fields: Vec<String> = fields.iter().map(|field| (*field).to_owned()).collect();
+        Scope::of(&fields, ("GOVERNMENT_BODY", name), purpose).unwrap()
+    };
+    let asked = scope(&["outcome"], "JP-MAFF", "the exam");
+    let recorded = |kind| Recorded { kind, scope: asked.clone(), from_ms: 10, until_ms: 20, basis: "a letter".into() };
+    let pairs = [
+        (Escalation::LegalCompulsion, Some(OutsideGround::LegalCompulsion)),
+        (Escalation::Clause5RelevantMinistry, Some(OutsideGround::MinistryRequest)),
+        (Escalation::UnverifiedBasisStrict, Some(OutsideGround::PublicationBasis)),
+        (Escalation::Aggregate, None),
+    ];
+    for (escalation, needed) in pairs {
+        for kind in OutsideGround::ALL {
+            assert_eq!(
+                recorded(*kind).carries(escalation, &asked, 15),
+                Some(*kind) == needed,
+                "{escalation:?} {kind:?}"
+            );
+        }
+    }
+    let letter = recorded(OutsideGround::MinistryRequest);
+    let carries = |of: &Recorded, asked: &Scope, at| of.carries(Escalation::Clause5RelevantMinistry, asked, at);
+    for (other, at) in [
+        (scope(&["outcome", "detail"], "JP-MAFF", "the exam"), 15),
+        (scope(&["outcome"], "JP-MLIT", "the exam"), 15),
+        (scope(&["outcome"], "JP-MAFF", "research"), 15),
+        (asked.clone(), 9),
+        (asked.clone(), 21),
+    ] {
+        assert!(!carries(&letter, &other, at));
+    }
+    assert!(!carries(&Recorded { basis: " ".into(), ..letter }, &asked, 15), "no basis in words");
+    // A publication of the originator counts in its time, for anybody.
+    let published = recorded(OutsideGround::OriginatorPublication);
+    let anybody = scope(&["outcome"], "JP-MLIT", "research");
+    for (at, counts) in [(9, false), (10, true), (20, true), (21, false)] {
+        assert_eq!(published.evidence(&anybody, at).is_some(), counts, "{at}");
+    }
 }

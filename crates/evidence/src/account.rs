@@ -53,12 +53,6 @@ pub enum AccountError {
     /// Two of its pieces contradict each other.
     #[error("two pieces of the account contradict each other: {0}")]
     Contradiction(&'static str),
-    /// More is to come.
-    #[error("its last part is missing: it covers the log up to {covers_to}")]
-    Unfinished {
-        /// Where the next part begins.
-        covers_to: u64,
-    },
     /// The chain of releases.
     #[error("entry {index} names a release before it that the account leaves out")]
     Omission {
@@ -116,18 +110,27 @@ pub fn parse_accounts(text: &str) -> Result<Vec<Vec<u8>>, AccountError> {
     Ok(accounts)
 }
 
-/// Verifies accounts of one notice that continue each other, under the holder's card.
-///
-/// # Errors
-/// [`AccountError`].
-pub fn verify_accounts(envelopes: &[Vec<u8>], holder: &Card) -> Result<Vec<VerifiedAccount>, AccountError> {
-    let mut verified: Vec<VerifiedAccount> = Vec::new();
-    let mut last_release = 0;
-    for envelope in envelopes {
-        let next = verify(envelope, holder, &mut last_release)?;
-        let before = verified.last().map(|before| &before.account);
-        let expected = before.map_or(0, |before| before.covers_to);
-        if next.account.covers_from != expected {
+/// Verifies accounts of one notice that continue each other, each as it comes, under the holder's card.
+pub struct AccountVerifier {
+    holder: Card,
+    last_release: u64,
+    accounts: Vec<VerifiedAccount>,
+}
+
+impl AccountVerifier {
+    /// Before the first account.
+    pub fn new(holder: Card) -> Self {
+        Self { holder, last_release: 0, accounts: Vec::new() }
+    }
+
+    /// Takes the next account; gives the index from which another one must follow, `None` when it was the last.
+    ///
+    /// # Errors
+    /// [`AccountError`].
+    pub fn take(&mut self, envelope: &[u8]) -> Result<Option<u64>, AccountError> {
+        let next = verify(envelope, &self.holder, &mut self.last_release)?;
+        let before = self.accounts.last().map(|before| &before.account);
+        if next.account.covers_from != before.map_or(0, |before| before.covers_to) {
             return Err(AccountError::Contradiction("it does not begin where the one before it ends"));
         }
         let same = |before: &Account| {
@@ -136,12 +139,51 @@ pub fn verify_accounts(envelopes: &[Vec<u8>], holder: &Card) -> Result<Vec<Verif
         if !before.is_none_or(same) {
             return Err(AccountError::Contradiction("its accounts are about several notices"));
         }
-        verified.push(next);
+        let covers_to = next.account.covers_to;
+        let is_last = covers_to == next.checkpoint.size.0;
+        self.accounts.push(next);
+        Ok((!is_last).then_some(covers_to))
     }
-    match verified.last() {
-        Some(last) if last.account.covers_to == last.checkpoint.size.0 => Ok(verified),
-        Some(last) => Err(AccountError::Unfinished { covers_to: last.account.covers_to }),
-        None => Err(AccountError::Form("it is empty")),
+
+    /// The accounts, when the last one came.
+    ///
+    /// # Errors
+    /// [`AccountError::Form`].
+    pub fn finish(self) -> Result<Vec<VerifiedAccount>, AccountError> {
+        match self.accounts.last() {
+            Some(last) if last.account.covers_to == last.checkpoint.size.0 => Ok(self.accounts),
+            Some(_) => Err(AccountError::Form("its last part is missing")),
+            None => Err(AccountError::Form("it is empty")),
+        }
+    }
+}
+
+/// What an entry says about who learnt of a notice.
+pub struct Told<'e> {
+    /// The notice.
+    pub message_id: &'e [u8],
+    /// DISCLOSED, PUBLISHED, DISCLOSURE_DENIED, OPENED or HANDED_OVER.
+    pub event: &'static str,
+    /// The code of the decision, where there was one.
+    pub code: &'e str,
+    /// Pseudonym of the person or system.
+    pub actor: &'e str,
+}
+
+impl<'e> Told<'e> {
+    /// Reads an entry; `None` when it is about something else.
+    pub fn read(event: &'e Event) -> Option<Self> {
+        let (message_id, event, code, actor) = match event {
+            Event::Disclosed(of) => {
+                let event = if of.published { "PUBLISHED" } else { "DISCLOSED" };
+                (&of.message_id, event, of.code.as_str(), &of.actor)
+            }
+            Event::DisclosureDenied(of) => (&of.message_id, "DISCLOSURE_DENIED", of.code.as_str(), &of.actor),
+            Event::NoticeOpened(of) => (&of.message_id, "OPENED", "", &of.actor),
+            Event::NoticeHandedOver(of) => (&of.message_id, "HANDED_OVER", "", &of.actor),
+            _ => return None,
+        };
+        Some(Self { message_id, event, code, actor })
     }
 }
 
@@ -184,14 +226,8 @@ fn listed(item: &AccountItem, account: &Account, holder: &Card) -> Result<Listed
     let under = proof.verify(&item.entry, &holder.log_vkey());
     under.map_err(|source| AccountError::Log { index: index.0, source })?;
     let (time_ms, event) = decode_entry(&item.entry)?;
-    let about = match &event {
-        Event::Disclosed(release) => &release.message_id,
-        Event::DisclosureDenied(denied) => &denied.message_id,
-        Event::NoticeOpened(opened) => &opened.message_id,
-        Event::NoticeHandedOver(handed) => &handed.message_id,
-        _ => return Err(AccountError::Contradiction("an entry is about something else")),
-    };
-    if *about != account.message_id {
+    let told = Told::read(&event).ok_or(AccountError::Contradiction("an entry is about something else"))?;
+    if told.message_id != account.message_id {
         return Err(AccountError::Contradiction("an entry is about another notice"));
     }
     let disclosure = match &event {

@@ -39,8 +39,8 @@ mod receipt;
 mod statement;
 
 pub use account::{
-    ACCOUNT_BYTES_MAX, AccountError, Listed, VerifiedAccount, account_text, parse_accounts, sign_account,
-    verify_accounts,
+    ACCOUNT_BYTES_MAX, AccountError, AccountVerifier, Listed, Told, VerifiedAccount, account_text, parse_accounts,
+    sign_account,
 };
 pub use card::{Card, CardError, UnverifiedCard, card_text, parse_card_text, sign_card};
 pub use commitment::{PartError, content_root, part};

@@ -20,7 +20,7 @@ use crate::dsse::{DsseError, Unverified, sign};
 use crate::entry::{EntryError, decode_entry};
 use crate::envelope::{EnvelopeError, UnverifiedEnvelope, VerifiedEnvelope, statement_of_digest};
 use crate::receipt::{ReceiptError, VerifiedReceipt, verify_receipt};
-use crate::statement::Statement;
+use crate::statement::{Statement, is_identifier};
 
 const PAYLOAD_TYPE: &str = "application/vnd.verbale.disclosure.v1+protobuf";
 const VERSION: u32 = 1;
@@ -161,7 +161,8 @@ pub fn originator_of(presentation: &Presentation) -> Result<(String, String, Str
     let shown = part.chunks.iter().filter_map(|shown| shown.chunk.as_ref());
     // A chunk is a part of the whole message: alone it is a header with one member.
     let mut headers = shown.filter_map(|chunk| v1::Notice::decode(chunk.bytes.as_slice()).ok()?.header);
-    let number = headers.find_map(|header| header.notice_id).unwrap_or_default();
+    // People read it, and nobody signed for it.
+    let number = headers.find_map(|header| header.notice_id).filter(|number| is_identifier(number)).unwrap_or_default();
     Ok((statement.sender, statement.memorandum, number))
 }
 

@@ -4,6 +4,7 @@ use verbale_domain::disclosure::{
     AudienceClass, Decision, Escalation, Evidence, HeldEvidence, Marks, Question, Release, Scope, Verdict, decide,
     held_evidence,
 };
+use verbale_domain::flow::{CONSENT_REQUEST, DISCLOSURE_NOTICE};
 use verbale_domain::{Course, Memorandum, NoticeKey, civil};
 use verbale_envelope::SealedFacts;
 use verbale_evidence::{MessageId, SignedDisclosure, sign_disclosure};
@@ -107,12 +108,6 @@ impl Exchange {
             }
             _ => Vec::new(),
         };
-        let told = |piece: &Piece| match &piece.evidence {
-            Evidence::Request => true,
-            Evidence::Notice(given) => given.delivered_ms.is_some(),
-            _ => false,
-        };
-        let is_informed = pieces.iter().any(told);
         if !asking.publishing {
             let recorded = self.live_grounds(held.message_id);
             pieces.extend(recorded.filter_map(|(id, recorded)| {
@@ -161,6 +156,7 @@ impl Exchange {
             Verdict::Deny(_) => None,
             Verdict::Escalate(escalation) => {
                 let basis = self.basis(held.message_id, (escalation, scope, now_ms));
+                let is_informed = key.as_ref().is_some_and(|key| informed(course, key, side, scope));
                 let must_inform = escalation == Escalation::LegalCompulsion && !is_informed;
                 let missing = basis.is_none().then_some(DECIDE).into_iter().chain(must_inform.then_some(INFORM));
                 for missing in missing {
@@ -280,4 +276,17 @@ fn answers_other(held: &Held, course: &Course, side: &str) -> bool {
     let docketed = held.key().filter(|_| !refused).and_then(|key| course.get(&key).cloned());
     docketed
         .map_or(held.correlates_to.is_some(), |docketed| docketed.answers.is_some_and(|answered| answered.side != side))
+}
+
+/// Whether the other side has a request for consent or a notice about this very disclosure.
+fn informed(course: &Course, about: &NoticeKey, side: &str, scope: &Scope) -> bool {
+    let mut told = course.answers_to(about).filter(|(key, notice)| {
+        let asks = [CONSENT_REQUEST, DISCLOSURE_NOTICE].contains(&notice.flow.as_str());
+        asks && key.side == side && notice.delivered_ms.is_some()
+    });
+    told.any(|(_, notice)| {
+        Scope::read(notice.particulars()).is_some_and(|told| {
+            told.audience == scope.audience && told.purpose == scope.purpose && told.covers_fields(&scope.fields)
+        })
+    })
 }

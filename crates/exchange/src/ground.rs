@@ -112,11 +112,6 @@ impl Exchange {
         self.grounds.values()
     }
 
-    /// One of them.
-    pub fn ground(&self, id: &MessageId) -> Option<&HeldGround> {
-        self.grounds.get(id)
-    }
-
     /// Those that count for a notice.
     pub(crate) fn live_grounds(&self, about: MessageId) -> impl Iterator<Item = (MessageId, &Recorded)> {
         let of = self.grounds.values().filter(move |ground| ground.about == about);

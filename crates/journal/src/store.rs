@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use verbale_keys::SecretKey;
-use verbale_ledger::{Checkpoint, Hash, LogIndex, LogSize};
+use verbale_ledger::{Checkpoint, Hash, LogIndex, LogSize, TlogProof};
 
 use crate::error::JournalError;
 use crate::keyring::SLOT_KEYS_BYTES;
@@ -218,6 +218,11 @@ impl Logged {
     /// Its place.
     pub fn index(&self) -> LogIndex {
         self.index
+    }
+
+    /// The proof that stands in receipts and presentations.
+    pub fn proof(&self) -> TlogProof {
+        TlogProof { index: self.index, hashes: self.hashes.clone(), checkpoint: self.checkpoint.to_string() }
     }
 
     /// The hashes from the leaf to the root of [`Self::checkpoint`].

@@ -7,11 +7,12 @@ use prost::Message as _;
 use tokio::sync::mpsc;
 use verbale_domain::disclosure::Scope;
 use verbale_evidence::{
-    ACCOUNT_BYTES_MAX, Listed, MessageId, VerifiedAccount, account_text, decode_entry, sign_account, verify_accounts,
+    ACCOUNT_BYTES_MAX, AccountVerifier, Listed, MessageId, Told, VerifiedAccount, account_text, decode_entry,
+    sign_account,
 };
 use verbale_exchange::{Exchange, Happening, Held, Mailbox, NoticeState, What};
 use verbale_journal::{Journal, Logged, Store};
-use verbale_ledger::{LogIndex, TlogProof};
+use verbale_ledger::LogIndex;
 use verbale_proto::v1::log_entry::Event;
 use verbale_proto::v1::{Account, AccountItem, AccountRequest, AskAccountResponse, DisclosureItem, Facts, Particulars};
 use verbale_rpc::peer_client::PeerClient;
@@ -36,16 +37,9 @@ const PARTS_MAX: usize = 256;
 /// The counterpart reads and signs so long at most.
 const ANSWER_TIME: Duration = Duration::from_secs(30);
 
-/// What of a history is about who learnt of a notice, and its name.
-fn event_of(what: &What) -> Option<&'static str> {
-    match what {
-        What::Disclosed { published: true, .. } => Some("PUBLISHED"),
-        What::Disclosed { .. } => Some("DISCLOSED"),
-        What::Denied { .. } => Some("DISCLOSURE_DENIED"),
-        What::Opened(_) => Some("OPENED"),
-        What::HandedOver(_) => Some("HANDED_OVER"),
-        What::Sent(_) | What::Received | What::Refused(_) | What::Receipt(_) | What::Expired => None,
-    }
+/// Whether a line of a history is about who learnt of a notice: the entries that [`Told`] reads.
+fn is_told(what: &What) -> bool {
+    matches!(what, What::Disclosed { .. } | What::Denied { .. } | What::Opened(_) | What::HandedOver(_))
 }
 
 fn is_release(what: &What) -> bool {
@@ -61,7 +55,7 @@ pub(crate) async fn items(
 ) -> Result<(), Status> {
     let places = core.read(move |exchange, _| {
         let of = |held: &Held| -> Vec<(LogIndex, MessageId)> {
-            let told = held.history.iter().filter(|happening| event_of(&happening.what).is_some());
+            let told = held.history.iter().filter(|happening| is_told(&happening.what));
             told.map(|happening| (happening.index, held.message_id)).collect()
         };
         let mut places: Vec<(LogIndex, MessageId)> = match id.as_str() {
@@ -109,27 +103,20 @@ fn item(shared: &Shared, journal: &Journal, held: &Held, happening: &Happening) 
 
 /// What the entry itself says.
 fn told(message_id: MessageId, (index, time_ms): (LogIndex, i64), event: &Event) -> DisclosureItem {
-    let (name, code, actor, grounds) = match event {
-        Event::Disclosed(of) => {
-            let grounds = of.grounds.iter().filter_map(|id| MessageId::try_from(id.as_slice()).ok());
-            let grounds = grounds.map(|id| id.to_string()).collect();
-            (if of.published { "PUBLISHED" } else { "DISCLOSED" }, of.code.as_str(), of.actor.as_str(), grounds)
-        }
-        Event::DisclosureDenied(of) => ("DISCLOSURE_DENIED", of.code.as_str(), of.actor.as_str(), Vec::new()),
-        Event::NoticeOpened(of) => ("OPENED", "", of.actor.as_str(), Vec::new()),
-        Event::NoticeHandedOver(of) => ("HANDED_OVER", "", of.actor.as_str(), Vec::new()),
-        _ => ("", "", "", Vec::new()),
+    let grounds = match event {
+        Event::Disclosed(of) => of.grounds.as_slice(),
+        _ => &[],
     };
-    DisclosureItem {
+    let grounds = grounds.iter().filter_map(|id| MessageId::try_from(id.as_slice()).ok());
+    let item = DisclosureItem {
         log_index: index.0,
         time_ms,
-        event: name.to_owned(),
         message_id: message_id.to_string(),
-        code: code.to_owned(),
-        actor: actor.to_owned(),
-        grounds,
+        grounds: grounds.map(|id| id.to_string()).collect(),
         ..DisclosureItem::default()
-    }
+    };
+    let Some(Told { event, code, actor, .. }) = Told::read(event) else { return item };
+    DisclosureItem { event: event.to_owned(), code: code.to_owned(), actor: actor.to_owned(), ..item }
 }
 
 /// The facts beside an entry about a notice; `None` where there are none or they were erased.
@@ -182,8 +169,7 @@ pub(crate) fn account(
     };
     let mut bytes = 0;
     for happening in held.history.iter().filter(|happening| happening.index.0 >= request.from_index) {
-        let is_told = is_release(&happening.what) || (with_openings && event_of(&happening.what).is_some());
-        if !is_told {
+        if !(if with_openings { is_told } else { is_release })(&happening.what) {
             continue;
         }
         let logged = journal.logged(happening.index).map_err(|error| failed(&error))?;
@@ -205,12 +191,8 @@ fn accounted(
     logged: &Logged,
 ) -> Result<AccountItem, Failure> {
     let (time_ms, event) = decode_entry(logged.entry()).map_err(|error| damaged(&error.to_string()))?;
-    let proof = TlogProof {
-        index: logged.index(),
-        hashes: logged.hashes().to_vec(),
-        checkpoint: logged.checkpoint().to_string(),
-    };
-    let mut item = AccountItem { entry: logged.entry().to_vec(), proof: proof.to_text(), disclosure: Vec::new() };
+    let mut item =
+        AccountItem { entry: logged.entry().to_vec(), proof: logged.proof().to_text(), disclosure: Vec::new() };
     let Event::Disclosed(release) = &event else { return Ok(item) };
     let facts = facts(shared, journal, (held.message_id, logged.index()), &event)?;
     let Some(facts) = facts else { return Ok(item) };
@@ -241,36 +223,36 @@ pub(crate) async fn ask(shared: &Arc<Shared>, core: &Core, id: String) -> Result
     let connection = tokio::time::timeout(CONNECT_TIME, connect(shared, peer)).await.map_err(late)?;
     let mut client =
         PeerClient::new(connection.map_err(unreachable)?).max_decoding_message_size(ACCOUNT_MESSAGE_BYTES_MAX);
-    let (mut envelopes, mut from_index) = (Vec::new(), 0);
-    let accounts = loop {
+    let proves_nothing = |what: String| {
+        let text = format!("the account of {} proves nothing ({what}); keep it, and ask its people", held.channel.peer);
+        Failure::new(FailureKind::Damaged, "ACCOUNT_PROVES_NOTHING", text).status()
+    };
+    let (mut verifier, mut text, mut next) = (AccountVerifier::new(peer.card.clone()), String::new(), Some(0));
+    for _ in 0..PARTS_MAX {
+        let Some(from_index) = next else { break };
         let request = AccountRequest { message_id: held.message_id.as_bytes().to_vec(), from_index };
         let answer = tokio::time::timeout(ANSWER_TIME, client.give_account(request)).await.map_err(late)?;
         let answer = answer.map_err(|status| {
             let said = Failure::of(&status);
             Failure::new(said.kind, said.code, format!("{} says: {}", held.channel.peer, said.text)).status()
         })?;
-        envelopes.push(answer.into_inner().account);
-        let proves_nothing = |what: String| {
-            let text =
-                format!("the account of {} proves nothing ({what}); keep it, and ask its people", held.channel.peer);
-            Failure::new(FailureKind::Damaged, "ACCOUNT_PROVES_NOTHING", text).status()
-        };
-        match verify_accounts(&envelopes, &peer.card) {
-            Ok(accounts) => break accounts,
-            Err(verbale_evidence::AccountError::Unfinished { covers_to })
-                if covers_to > from_index && envelopes.len() < PARTS_MAX =>
-            {
-                from_index = covers_to;
-            }
-            Err(error) => return Err(proves_nothing(error.to_string())),
-        }
-    };
+        let envelope = answer.into_inner().account;
+        text += &account_text(&envelope, &explanation(&held));
+        // Some hundred signatures and proofs: others are served meanwhile.
+        let verifying = tokio::task::spawn_blocking(move || {
+            let next = verifier.take(&envelope);
+            (verifier, next)
+        });
+        let (back, taken) = verifying.await.map_err(|_| stopping(Stopped))?;
+        verifier = back;
+        next = taken.map_err(|error| proves_nothing(error.to_string()))?;
+    }
+    let accounts = verifier.finish().map_err(|error| proves_nothing(error.to_string()))?;
     let about = |account: &VerifiedAccount| {
         account.account.message_id == held.message_id.as_bytes() && account.account.statement_digest == held.statement.0
     };
     if !accounts.iter().all(about) {
-        let text = format!("{} gave an account of another notice: its node is at fault", held.channel.peer);
-        return Err(Failure::new(FailureKind::Damaged, "ACCOUNT_PROVES_NOTHING", text).status());
+        return Err(proves_nothing("it is of another notice".to_owned()));
     }
     let listed = accounts.iter().flat_map(|account| &account.items);
     let items = listed.map(|listed| DisclosureItem {
@@ -278,7 +260,7 @@ pub(crate) async fn ask(shared: &Arc<Shared>, core: &Core, id: String) -> Result
         ..listed_item(held.message_id, listed)
     });
     Ok(AskAccountResponse {
-        account: envelopes.iter().map(|envelope| account_text(envelope, &explanation(&held))).collect(),
+        account: text,
         items: items.collect(),
         log_size: accounts.last().map(|account| account.checkpoint.size.0).unwrap_or_default(),
         with_openings: accounts.iter().all(|account| account.account.with_openings),

@@ -3,16 +3,13 @@
 use std::sync::Arc;
 
 use verbale_domain::Notice;
-use verbale_domain::disclosure::{Audience, Decision, Release, Scope};
+use verbale_domain::disclosure::{Decision, Release, Scope};
 use verbale_domain::flow::{CONSENT_GRANT, DISCLOSURE_NOTICE};
 use verbale_envelope::{BadRecipient, NoticeKeys, Recipient, Reopened, seal_text};
 use verbale_evidence::{MessageId, SignedDisclosure, part, presentation_text};
 use verbale_exchange::{Asking, DisclosureRequest, Exchange, Held, Input, Told};
 use verbale_journal::{Journal, Logged, Store};
-use verbale_ledger::TlogProof;
-use verbale_proto::v1::{
-    DiscloseResponse, DisclosureQuery, Facts, JudgeResponse, Part, Particulars, Presentation, Receipt,
-};
+use verbale_proto::v1::{DiscloseResponse, DisclosureQuery, Facts, JudgeResponse, Part, Presentation, Receipt};
 use verbale_rpc::tonic::Status;
 use verbale_rpc::{Failure, FailureKind};
 
@@ -167,16 +164,8 @@ pub(crate) fn prepare(
 ) -> Result<(DisclosureRequest, Opened), Failure> {
     let (opened, keys) = Opened::new(shared, sealed)?;
     let scope = scope(&opened.reopened.notice)?;
-    let Audience { class, name } = &scope.audience;
-    let particulars = Particulars {
-        fields: scope.fields.clone(),
-        audience_class: class.as_str().to_owned(),
-        audience_name: name.clone(),
-        purpose: scope.purpose.clone(),
-        ..Particulars::default()
-    };
     let nonce: [u8; 16] = random::bytes();
-    let facts = Facts { particulars: Some(particulars), nonce: nonce.to_vec(), ..Facts::default() };
+    let facts = Facts { particulars: Some(scope.particulars()), nonce: nonce.to_vec(), ..Facts::default() };
     let facts = keys.facts.seal(message_id, &facts, &random::bytes());
     let marks = opened.reopened.notice.marks();
     Ok((DisclosureRequest { message_id, actor, marks, scope, facts, nonce, asking }, opened))
@@ -221,11 +210,6 @@ pub(crate) fn present(
         let (opened, _) = Opened::new(shared, sealed)?;
         cut(&opened, &whole(&opened))
     });
-    let proof = TlogProof {
-        index: logged.index(),
-        hashes: logged.hashes().to_vec(),
-        checkpoint: logged.checkpoint().to_string(),
-    };
     let presentation = Presentation {
         version: 1,
         notice: Some(cut(notice, &places)?),
@@ -234,7 +218,7 @@ pub(crate) fn present(
         links: grounds.links,
         receipt: grounds.receipt,
         entry: logged.entry().to_vec(),
-        proof: proof.to_text(),
+        proof: logged.proof().to_text(),
     };
     let id: MessageId = notice.sealed.message_id();
     let explanation = format!(

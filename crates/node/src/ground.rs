@@ -5,7 +5,7 @@ use verbale_domain::{PURPOSE_BYTES_MAX, civil, is_line};
 use verbale_evidence::MessageId;
 use verbale_exchange::{Exchange, HeldGround, Recording};
 use verbale_journal::Journal;
-use verbale_proto::v1::{Facts, GroundStatus, Particulars, RecordGroundRequest};
+use verbale_proto::v1::{Facts, GroundStatus, RecordGroundRequest};
 use verbale_rpc::Failure;
 
 use crate::clock::now_ms;
@@ -69,15 +69,9 @@ pub(crate) fn recording(
     let sealed = sealed(exchange, journal, &held.message_id.to_string())?;
     let keys = shared.archive.unwrap(held.message_id, sealed.wrapped());
     let keys = keys.map_err(|error| damaged(&error.to_string()))?;
-    let particulars = Particulars {
-        fields: scope.fields.clone(),
-        audience_class: scope.audience.class.as_str().to_owned(),
-        audience_name: scope.audience.name.clone(),
-        purpose: scope.purpose.clone(),
-        ..Particulars::default()
-    };
-    let recorded = Recorded { kind, scope, from_ms, until_ms, basis: legal_basis.clone() };
-    let facts = Facts { particulars: Some(particulars), legal_basis, reasons_to_withhold, ..Facts::default() };
+    let basis = legal_basis.clone();
+    let facts = Facts { particulars: Some(scope.particulars()), legal_basis, reasons_to_withhold, ..Facts::default() };
+    let recorded = Recorded { kind, scope, from_ms, until_ms, basis };
     Ok(Recording {
         id: MessageId::new(now_ms().unsigned_abs(), &random::bytes()),
         about: held.message_id,

@@ -7,10 +7,9 @@ use verbale_audit::{Carried, Carrying, OnwardFault, carried, check_onward};
 use verbale_domain::flow::BREACH_REPORT;
 use verbale_domain::{Code, Notice, Refusal, civil};
 use verbale_envelope::{FactsKey, NoticeKeys};
-use verbale_evidence::{Card, MessageId, decode_entry};
+use verbale_evidence::{MessageId, decode_entry};
 use verbale_exchange::{BreachReport, Exchange, HeldBreach};
 use verbale_journal::{Journal, Store};
-use verbale_ledger::TlogProof;
 use verbale_proto::v1::log_entry::Event;
 use verbale_proto::v1::{BreachStatus, Facts};
 use verbale_rpc::{Failure, FailureKind};
@@ -28,38 +27,42 @@ use crate::shared::Shared;
 pub(crate) fn check(
     shared: &Shared,
     notice: &Notice,
-    (sender, recipient): (&Card, &str),
+    (sender, recipient): (&str, &str),
 ) -> Result<(), Box<(Refusal, Option<Carried>)>> {
-    let carried_texts = notice.onward();
+    let texts = notice.onward();
+    if texts.is_empty() {
+        return Ok(());
+    }
     // Without a memorandum the rules refuse the notice.
     let Some(memorandum) = shared.memoranda.get(&notice.header().memorandum) else { return Ok(()) };
-    let today = civil::date_of(now_ms(), time::UtcOffset::UTC);
-    let carrying = Carrying { sender, recipient, memorandum, today };
     let peers = shared.peers.now();
     let card_of = |id: &str| {
         if id == shared.card.id { Some(shared.card.clone()) } else { peers.by_id.get(id).map(|peer| peer.card.clone()) }
     };
-    for (place, text) in carried_texts.into_iter().enumerate() {
-        if let Err(fault) = check_onward(text, &carrying, card_of, &shared.memoranda) {
-            let (code, reason) = match &fault {
-                OnwardFault::OriginatorNotEnrolled(_) => {
-                    let reason =
-                        "is of an originator whose card is not enrolled here; compare its fingerprint and enrol it";
-                    (Code::OnwardOriginatorNotEnrolled, reason)
-                }
-                OnwardFault::Audience => {
-                    let reason = "was disclosed to another audience than the recipient; ask its originator for consent that names it";
-                    (Code::OnwardAudience, reason)
-                }
-                OnwardFault::NotSound(_) => (
-                    Code::OnwardNotSound,
-                    "proves nothing, or its ground does not hold; `verbale-audit presentation` says why",
-                ),
-            };
-            let clause = memorandum.clause_of_disclosure().to_owned();
-            let refusal = Refusal::new(code, format!("onward[{place}]"), reason).under(clause);
-            return Err(Box::new((refusal, carried(text))));
-        }
+    let today = civil::date_of(now_ms(), time::UtcOffset::UTC);
+    for (place, text) in texts.into_iter().enumerate() {
+        // Its envelope was verified: the card is there.
+        let checked = card_of(sender).ok_or(OnwardFault::OriginatorNotEnrolled(sender.to_owned())).and_then(|sender| {
+            let carrying = Carrying { sender: &sender, recipient, memorandum, today };
+            check_onward(text, &carrying, card_of, &shared.memoranda)
+        });
+        let Err(fault) = checked else { continue };
+        let (code, reason) = match &fault {
+            OnwardFault::OriginatorNotEnrolled(_) => (
+                Code::OnwardOriginatorNotEnrolled,
+                "is of an originator whose card is not enrolled here; compare its fingerprint and enrol it",
+            ),
+            OnwardFault::Audience => (
+                Code::OnwardAudience,
+                "was disclosed to another audience than the recipient; ask its originator for consent that names it",
+            ),
+            OnwardFault::NotSound(_) => (
+                Code::OnwardNotSound,
+                "proves nothing, or its ground does not hold; `verbale-audit presentation` says why",
+            ),
+        };
+        let refusal = Refusal::new(code, format!("onward[{place}]"), reason).under(memorandum.clause_of_disclosure());
+        return Err(Box::new((refusal, carried(text))));
     }
     Ok(())
 }
@@ -105,17 +108,12 @@ pub(crate) fn file(shared: &Shared, (exchange, journal): (&Exchange, &Journal), 
     let Ok((_, Event::NoticeRefused(entry))) = decode_entry(logged.entry()) else {
         return Err(damaged("the entry of a breach is not about a refusal"));
     };
-    let proof = TlogProof {
-        index: logged.index(),
-        hashes: logged.hashes().to_vec(),
-        checkpoint: logged.checkpoint().to_string(),
-    };
     let report = json!({
         "notice": notice(shared, held)?,
         "refused": {
             "by": shared.card.id, "sender": held.sender, "message_id": held.message_id.to_string(), "code": held.code,
             "sent_under": held.sent_under, "at": civil::moment_text(held.time_ms, time::UtcOffset::UTC),
-            "statement": STANDARD.encode(&entry.envelope), "entry": STANDARD.encode(logged.entry()), "proof": proof.to_text(),
+            "statement": STANDARD.encode(&entry.envelope), "entry": STANDARD.encode(logged.entry()), "proof": logged.proof().to_text(),
         },
     });
     Ok(format!("{report:#}\n"))

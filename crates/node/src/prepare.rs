@@ -2,9 +2,9 @@
 
 use verbale_domain::flow::COMMENCEMENT_RECORD;
 use verbale_domain::{Code, Notice, Refusal, Subject, needs_approval, recipient};
-use verbale_envelope::{OpenedNotice, Recipient, SealedNotice, Unopened, open, seal};
+use verbale_envelope::{Recipient, SealedNotice, Unopened, open, seal};
 use verbale_evidence::{MessageId, UnverifiedEnvelope, VerifiedEnvelope, is_identifier};
-use verbale_exchange::{Arrival, BreachReport, Draft, Kept, Rejection, Submission};
+use verbale_exchange::{Arrival, Draft, Kept, Rejection, Submission};
 
 use crate::clock::now_ms;
 use crate::config::RoleName;
@@ -56,7 +56,7 @@ fn draft(shared: &Shared, notice: &Notice, subject: &Subject, digest: [u8; 32]) 
         peer.ok_or_else(|| not_enrolled("has no card on this node; run `verbale card enrol`, then submit again"))?;
     let recipient: Recipient =
         peer.card.age_recipient.parse().map_err(|_| not_enrolled("has a card whose age recipient cannot be used"))?;
-    onward::check(shared, notice, (&shared.card, &to)).map_err(|refused| refused.0)?;
+    onward::check(shared, notice, (own, &to)).map_err(|refused| refused.0)?;
     let message_id = MessageId::new(now_ms().unsigned_abs(), &random::bytes());
     let sealed = seal(notice, own, (&to, &recipient), message_id, random::bytes())
         .map_err(|error| Refusal::new(Code::TooLarge, "", error.to_string()))?;
@@ -96,35 +96,16 @@ pub(crate) fn arrival(
     Ok(match open(bound, &shared.identity) {
         Err(unopened) => Arrival::Unopened(unopened),
         Ok(opened) => {
-            if let Err(breach) = carried(shared, &opened) {
-                let (refusal, report) = *breach;
+            let sender = &opened.envelope().statement().sender;
+            if let Err(breach) = onward::check(shared, opened.notice(), (sender, &shared.card.id)) {
+                let (refusal, carried) = *breach;
                 let unopened = Unopened { envelope: opened.into_parts().0, refusal };
-                return Ok(Arrival::Breach(Box::new((unopened, report))));
+                return Ok(Arrival::Breach(Box::new((unopened, onward::report(shared, carried)))));
             }
             let digest = shared.archive.notice_digest(opened.notice());
             let (id, subject) = (opened.envelope().statement().message_id, opened.notice().subject());
             let kept = Kept::prepare(&shared.archive, id, &subject, digest, opened.file_key(), &random::bytes());
             Arrival::Opened(Box::new((opened, kept)))
         }
-    })
-}
-
-/// What an opened notice carries of third sides' information must be meant for this node.
-fn carried(shared: &Shared, opened: &OpenedNotice) -> Result<(), Box<(Refusal, BreachReport)>> {
-    let notice = opened.notice();
-    if notice.onward().is_empty() {
-        return Ok(());
-    }
-    let sender = &opened.envelope().statement().sender;
-    let peers = shared.peers.now();
-    // It was connected a moment ago: without its card nothing could be verified.
-    let unknown = || Refusal::new(Code::OnwardNotSound, "onward", "is of a sender whose card is not enrolled here");
-    let checked = match peers.by_id.get(sender) {
-        Some(peer) => onward::check(shared, notice, (&peer.card, &shared.card.id)),
-        None => Err(Box::new((unknown(), None))),
-    };
-    checked.map_err(|refused| {
-        let (refusal, carried) = *refused;
-        Box::new((refusal, onward::report(shared, carried)))
     })
 }

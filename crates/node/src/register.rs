@@ -71,7 +71,7 @@ pub(crate) async fn publish(
 fn publishable(shared: &Shared, held: &Held, notice: &Notice) -> Result<Scope, Failure> {
     let memorandum = letter::memorandum(shared, &held.channel.memorandum)?;
     let fields = notice.publishable(memorandum.publishable(&held.flow));
-    if !notice.shows_that_no_list_is_there(&fields) {
+    if !notice.can_prove_its_list(&fields) {
         let text = "its originator restricted the first field and wrote no list of what may be published, so nobody could check the \
                     publication; ask it for a correction (S03) with such a list";
         return Err(refused("NOTHING_PUBLISHABLE", text.to_owned()));

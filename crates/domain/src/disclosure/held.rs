@@ -1,5 +1,7 @@
 //! The evidence that both sides' notices give: consent and its withdrawal, disclosure notices and their delivery.
 
+use verbale_proto::v1::Particulars;
+
 use super::{Audience, Evidence, GivenNotice, Grant, Scope};
 use crate::civil;
 use crate::docket::{Course, Docketed, NoticeKey};
@@ -63,7 +65,7 @@ fn given_by(notice: &Docketed, about: &str) -> Option<GivenNotice> {
 
 impl Grant {
     /// What a consent grant says; `None` when it lacks a part. Days are whole days at `offset`.
-    pub fn read(particulars: &verbale_proto::v1::Particulars, offset: time::UtcOffset, about: &str) -> Option<Self> {
+    pub fn read(particulars: &Particulars, offset: time::UtcOffset, about: &str) -> Option<Self> {
         let (from, to) = (civil::day(&particulars.valid_from)?, civil::day(&particulars.valid_to)?);
         Some(Self {
             about_this: particulars.about == about,
@@ -77,7 +79,7 @@ impl Grant {
 
 impl GivenNotice {
     /// What a disclosure notice says; `None` when it lacks a part.
-    pub fn read(particulars: &verbale_proto::v1::Particulars, delivered_ms: Option<i64>, about: &str) -> Option<Self> {
+    pub fn read(particulars: &Particulars, delivered_ms: Option<i64>, about: &str) -> Option<Self> {
         let not_before_ms = civil::moment_ms(&particulars.not_before)?;
         let about_this = particulars.about == about;
         Some(Self { about_this, scope: Scope::read(particulars)?, not_before_ms, delivered_ms })
@@ -86,9 +88,20 @@ impl GivenNotice {
 
 impl Scope {
     /// Fields, audience and purpose as a request, a grant or a disclosure notice has them; `None` when one is missing.
-    pub fn read(particulars: &verbale_proto::v1::Particulars) -> Option<Self> {
+    pub fn read(particulars: &Particulars) -> Option<Self> {
         let audience = (particulars.audience_class.as_str(), particulars.audience_name.as_str());
         Self::of(&particulars.fields, audience, &particulars.purpose)
+    }
+
+    /// As facts keep it: what [`Self::read`] reads.
+    pub fn particulars(&self) -> Particulars {
+        Particulars {
+            fields: self.fields.clone(),
+            audience_class: self.audience.class.as_str().to_owned(),
+            audience_name: self.audience.name.clone(),
+            purpose: self.purpose.clone(),
+            ..Particulars::default()
+        }
     }
 
     /// The same of its parts; class and name of the audience.

@@ -7,7 +7,7 @@ use super::{Escalation, Evidence, Grant, OutsideGround, Scope};
 pub struct Recorded {
     /// What the document is.
     pub kind: OutsideGround,
-    /// What it covers; of an originator's own publication only the fields count.
+    /// What it covers; of an originator's own publication only fields and time count.
     pub scope: Scope,
     /// First moment, in milliseconds since 1970-01-01 UTC.
     pub from_ms: i64,
@@ -22,7 +22,9 @@ impl Recorded {
     pub fn evidence(&self, asked: &Scope, at_ms: i64) -> Option<Evidence> {
         match self.kind {
             OutsideGround::PaperConsent => Some(Evidence::Grant(self.grant())),
-            OutsideGround::OriginatorPublication => Some(Evidence::PublishedByOriginator(self.scope.fields.clone())),
+            OutsideGround::OriginatorPublication => (self.from_ms..=self.until_ms)
+                .contains(&at_ms)
+                .then(|| Evidence::PublishedByOriginator(self.scope.fields.clone())),
             OutsideGround::LegalCompulsion => {
                 self.covers(asked, at_ms).then(|| Evidence::LegalCompulsion(self.basis.clone()))
             }
