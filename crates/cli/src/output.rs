@@ -1,6 +1,6 @@
 //! Tables for people, JSON for machines.
 
-use std::fmt::Arguments;
+use std::fmt::{Arguments, Write as _};
 use std::io::{ErrorKind, IsTerminal as _, Write as _};
 
 use comfy_table::presets::{NOTHING, UTF8_FULL_CONDENSED};
@@ -21,10 +21,27 @@ pub(crate) use say;
 /// # Errors
 /// [`CliError::OutputClosed`] when its reader is gone (`verbale list inbox | head`), another one when it cannot be written.
 pub(crate) fn line(text: Arguments<'_>) -> Result<(), CliError> {
-    writeln!(std::io::stdout().lock(), "{text}").map_err(|error| match error.kind() {
+    writeln!(std::io::stdout().lock(), "{}", harmless(text.to_string())).map_err(|error| match error.kind() {
         ErrorKind::BrokenPipe => CliError::OutputClosed,
         _ => CliError::failed("standard output cannot be written; what was asked may be done in part", error),
     })
+}
+
+/// A text in which others' words move no cursor: control characters are written as JSON escapes them, so that JSON stays what it is.
+fn harmless(text: String) -> String {
+    let is_harmful = |c: char| c.is_control() && c != '\n' && c != '\t';
+    if !text.contains(is_harmful) {
+        return text;
+    }
+    let mut written = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_harmful(c) {
+            let _ = write!(written, "\\u{:04x}", u32::from(c));
+        } else {
+            written.push(c);
+        }
+    }
+    written
 }
 
 /// A table: ruled on a terminal, plain elsewhere.
@@ -48,4 +65,18 @@ pub(crate) fn moment(time_ms: i64) -> String {
 /// Bytes as lower-case hexadecimal digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     hex::encode(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_others_move_no_cursor_and_json_stays_the_same() {
+        let words = "a\u{1b}[2J\u{9b}2J\r\u{7f}b\nc";
+        assert_eq!(harmless(words.to_owned()), "a\\u001b[2J\\u009b2J\\u000d\\u007fb\nc");
+        let json = serde_json::json!({ "text": words });
+        let read: serde_json::Value = serde_json::from_str(&harmless(json.to_string())).unwrap();
+        assert_eq!(read, json);
+    }
 }
