@@ -5,6 +5,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -65,12 +66,26 @@ pub(crate) fn verbale(args: &[&str], input: Option<&str>) -> Said {
     Said { code: status.code().unwrap_or(-1), out: text(stdout), err: text(stderr) }
 }
 
+/// Where a node listens. While it is stopped its port is free, and the system may give it to a connection that somebody opens from
+/// 127.0.0.1; so nodes have loopback addresses from which nobody connects, where the system has them.
+fn own_address() -> String {
+    static NODES: AtomicU8 = AtomicU8::new(0);
+    let [_, _, high, low] = std::process::id().to_be_bytes();
+    let last = NODES.fetch_add(1, Ordering::Relaxed) % 250 + 1;
+    if cfg!(target_os = "linux") {
+        format!("127.{}.{low}.{last}:0", 100 + high % 100)
+    } else {
+        "127.0.0.1:0".to_owned()
+    }
+}
+
 impl Node {
     /// Makes a node; it does not run yet.
     pub(crate) fn init(id: &str) -> Self {
         let folder = tempfile::Builder::new().prefix("vb").tempdir().unwrap();
         let dir = folder.path().join("n");
-        let said = verbale(&["init", dir.to_str().unwrap(), "--id", id, "--json"], None).good();
+        let listen = own_address();
+        let said = verbale(&["init", dir.to_str().unwrap(), "--id", id, "--listen", &listen, "--json"], None).good();
         let made = said.json().remove(0);
         let text = |name: &str| made[name].as_str().unwrap().to_owned();
         let (address, fingerprint) = (text("listen"), text("fingerprint"));
