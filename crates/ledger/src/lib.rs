@@ -1,6 +1,6 @@
 //! The append-only tree and the texts that vouch for it; pure.
 //!
-//! In scope: RFC 6962 hashing and proofs, C2SP signed notes, checkpoints and tlog proofs. Out of scope: what an entry says
+//! In scope: RFC 6962 hashing and proofs, C2SP signed notes, checkpoints, cosignatures, tlog proofs, tiles and policies. Out of scope: what an entry says
 //! (crate `evidence`), where it is kept (crate `journal`).
 //!
 //! Invariants:
@@ -25,15 +25,23 @@
 //! ```
 
 mod checkpoint;
+mod cosignature;
+mod frontier;
 mod hash;
 mod note;
+mod policy;
 mod proof;
+mod tile;
 mod tlog_proof;
 mod tree;
 
 pub use checkpoint::{Checkpoint, CheckpointError};
+pub use cosignature::{cosign, verify_cosignature};
+pub use frontier::Frontier;
 pub use hash::{Hash, leaf_hash, node_hash};
 pub use note::{Note, NoteError};
+pub use policy::policy_text;
 pub use proof::{ProofError, verify_consistency, verify_inclusion};
-pub use tlog_proof::{TlogProof, TlogProofError};
+pub use tile::{BadBundle, TILE_WIDTH, Tile, decode_bundle, encode_bundle, number_path};
+pub use tlog_proof::{TlogProof, TlogProofError, split_extra, with_extra};
 pub use tree::{LogIndex, LogSize, OutOfRange, Tree};

@@ -8,7 +8,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use verbale_keys::{SecretKey, Signature, Vkey};
+use verbale_keys::{SecretKey, Vkey};
 
 /// A note has at most so many signature lines: a log, and a few witnesses.
 const SIGNATURES_MAX: usize = 16;
@@ -84,12 +84,18 @@ impl<'a> Note<'a> {
     /// # Errors
     /// [`NoteError::Unsigned`], [`NoteError::BadSignature`].
     pub fn verify(&self, vkey: &Vkey) -> Result<(), NoteError> {
+        let signature = self.signature_of(vkey)?;
+        vkey.key.verify(self.text.as_bytes(), signature).map_err(|_| NoteError::BadSignature)
+    }
+
+    /// What stands behind the key id in the one line of `vkey`.
+    pub(crate) fn signature_of(&self, vkey: &Vkey) -> Result<&[u8], NoteError> {
         let id = vkey.key_id();
         let mut own = self.signatures.iter().filter(|line| line.name == vkey.name && line.key_id == id);
         let (Some(line), None) = (own.next(), own.next()) else {
             return Err(NoteError::Unsigned);
         };
-        vkey.key.verify(self.text.as_bytes(), &line.signature).map_err(|_| NoteError::BadSignature)
+        Ok(&line.signature)
     }
 }
 
@@ -112,7 +118,7 @@ pub(crate) fn sign_note(text: &str, vkey: &Vkey, key: &SecretKey) -> String {
     format!("{text}\n{line}")
 }
 
-fn signature_line(vkey: &Vkey, signature: &Signature) -> String {
+pub(crate) fn signature_line(vkey: &Vkey, signature: &[u8]) -> String {
     let mut bytes = vkey.key_id().to_vec();
     bytes.extend_from_slice(signature);
     format!("— {} {}\n", vkey.name, STANDARD.encode(bytes))

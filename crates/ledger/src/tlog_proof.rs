@@ -54,7 +54,7 @@ impl TlogProof {
         text + "\n" + &self.checkpoint
     }
 
-    /// Reads the text form. Extra data is not used here and refused.
+    /// Reads the text form. Extra data is not used here and refused; [`split_extra`] takes it out first.
     ///
     /// # Errors
     /// [`TlogProofError::Form`], also for another way of writing the same proof.
@@ -90,5 +90,37 @@ impl TlogProof {
     /// [`TlogProofError::Proof`].
     pub fn verify_under(&self, entry: &[u8], checkpoint: &Checkpoint) -> Result<(), TlogProofError> {
         Ok(verify_inclusion(leaf_hash(entry), self.index, checkpoint.size, &self.hashes, checkpoint.root)?)
+    }
+}
+
+/// Puts extra data into the text form of a proof: what an application wants to find beside it. It is not proven by anything.
+pub fn with_extra(proof: &str, extra: &[u8]) -> Option<String> {
+    let rest = proof.strip_prefix(FIRST_LINE)?;
+    Some(format!("{FIRST_LINE}\nextra {}{rest}", STANDARD.encode(extra)))
+}
+
+/// The text form without its extra data, and the data.
+///
+/// # Errors
+/// [`TlogProofError::Form`], when there is none.
+pub fn split_extra(text: &str) -> Result<(String, Vec<u8>), TlogProofError> {
+    let rest = text.strip_prefix(FIRST_LINE).and_then(|rest| rest.strip_prefix("\nextra "));
+    let (extra, rest) = rest.and_then(|rest| rest.split_once('\n')).ok_or(TlogProofError::Form)?;
+    let extra = STANDARD.decode(extra).map_err(|_| TlogProofError::Form)?;
+    Ok((format!("{FIRST_LINE}\n{rest}"), extra))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn extra_data_goes_in_and_comes_out() {
+        let proof = TlogProof { index: LogIndex(3), hashes: vec![[1; 32]], checkpoint: "note\n".to_owned() }.to_text();
+        let text = with_extra(&proof, b"entry").unwrap();
+        assert!(text.starts_with("c2sp.org/tlog-proof@v1\nextra ZW50cnk=\nindex 3\n"), "{text}");
+        assert_eq!(split_extra(&text), Ok((proof.clone(), b"entry".to_vec())));
+        assert_eq!(split_extra(&proof), Err(TlogProofError::Form));
+        assert_eq!(TlogProof::parse(&text), Err(TlogProofError::Form));
     }
 }

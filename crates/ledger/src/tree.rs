@@ -126,6 +126,11 @@ impl Tree {
         Ok(path)
     }
 
+    /// Hash over the complete subtree of leaves `[at·2^level, (at+1)·2^level)`, where the tree has it.
+    pub(crate) fn node(&self, level: u32, at: u64) -> Option<Hash> {
+        self.levels.get(usize::try_from(level).ok()?)?.get(usize::try_from(at).ok()?).copied()
+    }
+
     fn require(&self, size: LogSize) -> Result<(), OutOfRange> {
         let have = self.size();
         if size > have { Err(OutOfRange { asked: size.0, have: have.0 }) } else { Ok(()) }
@@ -139,10 +144,8 @@ impl Tree {
         }
         if count.is_power_of_two() {
             let level = count.trailing_zeros();
-            let row = self.levels.get(level as usize);
-            let complete = row.and_then(|row| row.get(usize::try_from(start >> level).ok()?));
-            if let Some(hash) = complete {
-                return *hash;
+            if let Some(hash) = self.node(level, start >> level) {
+                return hash;
             }
         }
         let middle = start + split(count);
