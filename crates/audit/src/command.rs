@@ -12,18 +12,29 @@ use verbale_domain::Memoranda;
 use verbale_evidence::{Card, PresentationError, UnverifiedCard, parse_card_text};
 
 use crate::account::{account_json, account_report, check_account};
+use crate::log_command;
 use crate::presentation::{Fault, check_presentation};
 
 const USAGE: &str = "\
 Checks what a node gave out, with public cards alone.
 
-Usage: verbale-audit presentation FILE --card ORIGINATOR [--card DISCLOSER] [--memoranda DIR] [--json]
+Usage: verbale-audit verify DIR [--card FILE]... [--json]
+       verbale-audit reconcile DIR_A DIR_B [--card FILE]... [--json]
+       verbale-audit receipt FILE --card RECEIVER --card SENDER [--json]
+       verbale-audit checkpoint FILE --card OWNER [--card WITNESS]... [--json]
+       verbale-audit presentation FILE --card ORIGINATOR [--card DISCLOSER] [--memoranda DIR] [--json]
        verbale-audit account FILE --card HOLDER [--json]
+       verbale-audit card FILE [--json]
 
+  verify DIR          one exported log: nothing removed or altered; each notice receipted; each release on its ground
+  reconcile A B       the logs of two contact points: whether both tell the same
+  receipt FILE        one receipt of an export: FILE.tlog-proof
+  checkpoint FILE     a signed head: whose, and who cosigned it
   presentation FILE   who said what, who may have it, and on which ground; - reads standard input
   account FILE        where a notice went, as its holder signed it for its originator
-  --card FILE         a contact point's card, as `verbale card show` prints it; compare its fingerprint with its owner. The
-                      second one is needed unless the originator discloses its own notice
+  card FILE           what a card says, and the fingerprint to compare
+  --card FILE         a contact point's card, as `verbale card show` prints it; compare its fingerprint with its owner. For a presentation
+                      the second one is needed unless the originator discloses its own notice
   --memoranda DIR     memorandum files, instead of those that ship with the program
   --json              one JSON object
 
@@ -53,19 +64,37 @@ impl From<Exit> for ExitCode {
     }
 }
 
+/// What a command says, and how its check ended.
+pub(crate) type Reported = (Exit, String);
+
 /// What is checked.
-enum Command {
-    Presentation,
-    Account,
-}
+type Command = fn(&Asked) -> Result<Reported, (Exit, String)>;
+
+/// By name, and how many files each takes.
+const COMMANDS: [(&str, usize, Command); 7] = [
+    ("verify", 1, log_command::verify_log),
+    ("reconcile", 2, log_command::reconcile_logs),
+    ("receipt", 1, log_command::check_receipt),
+    ("checkpoint", 1, log_command::check_checkpoint),
+    ("presentation", 1, presentation),
+    ("account", 1, account),
+    ("card", 1, log_command::check_card),
+];
 
 /// With what it is checked.
 #[derive(Default)]
-struct Asked {
-    file: Option<PathBuf>,
+pub(crate) struct Asked {
+    pub(crate) files: Vec<PathBuf>,
     cards: Vec<PathBuf>,
     memoranda: Option<PathBuf>,
-    json: bool,
+    pub(crate) json: bool,
+}
+
+impl Asked {
+    /// The cards given.
+    pub(crate) fn cards(&self) -> Result<Vec<Card>, (Exit, String)> {
+        self.cards.iter().map(|path| card(path)).collect::<Result<_, _>>().map_err(|text| (Exit::Usage, text))
+    }
 }
 
 /// Runs a command line, without the program's name.
@@ -81,15 +110,11 @@ pub fn run(args: impl Iterator<Item = OsString>, out: &mut impl Write, err: &mut
             return Exit::Usage;
         }
     };
-    let checked = match command {
-        Command::Presentation => presentation(&asked),
-        Command::Account => account(&asked),
-    };
-    match checked {
-        Ok(report) => {
+    match command(&asked) {
+        Ok((exit, report)) => {
             // Whoever stopped reading has seen enough.
             let _ = writeln!(out, "{report}");
-            Exit::Sound
+            exit
         }
         Err((exit, text)) => {
             let _ = writeln!(err, "verbale-audit: {text}");
@@ -101,35 +126,34 @@ pub fn run(args: impl Iterator<Item = OsString>, out: &mut impl Write, err: &mut
 fn parse(args: impl Iterator<Item = OsString>) -> Result<Option<(Command, Asked)>, String> {
     let mut parser = lexopt::Parser::from_args(args);
     let (mut asked, mut command) = (Asked::default(), None);
+    let named = |word: &OsString| COMMANDS.iter().find(|(name, ..)| *name == *word);
     while let Some(arg) = parser.next().map_err(|error| error.to_string())? {
         match arg {
             Short('h') | Long("help") => return Ok(None),
             Long("json") => asked.json = true,
             Long("card") => asked.cards.push(value(&mut parser)?),
             Long("memoranda") => asked.memoranda = Some(value(&mut parser)?),
-            Value(word) if command.is_none() => command = Some(word),
-            Value(file) if asked.file.is_none() => asked.file = Some(file.into()),
+            Value(word) if command.is_none() => {
+                command = Some(named(&word).ok_or_else(|| format!("there is no command {}", word.display()))?);
+            }
+            Value(file) if command.is_some_and(|(_, files, _)| asked.files.len() < *files) => {
+                asked.files.push(file.into())
+            }
             other => return Err(other.unexpected().to_string()),
         }
     }
-    match command {
-        None => Ok(None),
-        Some(command) if command == "presentation" => Ok(Some((Command::Presentation, asked))),
-        Some(command) if command == "account" => Ok(Some((Command::Account, asked))),
-        Some(other) => Err(format!("there is no command {}", other.display())),
-    }
+    Ok(command.map(|(_, _, command)| (*command, asked)))
 }
 
 fn value(parser: &mut lexopt::Parser) -> Result<PathBuf, String> {
     parser.value().map(PathBuf::from).map_err(|error| error.to_string())
 }
 
-fn presentation(asked: &Asked) -> Result<String, (Exit, String)> {
+fn presentation(asked: &Asked) -> Result<Reported, (Exit, String)> {
     let usage = |text: &str| (Exit::Usage, text.to_owned());
-    let file = asked.file.as_deref().ok_or_else(|| usage("give the file of the presentation"))?;
+    let file = asked.files.first().ok_or_else(|| usage("give the file of the presentation"))?;
     let text = read(file).map_err(|text| (Exit::Usage, text))?;
-    let cards = asked.cards.iter().map(|path| card(path)).collect::<Result<Vec<_>, _>>();
-    let cards = cards.map_err(|text| (Exit::Usage, text))?;
+    let cards = asked.cards()?;
     let (originator, discloser) = match cards.as_slice() {
         [originator] => (originator, None),
         [originator, discloser] => (originator, Some(discloser)),
@@ -138,19 +162,19 @@ fn presentation(asked: &Asked) -> Result<String, (Exit, String)> {
     let memoranda = memoranda(asked.memoranda.as_deref()).map_err(|text| (Exit::Usage, text))?;
     let checked = check_presentation(&text, originator, discloser, &memoranda);
     let checked = checked.map_err(|fault| (exit_of(&fault), fault.to_string()))?;
-    Ok(if asked.json { checked.to_json().to_string() } else { checked.to_text() })
+    Ok((Exit::Sound, if asked.json { checked.to_json().to_string() } else { checked.to_text() }))
 }
 
-fn account(asked: &Asked) -> Result<String, (Exit, String)> {
+fn account(asked: &Asked) -> Result<Reported, (Exit, String)> {
     let usage = |text: String| (Exit::Usage, text);
-    let file = asked.file.as_deref().ok_or_else(|| usage("give the file of the account".to_owned()))?;
+    let file = asked.files.first().ok_or_else(|| usage("give the file of the account".to_owned()))?;
     let text = read(file).map_err(usage)?;
     let [holder] = asked.cards.as_slice() else {
         return Err(usage("give the card of the contact point that signed it with --card".to_owned()));
     };
     let checked = check_account(&text, &card(holder).map_err(usage)?);
     let checked = checked.map_err(|fault| (Exit::FaultFound, fault.to_string()))?;
-    Ok(if asked.json { account_json(&checked).to_string() } else { account_report(&checked) })
+    Ok((Exit::Sound, if asked.json { account_json(&checked).to_string() } else { account_report(&checked) }))
 }
 
 fn exit_of(fault: &Fault) -> Exit {
@@ -162,14 +186,14 @@ fn exit_of(fault: &Fault) -> Exit {
     }
 }
 
-fn read(path: &Path) -> Result<String, String> {
+pub(crate) fn read(path: &Path) -> Result<String, String> {
     let text =
         if path.as_os_str() == "-" { std::io::read_to_string(std::io::stdin()) } else { std::fs::read_to_string(path) };
     text.map_err(|error| format!("{} cannot be read: {error}", path.display()))
 }
 
 /// A card; whoever gives it compared its fingerprint, which is printed again.
-fn card(path: &Path) -> Result<Card, String> {
+pub(crate) fn card(path: &Path) -> Result<Card, String> {
     let unusable = |error: verbale_evidence::CardError| format!("{} is no card: {error}", path.display());
     let unverified = UnverifiedCard::parse(&parse_card_text(&read(path)?).map_err(unusable)?).map_err(unusable)?;
     let fingerprint = unverified.claimed_fingerprint().map_err(unusable)?;

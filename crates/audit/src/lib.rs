@@ -1,6 +1,7 @@
 //! What an outsider checks with public cards and files alone, trusting neither server.
 //!
-//! In scope: presentations, accounts. Out of scope: secrets of any kind, nodes, network; keys and proofs are verified by crate `evidence`, rules
+//! In scope: exported logs, one and two against each other; receipts, checkpoints, presentations, accounts; the folder of an export,
+//! written and read. Out of scope: secrets of any kind, nodes, network; keys and proofs are verified by crate `evidence`, rules
 //! asked in crate `domain`: the same function that let the node release something decides here whether its ground holds.
 //!
 //! Invariants:
@@ -9,10 +10,19 @@
 
 mod account;
 mod command;
+mod export;
+mod finding;
+mod log_command;
 mod onward;
 mod presentation;
+mod reconcile;
+mod verify;
 
 pub use account::check_account;
 pub use command::{Exit, memoranda, run};
+pub use export::{ExportError, ExportFolder, ExportWriter, Missing};
+pub use finding::Finding;
 pub use onward::{Carried, Carrying, OnwardFault, carried, check_onward};
 pub use presentation::{Checked, Fault, check_presentation};
+pub use reconcile::{Reconciled, reconcile};
+pub use verify::{Tally, Verified, verify};

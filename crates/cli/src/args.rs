@@ -2,6 +2,7 @@
 
 mod disclosure;
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -159,12 +160,9 @@ pub(crate) enum Command {
     /// Ask whether information may be disclosed, or give notice of a disclosure
     #[command(subcommand)]
     Disclosure(DisclosureCommand),
-    /// Check what a node gave out, with public cards alone; the same as the program verbale-audit
-    Audit {
-        /// What is asked; --help tells
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]
-        args: Vec<std::ffi::OsString>,
-    },
+    /// Export the log for auditors; any other word checks what a node gave out, as the program verbale-audit does
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Watch two nodes exchange realistic notices on this machine
     Demo(DemoArgs),
     /// Measure how fast two nodes exchange notices on this machine, beside the floor of the same run
@@ -223,12 +221,34 @@ pub(crate) enum Mailbox {
     Outbox,
 }
 
+#[derive(Debug, Subcommand)]
+pub(crate) enum AuditCommand {
+    /// Write the whole log to a folder: entries, receipts, cards, memoranda; no content. Who gets it is logged (auditor, operator)
+    Export(ExportArgs),
+    /// What `verbale-audit` understands: verify, reconcile, receipt, checkpoint, presentation, account, card
+    #[command(external_subcommand)]
+    Check(Vec<OsString>),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ExportArgs {
+    /// The folder; one that holds an earlier export is gone on with
+    #[arg(value_name = "DIR")]
+    pub(crate) to: PathBuf,
+    /// Leave out what belongs to the first SIZE entries: the auditor has an export of that size
+    #[arg(long, value_name = "SIZE", default_value_t = 0)]
+    pub(crate) since: u64,
+    /// Who gets it, as a pseudonym; else the person who exports
+    #[arg(long = "for", value_name = "PSEUDONYM")]
+    pub(crate) recipient: Option<String>,
+}
+
 #[derive(Debug, clap::Args)]
 pub(crate) struct DemoArgs {
     /// Other notices than the bundled ones, in the same form
     #[arg(long, value_name = "FILE")]
     pub(crate) notices: Option<PathBuf>,
-    /// Keep the folders of both nodes here, in a new folder
+    /// Keep the folders of all nodes here, in a new folder, and the exports of their logs in its folder export
     #[arg(long, value_name = "DIR")]
     pub(crate) keep: Option<PathBuf>,
 }

@@ -13,11 +13,10 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::args::{BenchArgs, NodeArgs};
-use crate::commands::receipts;
+use crate::commands::export;
 use crate::failure::CliError;
 use crate::output::say;
 use crate::stage::{JAPAN, KYRGYZSTAN, Side, StageFolder};
-use crate::verify;
 use load::{Load, Outcome};
 use measure::{Usage, percentile};
 
@@ -74,7 +73,7 @@ pub(crate) async fn run(args: &BenchArgs, node: &NodeArgs) -> Result<ExitCode, C
     } else {
         report.print()?;
     }
-    audit(&mut sender, &mut receiver).await?;
+    audit(&folder, &mut sender, &mut receiver).await?;
     say("\nAfterwards both logs were read whole and verified, and so was every receipt: they agree.")?;
     sender.node.stop()?;
     receiver.node.stop()?;
@@ -83,12 +82,9 @@ pub(crate) async fn run(args: &BenchArgs, node: &NodeArgs) -> Result<ExitCode, C
 }
 
 /// What was measured must have been right: both logs and every receipt are verified.
-async fn audit(sender: &mut Side, receiver: &mut Side) -> Result<(), CliError> {
-    let held = receipts::held(&mut sender.client, String::new()).await?;
-    let held: Vec<_> = held.into_iter().map(|(_, receipt)| receipt).collect();
-    let of_sender = verify::log(&mut sender.client, &sender.card, &[&receiver.card]).await?;
-    let of_receiver = verify::log(&mut receiver.client, &receiver.card, &[&sender.card]).await?;
-    verify::agree(&of_sender, (&receiver.card, &of_receiver), &held)
+async fn audit(folder: &StageFolder, sender: &mut Side, receiver: &mut Side) -> Result<(), CliError> {
+    let mut sides = [(&mut sender.client, &sender.card), (&mut receiver.client, &receiver.card)];
+    export::prove(&mut sides, &folder.path().join("export")).await.map(drop)
 }
 
 impl Report {

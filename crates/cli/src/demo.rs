@@ -78,7 +78,7 @@ pub(crate) async fn run(args: &DemoArgs, node: &NodeArgs) -> Result<ExitCode, Cl
     exchange(&lines, &mut sides, started, node.json).await?;
     say("\nWhat may leave, and what may not:")?;
     let more = leaving::tell(&mut sides, &lines, node.json).await?;
-    let outcome = Outcome::check(&mut sides, lines.len() + 1 + more).await?;
+    let outcome = Outcome::check(&mut sides, &folder, lines.len() + 1 + more).await?;
     if node.json {
         say!("{}", outcome.json());
     } else {
@@ -91,6 +91,11 @@ pub(crate) async fn run(args: &DemoArgs, node: &NodeArgs) -> Result<ExitCode, Cl
         Some(kept) if !node.json => {
             let kept = kept.display();
             say!("Kept in {kept}. Look around: verbale serve --dir {kept}/{}, then verbale list inbox", JAPAN.0);
+            say!(
+                "As an auditor, without a node: verbale-audit reconcile {kept}/export/{} {kept}/export/{}",
+                JAPAN.0,
+                KYRGYZSTAN.0
+            );
         }
         _ => {}
     }

@@ -13,13 +13,12 @@ mod failure;
 mod output;
 mod progress;
 mod stage;
-mod verify;
 
 use std::process::ExitCode;
 
 use clap::FromArgMatches as _;
 
-use crate::args::{Args, Command};
+use crate::args::{Args, AuditCommand, Command};
 use crate::failure::CliError;
 
 fn main() -> ExitCode {
@@ -68,7 +67,8 @@ fn run(args: Args) -> Result<ExitCode, CliError> {
             Command::Audience(audience) => commands::audience::run(audience, &node).await,
             Command::Disclose(disclose) => commands::disclosure::disclose(disclose, &node).await,
             Command::Disclosure(disclosure) => commands::disclosure::run(disclosure, &node).await,
-            Command::Audit { args } => {
+            Command::Audit(AuditCommand::Export(export)) => commands::export::run(&export, &node).await,
+            Command::Audit(AuditCommand::Check(args)) => {
                 Ok(verbale_audit::run(args.into_iter(), &mut std::io::stdout().lock(), &mut std::io::stderr().lock())
                     .into())
             }

@@ -26,6 +26,9 @@ pub use evidence::{Evidence, GivenNotice, Grant};
 pub use held::{HeldEvidence, held_evidence};
 pub use recorded::Recorded;
 
+/// Version of these rules, as each logged decision names it: another one decides something differently.
+pub const RULES_VERSION: u32 = 1;
+
 /// To whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Audience {

@@ -90,6 +90,7 @@ pub struct Memorandum {
     commences: CommencesOn,
     offsets: BTreeMap<String, UtcOffset>,
     digest: [u8; 32],
+    text: String,
 }
 
 /// Who receives mail for a side.
@@ -159,7 +160,22 @@ impl Memorandum {
             (Commencement::Unknown, _) => CommencesOn::NotVerified,
         };
         let (terms, reminders) = (read.terms, read.reminders);
-        Ok(Self { id: read.id, terms, contacts, succession, reminders, commences, offsets, digest })
+        Ok(Self {
+            id: read.id,
+            terms,
+            contacts,
+            succession,
+            reminders,
+            commences,
+            offsets,
+            digest,
+            text: text.to_owned(),
+        })
+    }
+
+    /// The file, verbatim.
+    pub fn text(&self) -> &str {
+        &self.text
     }
 
     /// SHA-256 of the canonical encoding of the legal terms.

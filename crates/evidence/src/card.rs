@@ -171,6 +171,12 @@ impl Card {
         Vkey { name: self.log_origin.clone(), algorithm: NoteAlgorithm::Ed25519, key: self.log_key }
     }
 
+    /// The verifier key of its cosignatures.
+    pub fn cosigner_vkey(&self) -> Vkey {
+        let name = format!("verbale/{}/witness", self.id);
+        Vkey { name, algorithm: NoteAlgorithm::CosignatureV1, key: self.cosigner_key }
+    }
+
     /// Requires that two contact points share no key, in no role.
     ///
     /// # Errors

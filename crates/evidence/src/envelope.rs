@@ -53,7 +53,10 @@ impl UnverifiedEnvelope {
     }
 
     /// What it says, not yet to be believed: only for finding the card that is needed.
-    pub(crate) fn claimed(&self) -> Result<Statement, EnvelopeError> {
+    ///
+    /// # Errors
+    /// [`EnvelopeError::Statement`].
+    pub fn claimed(&self) -> Result<Statement, EnvelopeError> {
         Ok(Statement::decode(self.dsse.claimed())?)
     }
 
@@ -70,6 +73,11 @@ impl UnverifiedEnvelope {
         let digest = StatementDigest::of(self.dsse.claimed());
         Ok(VerifiedEnvelope { bytes: self.bytes, statement, digest })
     }
+}
+
+/// Digest of the statement in an envelope, whoever signed it.
+pub(crate) fn claimed_digest(bytes: &[u8]) -> Result<StatementDigest, EnvelopeError> {
+    Ok(StatementDigest::of(Unverified::parse(bytes, PAYLOAD_TYPE)?.claimed()))
 }
 
 /// The statement of an envelope that something signed names by its digest: the digest vouches for it, whoever signed the envelope.

@@ -8,7 +8,7 @@ use verbale_proto::v1::Receipt;
 use verbale_proto::v1::log_entry::Event;
 
 use crate::entry::{EntryError, decode_entry};
-use crate::envelope::VerifiedEnvelope;
+use crate::envelope::{VerifiedEnvelope, claimed_digest};
 use crate::statement::StatementDigest;
 
 /// What the counterpart made of the notice.
@@ -102,6 +102,18 @@ impl<'a> ReceiptVerifier<'a> {
     /// # Errors
     /// [`ReceiptError`].
     pub fn verify(&mut self, receipt: &Receipt, envelope: &VerifiedEnvelope) -> Result<VerifiedReceipt, ReceiptError> {
+        let (about, verified) = self.verify_alone(receipt)?;
+        if about != envelope.bytes() {
+            return Err(ReceiptError::AnotherNotice);
+        }
+        Ok(verified)
+    }
+
+    /// Verifies that a receipt stands in the log, and returns the envelope that it is about, whose signature is not looked at.
+    ///
+    /// # Errors
+    /// [`ReceiptError`].
+    pub fn verify_alone(&mut self, receipt: &Receipt) -> Result<(Vec<u8>, VerifiedReceipt), ReceiptError> {
         let proof = TlogProof::parse(&receipt.proof)?;
         let checkpoint = match &self.verified {
             Some((note, checkpoint)) if *note == proof.checkpoint => checkpoint.clone(),
@@ -121,17 +133,9 @@ impl<'a> ReceiptVerifier<'a> {
             Event::NoticeRefused(_) => return Err(ReceiptError::Code),
             _ => return Err(ReceiptError::AnotherNotice),
         };
-        if about != envelope.bytes() {
-            return Err(ReceiptError::AnotherNotice);
-        }
-        Ok(VerifiedReceipt {
-            bytes: receipt.encode_to_vec(),
-            about: envelope.digest(),
-            index: proof.index,
-            time_ms,
-            checkpoint,
-            verdict,
-        })
+        let digest = claimed_digest(&about).map_err(|_| ReceiptError::Form)?;
+        let bytes = receipt.encode_to_vec();
+        Ok((about, VerifiedReceipt { bytes, about: digest, index: proof.index, time_ms, checkpoint, verdict }))
     }
 }
 

@@ -113,6 +113,8 @@ impl Exchange {
             Change::Adopted { memorandum, digest } => {
                 self.adopted.insert(memorandum, digest);
             }
+            Change::Configured { digest } => self.configured = digest,
+            Change::Exported { recipient } => self.exported = Some((index, recipient)),
         }
         self.size += 1;
         self.last_time_ms = time_ms;

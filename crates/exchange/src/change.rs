@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use time::Date;
+use verbale_domain::disclosure::RULES_VERSION;
 use verbale_domain::{Refusal, civil};
 use verbale_evidence::{
     Card, CardError, EntryError, EnvelopeError, MessageId, UnverifiedCard, UnverifiedEnvelope, VerifiedEnvelope,
@@ -13,9 +14,10 @@ use verbale_keys::Fingerprint;
 use verbale_ledger::LogIndex;
 use verbale_proto::v1::log_entry::Event;
 use verbale_proto::v1::{
-    AudienceConfirmed, AudienceEntered, ConflictKept, DisclosureDenied, DraftDropped, Facts, Genesis, GroundConfirmed,
-    GroundEnded, GroundRecorded, MemorandumAdopted, MemorandumCommenced, MemorandumEnds, NoticeDrafted, NoticeExpired,
-    NoticeHandedOver, NoticeOpened, NoticeReceived, NoticeRefused, NoticeSent, PeerEnrolled, ReceiptReceived,
+    AudienceConfirmed, AudienceEntered, Configured, ConflictKept, DisclosureDenied, DraftDropped, Facts, Genesis,
+    GroundConfirmed, GroundEnded, GroundRecorded, LogExported, MemorandumAdopted, MemorandumCommenced, MemorandumEnds,
+    NoticeDrafted, NoticeExpired, NoticeHandedOver, NoticeOpened, NoticeReceived, NoticeRefused, NoticeSent,
+    PeerEnrolled, ReceiptReceived,
 };
 
 use crate::audience::HeldAudience;
@@ -80,6 +82,8 @@ pub(crate) enum Change {
     Ends { memorandum: String, on: Date },
     Conflict { envelope: VerifiedEnvelope },
     Expired { message_id: MessageId },
+    Configured { digest: Vec<u8> },
+    Exported { recipient: String },
 }
 
 /// The first entry of a log.
@@ -173,6 +177,14 @@ pub(crate) fn conflict(envelope: &VerifiedEnvelope) -> Event {
     Event::ConflictKept(ConflictKept { envelope: envelope.bytes().to_vec() })
 }
 
+pub(crate) fn configured(configured: &Configured) -> Event {
+    Event::Configured(configured.clone())
+}
+
+pub(crate) fn exported(recipient: &str, actor: &str) -> Event {
+    Event::LogExported(LogExported { recipient: recipient.to_owned(), actor: actor.to_owned() })
+}
+
 pub(crate) fn expired(message_id: MessageId) -> Event {
     Event::NoticeExpired(NoticeExpired { message_id: message_id.as_bytes().to_vec() })
 }
@@ -184,6 +196,7 @@ pub(crate) fn disclosure_denied(message_id: MessageId, code: &str, facts_digest:
         code: code.to_owned(),
         facts_digest,
         actor: actor.to_owned(),
+        rules_version: RULES_VERSION,
     })
 }
 
@@ -301,6 +314,8 @@ impl Exchange {
                 let message_id = message_id(&receipt.message_id)?;
                 Change::Receipt { message_id, verdict: receipt.code, peer_index, peer_time_ms: receipt.peer_time_ms }
             }
+            Event::Configured(configured) => Change::Configured { digest: configured.file_sha256 },
+            Event::LogExported(exported) => Change::Exported { recipient: exported.recipient },
             Event::NoticeExpired(expired) => Change::Expired { message_id: message_id(&expired.message_id)? },
             Event::PeerEnrolled(enrolled) => {
                 let unverified = UnverifiedCard::parse(&enrolled.card)?;

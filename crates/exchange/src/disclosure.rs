@@ -1,8 +1,8 @@
 //! Disclosure: the decision with the node's own evidence, and its log entry, in one step.
 
 use verbale_domain::disclosure::{
-    AudienceClass, Decision, Escalation, Evidence, HeldEvidence, Marks, Question, Release, Scope, Verdict, decide,
-    held_evidence,
+    AudienceClass, Decision, Escalation, Evidence, HeldEvidence, Marks, Question, RULES_VERSION, Release, Scope,
+    Verdict, decide, held_evidence,
 };
 use verbale_domain::flow::{CONSENT_REQUEST, DISCLOSURE_NOTICE};
 use verbale_domain::{Course, Memorandum, NoticeKey, civil};
@@ -141,7 +141,10 @@ impl Exchange {
         });
         let relied_on = decision.relies_on.and_then(|place| pieces.get(place));
         let (valid_from_ms, valid_until_ms) = match relied_on.map(|piece| &piece.evidence) {
-            Some(Evidence::Grant(grant)) => (grant.from_ms, grant.until_ms),
+            Some(Evidence::Grant(grant)) => {
+                let withdrawn = grant.withdrawn_ms.map_or(i64::MAX, |binds| binds.saturating_sub(1));
+                (grant.from_ms, grant.until_ms.min(withdrawn))
+            }
             Some(Evidence::Notice(notice)) => (notice.not_before_ms, 0),
             _ => (0, 0),
         };
@@ -256,6 +259,7 @@ impl Exchange {
             actor: actor.clone(),
             published,
             own_words: asking.own_words,
+            rules_version: RULES_VERSION,
             conditions_acknowledged: !judged.conditions.is_empty(),
             previous_release: held.last_release().map_or(0, |index| index.0.saturating_add(1)),
         });

@@ -50,6 +50,7 @@ mod ground;
 mod incoming;
 mod link;
 mod outgoing;
+mod oversight;
 mod own;
 mod state;
 mod step;

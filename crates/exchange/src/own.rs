@@ -6,7 +6,7 @@ use verbale_domain::{Memoranda, Subject};
 use verbale_envelope::{ArchiveKey, FileKey, Keyed, NoticeKeys, SealedFacts, WrappedKeys};
 use verbale_evidence::{Card, MessageId};
 use verbale_keys::{Fingerprint, SecretKey};
-use verbale_proto::v1::Facts;
+use verbale_proto::v1::{Configured, Facts};
 
 /// What the node is.
 pub struct Own {
@@ -20,6 +20,8 @@ pub struct Own {
     pub memoranda: Arc<Memoranda>,
     /// How long a notice stays valid, in milliseconds.
     pub validity_ms: i64,
+    /// The configuration, as the log tells it to auditors.
+    pub configured: Configured,
 }
 
 /// An enrolled counterpart.

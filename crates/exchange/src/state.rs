@@ -177,6 +177,10 @@ pub struct Exchange {
     /// Registry numbers of notices that are not refused.
     pub(crate) numbers: HashMap<NumberKey, MessageId>,
     pub(crate) adopted: BTreeMap<String, [u8; 32]>,
+    /// Digest of the configuration that the log told last.
+    pub(crate) configured: Vec<u8>,
+    /// The last export, and for whom.
+    pub(crate) exported: Option<(LogIndex, String)>,
     /// What waits for a second person; message ids are in the order of time.
     pub(crate) drafts: BTreeMap<MessageId, HeldDraft>,
     /// The directory of audiences, likewise.
@@ -203,6 +207,8 @@ impl Exchange {
             order: Vec::new(),
             numbers: HashMap::new(),
             adopted: BTreeMap::new(),
+            configured: Vec::new(),
+            exported: None,
             drafts: BTreeMap::new(),
             audiences: BTreeMap::new(),
             grounds: BTreeMap::new(),

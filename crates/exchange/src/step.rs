@@ -81,6 +81,15 @@ pub enum Input {
         /// SHA-256 of the document that the second person holds; `None`: the ground is to end.
         document: Option<[u8; 32]>,
     },
+    /// The log is exported for auditors.
+    Export {
+        /// Who waits.
+        ticket: Ticket,
+        /// Pseudonym of who gets it.
+        recipient: String,
+        /// Pseudonym of the person.
+        actor: String,
+    },
     /// A counterpart opens a channel to this node.
     PeerOpened(Ticket, ChannelId),
     /// A notice of a counterpart arrives.
@@ -287,6 +296,7 @@ impl Exchange {
             Input::SettleGround { ticket, id, actor, document } => {
                 self.settle_ground(now_ms, ticket, (id, actor, document), out);
             }
+            Input::Export { ticket, recipient, actor } => self.export(now_ms, ticket, recipient, &actor, out),
             Input::PeerOpened(ticket, channel) => {
                 let told = self.channel_opened(&channel);
                 out.effects.push(Effect::Tell { ticket, told });
@@ -316,7 +326,7 @@ impl Exchange {
         output
     }
 
-    /// Adopts new terms, and takes up what was under way.
+    /// Adopts new terms and configuration, and takes up what was under way.
     fn start(&mut self, now_ms: i64, output: &mut Output) {
         let held = self.own.memoranda.iter().map(|memorandum| (memorandum.id.clone(), memorandum.terms_digest()));
         let new: Vec<_> = held.filter(|(id, digest)| self.adopted.get(id) != Some(digest)).collect();
@@ -324,6 +334,7 @@ impl Exchange {
             let event = change::adopted(&memorandum, digest);
             self.record(now_ms, event, Change::Adopted { memorandum, digest }, Record::default(), output);
         }
+        self.configure(now_ms, output);
         let channels: Vec<ChannelId> = self.outgoing.keys().cloned().collect();
         for channel in channels {
             self.wake(&channel, &mut output.effects, now_ms);

@@ -3,10 +3,15 @@
 use std::net::SocketAddr;
 
 use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
 use verbale_domain::civil;
 use verbale_evidence::is_identifier;
+use verbale_proto::v1::{AssignedDeputy, AssignedRoles, Configured};
 
 const FORMAT: u32 = 1;
+
+/// Persons, and deputies: an entry of the log names all of them, at about 110 bytes each.
+const PERSONS_MAX: usize = 200;
 
 /// A configuration.
 #[derive(Clone, Debug, Deserialize)]
@@ -231,7 +236,40 @@ impl LogLevel {
     }
 }
 
+impl RoleName {
+    /// As the configuration names it.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::System => "system",
+            Self::Operator => "operator",
+            Self::Approver => "approver",
+            Self::Auditor => "auditor",
+        }
+    }
+}
+
 impl Config {
+    /// As the log tells it to auditors; `text` is the file.
+    pub(crate) fn configured(&self, text: &str) -> Configured {
+        let roles = |person: &PersonConfig| person.roles.iter().map(|role| role.as_str().to_owned()).collect();
+        Configured {
+            file_sha256: Sha256::digest(text).to_vec(),
+            persons: self
+                .persons
+                .iter()
+                .map(|of| AssignedRoles { person: of.name.clone(), roles: roles(of) })
+                .collect(),
+            deputies: (self.deputies.iter())
+                .map(|of| AssignedDeputy {
+                    person: of.name.clone(),
+                    of: of.of.clone(),
+                    from: of.from.clone(),
+                    until: of.until.clone(),
+                })
+                .collect(),
+        }
+    }
+
     /// Reads a configuration; `file` is its name, for messages.
     ///
     /// # Errors
@@ -267,6 +305,9 @@ impl Config {
                 return wrong("deputies: from and until must be days YYYY-MM-DD, in this order".to_owned());
             }
         }
+        if read.persons.len() > PERSONS_MAX || read.deputies.len() > PERSONS_MAX {
+            return wrong(format!("persons and deputies: at most {PERSONS_MAX} of each"));
+        }
         for person in &read.persons {
             if !is_pseudonym(&person.name) {
                 return wrong(format!(
@@ -279,7 +320,7 @@ impl Config {
     }
 }
 
-fn is_pseudonym(text: &str) -> bool {
+pub(crate) fn is_pseudonym(text: &str) -> bool {
     (1..=64).contains(&text.len()) && text.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-'))
 }
 

@@ -12,6 +12,7 @@ use verbale_evidence::{Card, CardError, card_text, is_identifier, parse_card_tex
 use verbale_exchange::genesis;
 use verbale_journal::{Disk, Journal, JournalError, Record, Settings};
 use verbale_keys::{FileError, Fingerprint, SecretKey, write_public_text};
+use verbale_proto::v1::Configured;
 
 use crate::clock::now_ms;
 use crate::config::{Config, ConfigError};
@@ -80,6 +81,7 @@ pub struct Initialised {
 /// What a folder holds beside its journal.
 pub(crate) struct Loaded {
     pub(crate) config: Config,
+    pub(crate) configured: Configured,
     pub(crate) card: Card,
     pub(crate) card_bytes: Vec<u8>,
     pub(crate) memoranda: Memoranda,
@@ -157,7 +159,10 @@ impl Folder {
     }
 
     pub(crate) fn load(&self) -> Result<Loaded, LoadError> {
-        let config = self.read_config()?;
+        let path = self.config();
+        let text = read(&path)?;
+        let config = Config::parse(&path.display().to_string(), &text)?;
+        let configured = config.configured(&text);
         let card_bytes = parse_card_text(&read(&self.card())?)?;
         let card = own_card(&card_bytes)?;
         if card.id != config.node.id {
@@ -172,7 +177,7 @@ impl Folder {
         let files: Vec<(String, String)> =
             paths.iter().map(|path| Ok((path.display().to_string(), read(path)?))).collect::<Result<_, LoadError>>()?;
         let memoranda = Memoranda::parse(files.iter().map(|(file, text)| (file.as_str(), text.as_str())))?;
-        Ok(Loaded { config, card, card_bytes, memoranda })
+        Ok(Loaded { config, configured, card, card_bytes, memoranda })
     }
 }
 

@@ -17,12 +17,13 @@ use verbale_proto::v1::{
     ConfirmAudienceRequest, ConfirmAudienceResponse, ConfirmGroundRequest, ConfirmGroundResponse, ConsentsRequest,
     ConsentsResponse, DiscloseResponse, DisclosureItem, DisclosureQuery, DisclosuresRequest, DraftsRequest,
     DraftsResponse, DropDraftRequest, DropDraftResponse, DutiesRequest, DutiesResponse, EndGroundRequest,
-    EndGroundResponse, EnrolCardRequest, EnrolCardResponse, EnterAudienceRequest, EnterAudienceResponse, Facts,
-    GroundsRequest, GroundsResponse, JudgeResponse, ListRequest, ListResponse, OpenRequest, OpenResponse,
-    OrganisationsRequest, OrganisationsResponse, PublishRequest, PublishResponse, ReadLogRequest, ReadLogResponse,
-    ReceiptsRequest, ReceiptsResponse, RecordGroundRequest, RecordGroundResponse, RegisterEntry, RegisterRequest,
-    ReportBreachRequest, ReportBreachResponse, ShowCardRequest, ShowCardResponse, ShowRequest, ShowResponse,
-    StatusRequest, StatusResponse, SubmitRequest, SubmitResponse, WriteRequest,
+    EndGroundResponse, EnrolCardRequest, EnrolCardResponse, EnterAudienceRequest, EnterAudienceResponse,
+    ExportLogRequest, ExportLogResponse, Facts, GroundsRequest, GroundsResponse, JudgeResponse, ListRequest,
+    ListResponse, OpenRequest, OpenResponse, OrganisationsRequest, OrganisationsResponse, PublishRequest,
+    PublishResponse, ReadLogRequest, ReadLogResponse, ReceiptsRequest, ReceiptsResponse, RecordGroundRequest,
+    RecordGroundResponse, RegisterEntry, RegisterRequest, ReportBreachRequest, ReportBreachResponse, ShowCardRequest,
+    ShowCardResponse, ShowRequest, ShowResponse, StatusRequest, StatusResponse, SubmitRequest, SubmitResponse,
+    WriteRequest,
 };
 use verbale_rpc::node_server::Node;
 use verbale_rpc::tonic::{self, Request, Response, Status, Streaming};
@@ -35,7 +36,8 @@ use crate::local_reads::{draft, failed, find, receipts, reveal, sealed};
 use crate::person::{Person, Sight, require};
 use crate::shared::Shared;
 use crate::{
-    account, approval, commencement, consent, directory, disclosure, ground, onward, random, register, submit, view,
+    account, approval, commencement, consent, directory, disclosure, export, ground, onward, random, register, submit,
+    view,
 };
 
 /// Entries of one message of the log: under 1 MiB.
@@ -55,6 +57,7 @@ pub(crate) struct NodeService {
 impl Node for NodeService {
     type SubmitStream = ReceiverStream<Result<SubmitResponse, Status>>;
     type ReadLogStream = ReceiverStream<Result<ReadLogResponse, Status>>;
+    type ExportLogStream = ReceiverStream<Result<ExportLogResponse, Status>>;
     type DisclosuresStream = ReceiverStream<Result<DisclosureItem, Status>>;
     type RegisterStream = ReceiverStream<Result<RegisterEntry, Status>>;
 
@@ -367,6 +370,21 @@ impl Node for NodeService {
             commencement::notice(&self.shared, &memorandum, &on).map_err(|failure| failure.status())?;
         let message_id = submit::one(&self.shared, &self.core, &person, json).await?;
         Ok(Response::new(CommenceResponse { message_id, notice_id }))
+    }
+
+    async fn export_log(&self, request: Request<ExportLogRequest>) -> Result<Response<Self::ExportLogStream>, Status> {
+        let person = self.person(&request, &[Auditor, Operator])?;
+        let recipient = export::recipient(&request.into_inner().recipient, &person.name)?;
+        let actor = person.name.clone();
+        self.done(move |ticket| Input::Export { ticket, recipient, actor }).await?;
+        let (responses, stream) = mpsc::channel(2);
+        let (core, memoranda) = (self.core.clone(), Arc::clone(&self.shared.memoranda));
+        tokio::spawn(async move {
+            if let Err(status) = export::send(&core, &memoranda, &responses).await {
+                let _ = responses.send(Err(status)).await;
+            }
+        });
+        Ok(Response::new(ReceiverStream::new(stream)))
     }
 
     async fn read_log(&self, request: Request<ReadLogRequest>) -> Result<Response<Self::ReadLogStream>, Status> {

@@ -97,7 +97,7 @@ pub(crate) fn require<T>(request: &Request<T>, roles: &[RoleName]) -> Result<Arc
     match request.extensions().get::<Caller>() {
         Some(Caller::Person(person)) if roles.iter().any(|role| person.has(*role)) => Ok(Arc::clone(person)),
         Some(Caller::Person(person)) => {
-            let needed: Vec<String> = roles.iter().map(|role| format!("{role:?}").to_lowercase()).collect();
+            let needed: Vec<&str> = roles.iter().map(|role| role.as_str()).collect();
             refuse(format!(
                 "{} has none of the roles {}; an administrator gives them in verbale.toml",
                 person.name,

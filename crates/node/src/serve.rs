@@ -192,6 +192,7 @@ fn open(folder: &Folder, progress: OnProgress) -> Result<(Arc<Shared>, Exchange,
         recipient_key: recipient.fingerprint(),
         memoranda: Arc::clone(&memoranda),
         validity_ms: i64::from(loaded.config.limits.notice_validity_days) * day_ms,
+        configured: loaded.configured,
     });
     let archive = secrets.archive;
     let journal = Journal::open(disk(), settings, &mut |record| {
@@ -251,7 +252,9 @@ fn facts_of(record: &Replayed<'_>, archive: &verbale_envelope::ArchiveKey) -> Re
         | Event::DraftDropped(_)
         | Event::AudienceConfirmed(_)
         | Event::GroundConfirmed(_)
-        | Event::GroundEnded(_) => return Ok(None),
+        | Event::GroundEnded(_)
+        | Event::Configured(_)
+        | Event::LogExported(_) => return Ok(None),
     };
     let Some(wrapped) = record.keyring.get(message_id.as_bytes())? else { return Ok(None) };
     Ok(Some(archive.unwrap(message_id, &wrapped)?.facts.open(message_id, sealed, &digest)?))

@@ -7,6 +7,7 @@ use verbale_envelope::{ArchiveKey, Identity, Recipient};
 use verbale_evidence::{Card, sign_card};
 use verbale_exchange::Own;
 use verbale_keys::{Role, SecretKey};
+use verbale_proto::v1::Configured;
 
 /// A contact point with all its keys. The age identity is random, everything else fixed by the seed.
 pub struct ContactPoint {
@@ -78,6 +79,7 @@ impl ContactPoint {
             recipient_key: self.recipient.fingerprint(),
             memoranda: Arc::new(Memoranda::parse(Memoranda::shipped().iter().copied()).unwrap()),
             validity_ms,
+            configured: Configured::default(),
         }
     }
 }

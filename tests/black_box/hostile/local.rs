@@ -8,8 +8,8 @@ use verbale_node::{Folder, connect, connect_tls};
 use verbale_proto::v1::{
     AcknowledgeRequest, ApproveRequest, AskAccountRequest, AudiencesRequest, BreachesRequest, CommenceRequest,
     ConfirmAudienceRequest, ConfirmGroundRequest, ConsentsRequest, DisclosureQuery, DisclosuresRequest, DraftsRequest,
-    DropDraftRequest, DutiesRequest, EndGroundRequest, EnrolCardRequest, EnterAudienceRequest, GroundsRequest,
-    ListRequest, OpenRequest, OrganisationsRequest, PublishRequest, ReadLogRequest, ReceiptsRequest,
+    DropDraftRequest, DutiesRequest, EndGroundRequest, EnrolCardRequest, EnterAudienceRequest, ExportLogRequest,
+    GroundsRequest, ListRequest, OpenRequest, OrganisationsRequest, PublishRequest, ReadLogRequest, ReceiptsRequest,
     RecordGroundRequest, RegisterRequest, ReportBreachRequest, ShowCardRequest, ShowRequest, StatusRequest,
     SubmitRequest, WriteRequest,
 };
@@ -59,6 +59,7 @@ const METHODS: [(&str, &[&str]); 33] = [
     ("Register", &["system", "operator", "approver"]),
     ("Commence", &["approver"]),
     ("ReadLog", &["auditor", "operator"]),
+    ("ExportLog", &["auditor", "operator"]),
 ];
 
 const ALL: &[&str] = &["system", "operator", "approver", "auditor"];
@@ -132,6 +133,7 @@ async fn call(client: &mut Client, method: &str) -> Result<(), Status> {
         "ShowCard" => client.show_card(ShowCardRequest {}).await.map(drop),
         "EnrolCard" => client.enrol_card(EnrolCardRequest::default()).await.map(drop),
         "ReadLog" => client.read_log(ReadLogRequest { from_index: 0 }).await?.into_inner().message().await.map(drop),
+        "ExportLog" => client.export_log(ExportLogRequest::default()).await?.into_inner().message().await.map(drop),
         "Duties" => client.duties(DutiesRequest::default()).await.map(drop),
         "Write" => client.write(WriteRequest::default()).await.map(drop),
         "Consents" => client.consents(ConsentsRequest {}).await.map(drop),

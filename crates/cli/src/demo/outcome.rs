@@ -4,22 +4,20 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use serde_json::{Value, json};
-use verbale_evidence::{Card, VerifiedReceipt};
 use verbale_proto::v1::{DutiesRequest, DutyStatus};
 
-use crate::commands::receipts;
+use crate::commands::export;
 use crate::failure::CliError;
 use crate::output::{hex, say};
-use crate::stage::Side;
-use crate::verify;
+use crate::stage::{Side, StageFolder};
 
 /// Duties that an answering notice closes: none may be open at the end.
 const ANSWERED: [&str; 5] = ["reply", "investigate", "comply", "answer-consent", "assist"];
 
 pub(crate) struct Outcome {
     /// Notices sent, by contact point.
-    sent: Vec<(String, usize)>,
-    receipts: usize,
+    sent: Vec<(String, u64)>,
+    receipts: u64,
     heads: Vec<(String, u64, String)>,
     /// Duties by name: open and closed, as Japan's node shows them.
     duties: BTreeMap<String, [usize; 2]>,
@@ -27,39 +25,24 @@ pub(crate) struct Outcome {
 
 impl Outcome {
     /// Verifies every receipt and all logs; `submitted` notices must stand in them. Japan comes first.
-    pub(crate) async fn check(sides: &mut [Side], submitted: usize) -> Result<Self, CliError> {
-        let cards: Vec<Card> = sides.iter().map(|side| side.card.clone()).collect();
-        let (mut logs, mut held) = (Vec::new(), Vec::new());
-        for side in sides.iter_mut() {
-            let peers: Vec<&Card> = cards.iter().filter(|card| card.id != side.card.id).collect();
-            logs.push(verify::log(&mut side.client, &side.card, &peers).await?);
-            let receipts = receipts::held(&mut side.client, String::new()).await?;
-            held.push(receipts.into_iter().map(|(_, receipt)| receipt).collect::<Vec<VerifiedReceipt>>());
+    pub(crate) async fn check(sides: &mut [Side], folder: &StageFolder, submitted: usize) -> Result<Self, CliError> {
+        let mut asked: Vec<_> = sides.iter_mut().map(|side| (&mut side.client, &side.card)).collect();
+        let (logs, pairs) = export::prove(&mut asked, &folder.path().join("export")).await?;
+        let sent: Vec<(String, u64)> = logs.iter().map(|log| (log.id.clone(), log.tally.sent)).collect();
+        let all = sent.iter().map(|(_, sent)| sent).sum::<u64>();
+        let agreed: u64 = pairs.iter().map(|pair| pair.agreed).sum();
+        let receipts = logs.iter().map(|log| log.tally.receipts).sum();
+        // Each notice went to a counterpart of its memorandum, and only there: each pair tells of its own alike.
+        if all != submitted as u64 || agreed != all || receipts != all {
+            return Err(CliError::damaged("the logs do not hold every notice that was submitted, with its receipt"));
         }
-        for (from, receipts) in logs.iter().zip(&held) {
-            for (to, card) in logs.iter().zip(&cards).filter(|(to, _)| !std::ptr::eq(*to, from)) {
-                verify::agree(from, (card, to), receipts)?;
-            }
-        }
-        let sent: Vec<(String, usize)> =
-            cards.iter().zip(&logs).map(|(card, log)| (card.id.clone(), log.sent.len())).collect();
-        if sent.iter().map(|(_, sent)| sent).sum::<usize>() != submitted {
-            return Err(CliError::damaged("the logs do not hold every notice that was submitted"));
-        }
-        let strayed =
-            logs.iter().zip(&cards).skip(1).flat_map(|(log, card)| log.sent.iter().map(move |(to, _)| (to, card)));
-        if let Some((to, card)) =
-            strayed.into_iter().find(|(to, _)| cards.first().is_some_and(|japan| **to != japan.id))
-        {
-            return Err(CliError::damaged(format!("a notice of {} went to {to}", card.id)));
-        }
-        let heads = logs.iter().map(|log| &log.checkpoint);
+        let heads = logs.iter().map(|log| &log.head);
         let heads = heads.map(|head| (head.origin.clone(), head.size.0, hex(&head.root))).collect();
         let duties = match sides.first_mut() {
             Some(japan) => duties(japan).await?,
             None => BTreeMap::new(),
         };
-        Ok(Self { sent, receipts: held.iter().map(Vec::len).sum(), heads, duties })
+        Ok(Self { sent, receipts, heads, duties })
     }
 
     pub(crate) fn json(&self) -> Value {
@@ -68,7 +51,7 @@ impl Outcome {
             .iter()
             .map(|(origin, size, root)| json!({"origin": origin, "size": size, "root": root}))
             .collect();
-        let sent: BTreeMap<&String, &usize> = self.sent.iter().map(|(id, sent)| (id, sent)).collect();
+        let sent: BTreeMap<&String, &u64> = self.sent.iter().map(|(id, sent)| (id, sent)).collect();
         let duties: BTreeMap<&String, Value> =
             self.duties.iter().map(|(name, [open, closed])| (name, json!({"open": open, "closed": closed}))).collect();
         json!({"event": "verified", "sent": sent, "receipts": self.receipts, "heads": heads, "duties": duties})
@@ -82,7 +65,7 @@ impl Outcome {
             "  {} receipts held by the senders, each verified: its entry stands in the receiver's signed log",
             self.receipts
         );
-        say!("  all logs read whole and verified against their signed heads; they agree with each other:");
+        say!("  all logs exported and verified, each entry, signature and release; they agree with each other:");
         for (origin, size, root) in &self.heads {
             say!("    {origin}: {size} entries, root {root}");
         }

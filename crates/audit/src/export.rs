@@ -1,0 +1,33 @@
+//! An exported log: what stands where in its folder.
+//!
+//! # Layout
+//! * `checkpoint`, `tile/<L>/<N>`, `tile/entries/<N>`: the log (C2SP tlog-tiles)
+//! * `policy`: its key and its witnesses (C2SP tlog-policy)
+//! * `receipts/<N>.tlog-proof`: the receipt that stands beside entry `<N>`; its extra data is the counterpart's entry (C2SP tlog-proof)
+//! * `keys/<ID>.<serial>.…`: each card, and its Ed25519 keys as SPKI PEM and as vkey lines; `keys/cards.jsonl`: since which entry each is known
+//! * `memoranda/<id>.toml`: the memorandum files
+//! * `decisions.jsonl`: each decision about a release, with the version of the rules and the entries of its evidence
+//!
+//! There is no sealed content in it, and no facts.
+
+mod decisions;
+mod read;
+mod write;
+
+use verbale_ledger::number_path;
+
+pub(crate) use decisions::Decisions;
+pub use read::{ExportFolder, Missing};
+pub use write::{ExportError, ExportWriter};
+
+pub(crate) const CHECKPOINT: &str = "checkpoint";
+pub(crate) const POLICY: &str = "policy";
+pub(crate) const DECISIONS: &str = "decisions.jsonl";
+pub(crate) const CARDS: &str = "keys/cards.jsonl";
+pub(crate) const KEYS: &str = "keys";
+pub(crate) const MEMORANDA: &str = "memoranda";
+
+/// The file of the receipt that stands beside an entry.
+pub(crate) fn receipt_path(index: u64) -> String {
+    format!("receipts/{}.tlog-proof", number_path(index))
+}

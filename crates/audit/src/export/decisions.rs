@@ -1,0 +1,56 @@
+//! Decisions about releases, a line each: what was decided, by which version of the rules, and where its evidence stands.
+
+use std::collections::HashMap;
+
+use serde_json::json;
+use verbale_evidence::{MessageId, UnverifiedEnvelope};
+use verbale_proto::v1::log_entry::Event;
+
+use crate::presentation::moment;
+
+/// Reads a log through, and writes a line for each decision.
+#[derive(Default)]
+pub(crate) struct Decisions {
+    /// Where notices and recorded grounds stand, and the receipts and confirmations for them.
+    places: HashMap<MessageId, (u64, Option<u64>)>,
+}
+
+impl Decisions {
+    /// The line of an entry, with its newline; `None` when it is no decision.
+    pub(crate) fn line(&mut self, index: u64, time_ms: i64, event: &Event) -> Option<String> {
+        let (about, outcome, code, rules, grounds): (&[u8], _, &str, u32, &[Vec<u8>]) = match event {
+            Event::NoticeSent(of) => return self.envelope(&of.envelope, index),
+            Event::NoticeReceived(of) => return self.envelope(&of.envelope, index),
+            Event::ReceiptReceived(of) => return self.note(&of.message_id, index),
+            Event::GroundRecorded(of) => return self.note(&of.ground_id, index),
+            Event::GroundConfirmed(of) => return self.note(&of.ground_id, index),
+            Event::Disclosed(of) if of.published => {
+                (&of.message_id, "published", &of.code, of.rules_version, &of.grounds)
+            }
+            Event::Disclosed(of) => (&of.message_id, "released", &of.code, of.rules_version, &of.grounds),
+            Event::DisclosureDenied(of) => (&of.message_id, "denied", &of.code, of.rules_version, &[]),
+            _ => return None,
+        };
+        let id = |bytes: &[u8]| MessageId::try_from(bytes).ok();
+        let of_ground = |ground: &Vec<u8>| self.places.get(&id(ground)?).copied();
+        let places = grounds.iter().filter_map(of_ground);
+        let evidence: Vec<u64> = places.flat_map(|(first, second)| [Some(first), second]).flatten().collect();
+        let message_id = id(about).map(|id| id.to_string());
+        let line = json!({
+            "entry": index, "at": moment(time_ms), "message_id": message_id, "outcome": outcome, "code": code,
+            "rules_version": rules, "evidence": evidence,
+        });
+        Some(format!("{line}\n"))
+    }
+
+    fn envelope(&mut self, bytes: &[u8], index: u64) -> Option<String> {
+        let statement = UnverifiedEnvelope::parse(bytes).and_then(|envelope| envelope.claimed()).ok()?;
+        self.note(statement.message_id.as_bytes(), index)
+    }
+
+    fn note(&mut self, id: &[u8], index: u64) -> Option<String> {
+        let id = MessageId::try_from(id).ok()?;
+        self.places.entry(id).and_modify(|(_, second)| *second = Some(index)).or_insert((index, None));
+        None
+    }
+}

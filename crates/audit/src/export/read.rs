@@ -1,0 +1,131 @@
+//! Reading an exported log. What is read proves nothing yet.
+
+#![expect(clippy::disallowed_methods, reason = "an auditor reads the folder that was exported")]
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use verbale_domain::Memoranda;
+use verbale_evidence::{Card, UnverifiedCard, parse_card_text};
+use verbale_ledger::{LogIndex, Tile};
+
+use super::{CHECKPOINT, KEYS, MEMORANDA, receipt_path};
+
+/// Something that a check needs is not there, or cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum Missing {
+    /// A file.
+    #[error("{} cannot be read: {source}. {hint}", path.display())]
+    File {
+        /// Its path.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+        /// What to do.
+        hint: &'static str,
+    },
+    /// A file that says nothing.
+    #[error("{} cannot be used: {text}", path.display())]
+    Unusable {
+        /// Its path.
+        path: PathBuf,
+        /// Why not.
+        text: String,
+    },
+}
+
+const NOT_WHOLE: &str =
+    "Export again into the same folder; of an export made with --since, copy it over the one before";
+
+/// An exported log.
+#[derive(Clone, Debug)]
+pub struct ExportFolder(PathBuf);
+
+impl ExportFolder {
+    /// The folder, whether it is there or not.
+    pub fn new(dir: &Path) -> Self {
+        Self(dir.to_owned())
+    }
+
+    pub(crate) fn dir(&self) -> &Path {
+        &self.0
+    }
+
+    fn bytes(&self, name: &str) -> Result<Vec<u8>, Missing> {
+        let path = self.0.join(name);
+        std::fs::read(&path).map_err(|source| Missing::File { path, source, hint: NOT_WHOLE })
+    }
+
+    fn text(&self, name: &str) -> Result<String, Missing> {
+        let path = self.0.join(name);
+        std::fs::read_to_string(&path).map_err(|source| Missing::File { path, source, hint: NOT_WHOLE })
+    }
+
+    /// The signed checkpoint.
+    pub(crate) fn checkpoint(&self) -> Result<String, Missing> {
+        self.text(CHECKPOINT)
+    }
+
+    /// A file as it is, where it is there.
+    pub(crate) fn file(&self, name: &str) -> Result<Option<Vec<u8>>, Missing> {
+        match self.bytes(name) {
+            Err(Missing::File { source, .. }) if source.kind() == ErrorKind::NotFound => Ok(None),
+            other => other.map(Some),
+        }
+    }
+
+    /// The hashes of a tile.
+    pub(crate) fn tile(&self, tile: Tile) -> Result<Vec<u8>, Missing> {
+        self.bytes(&tile.path())
+    }
+
+    /// The entries under a tile, as a bundle.
+    pub(crate) fn bundle(&self, tile: Tile) -> Result<Vec<u8>, Missing> {
+        self.bytes(&tile.entries_path())
+    }
+
+    /// The receipt beside an entry; `None` when there is no such file.
+    pub(crate) fn receipt(&self, index: LogIndex) -> Result<Option<String>, Missing> {
+        let name = receipt_path(index.0);
+        let utf8 = |bytes| {
+            let unusable = |_| Missing::Unusable { path: self.0.join(&name), text: "it is no text".to_owned() };
+            String::from_utf8(bytes).map_err(unusable)
+        };
+        self.file(&name)?.map(utf8).transpose()
+    }
+
+    /// Every card in the folder. A card that cannot be read is none: whoever needs it says so.
+    pub(crate) fn cards(&self) -> Result<Vec<Card>, Missing> {
+        let names = self.names(KEYS)?;
+        let cards = names.iter().filter(|name| name.ends_with(".card"));
+        Ok(cards.filter_map(|name| card(&self.text(&format!("{KEYS}/{name}")).ok()?)).collect())
+    }
+
+    /// The memorandum files.
+    pub(crate) fn memoranda(&self) -> Result<Memoranda, Missing> {
+        let names = self.names(MEMORANDA)?;
+        let toml = names.into_iter().filter(|name| name.ends_with(".toml"));
+        let files: Vec<(String, String)> = toml
+            .map(|name| Ok((name.clone(), self.text(&format!("{MEMORANDA}/{name}"))?)))
+            .collect::<Result<_, Missing>>()?;
+        let read = Memoranda::parse(files.iter().map(|(name, text)| (name.as_str(), text.as_str())));
+        read.map_err(|error| Missing::Unusable { path: self.0.join(MEMORANDA), text: error.to_string() })
+    }
+
+    fn names(&self, folder: &str) -> Result<Vec<String>, Missing> {
+        let path = self.0.join(folder);
+        let missing = |source| Missing::File { path: path.clone(), source, hint: NOT_WHOLE };
+        let mut names = Vec::new();
+        for entry in std::fs::read_dir(&path).map_err(missing)? {
+            names.extend(entry.map_err(missing)?.file_name().to_str().map(str::to_owned));
+        }
+        names.sort();
+        Ok(names)
+    }
+}
+
+fn card(text: &str) -> Option<Card> {
+    let unverified = UnverifiedCard::parse(&parse_card_text(text).ok()?).ok()?;
+    let fingerprint = unverified.claimed_fingerprint().ok()?;
+    unverified.verify(&fingerprint).ok()
+}

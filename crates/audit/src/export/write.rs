@@ -1,0 +1,304 @@
+//! Writing an exported log. What is there already is kept and compared: an export that is repeated gives the same bytes, one that was
+//! cut off is gone on with, and a log that is not the continuation of the one in the folder is refused.
+
+#![expect(clippy::disallowed_methods, reason = "an export is a folder")]
+
+use std::collections::{BTreeMap, HashSet};
+use std::fs;
+use std::io::{self, ErrorKind, Write as _};
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+use verbale_evidence::{Card, EntryError, UnverifiedCard, card_text, decode_entry};
+use verbale_ledger::{
+    Checkpoint, LogSize, Note, TILE_WIDTH, Tile, Tree, encode_bundle, leaf_hash, policy_text, with_extra,
+};
+use verbale_proto::v1::log_entry::Event;
+
+use super::{CARDS, CHECKPOINT, DECISIONS, Decisions, KEYS, MEMORANDA, POLICY, receipt_path};
+use crate::presentation::moment;
+
+/// An export that was not made.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    /// The disk.
+    #[error("cannot {action} {}", path.display())]
+    Io {
+        /// What was attempted.
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// Another log, or this one rewritten.
+    #[error(
+        "{} is there already with other bytes: the folder holds another log, or this log was rewritten. Keep the folder, and verify it and \
+         an export into a new folder with `verbale-audit verify`", .0.display()
+    )]
+    Differs(PathBuf),
+    /// What the node gave is no log.
+    #[error("entry {index} is no log entry: {source}")]
+    Entry {
+        /// Its place.
+        index: u64,
+        /// Why not.
+        source: EntryError,
+    },
+    /// What the node gave is not what its checkpoint says.
+    #[error("the node's entries are not those of its checkpoint; run `verbale status` there")]
+    OtherHead,
+    /// More was asked to be left out than there is.
+    #[error("the log has {size} entries: nothing can be exported since {since}")]
+    Since {
+        /// What was asked.
+        since: u64,
+        /// What there is.
+        size: u64,
+    },
+}
+
+/// A folder into which a log is exported.
+pub struct ExportWriter {
+    dir: PathBuf,
+    /// Files of a log of this size are somewhere else already.
+    elsewhere: HashSet<String>,
+    since: u64,
+    tree: Tree,
+    bundle: Vec<Vec<u8>>,
+    decisions: Decisions,
+    decision_lines: Option<Temporary>,
+    cards: BTreeMap<(String, u64), (Card, Vec<u8>, u64)>,
+    own: Option<String>,
+}
+
+impl ExportWriter {
+    /// Begins an export. Tiles and receipts of the log's first `since` entries are left out: the auditor has them already.
+    ///
+    /// # Errors
+    /// [`ExportError::Io`].
+    pub fn begin(dir: &Path, since: u64) -> Result<Self, ExportError> {
+        fs::create_dir_all(dir).map_err(failed("create", dir))?;
+        Ok(Self {
+            dir: dir.to_owned(),
+            elsewhere: names_of(LogSize(since)).collect(),
+            since,
+            tree: Tree::default(),
+            bundle: Vec::new(),
+            decisions: Decisions::default(),
+            decision_lines: Some(Temporary::create(&dir.join(DECISIONS))?),
+            cards: BTreeMap::new(),
+            own: None,
+        })
+    }
+
+    /// Writes a memorandum's file.
+    ///
+    /// # Errors
+    /// [`ExportError::Io`].
+    pub fn memorandum(&self, id: &str, text: &str) -> Result<(), ExportError> {
+        self.replace(&format!("{MEMORANDA}/{id}.toml"), text.as_bytes())
+    }
+
+    /// Takes the next entry, and the receipt that stands beside it: the counterpart's entry and its proof.
+    ///
+    /// # Errors
+    /// [`ExportError`].
+    pub fn entry(&mut self, entry: Vec<u8>, receipt: Option<(&[u8], &str)>) -> Result<(), ExportError> {
+        let index = self.tree.size().0;
+        let (time_ms, event) = decode_entry(&entry).map_err(|source| ExportError::Entry { index, source })?;
+        match &event {
+            Event::Genesis(genesis) => {
+                self.own = Some(genesis.id.clone());
+                self.card(&genesis.card, index);
+            }
+            Event::PeerEnrolled(enrolled) => self.card(&enrolled.card, index),
+            _ => {}
+        }
+        let line = self.decisions.line(index, time_ms, &event);
+        if let (Some(line), Some(lines)) = (line, &mut self.decision_lines) {
+            lines.write(line.as_bytes())?;
+        }
+        if let Some((entry, proof)) = receipt.filter(|_| index >= self.since) {
+            // A proof that is none stands in the folder as it is: verification says so.
+            let text = with_extra(proof, entry).unwrap_or_else(|| proof.to_owned());
+            self.keep(&receipt_path(index), text.as_bytes())?;
+        }
+        self.tree.append(leaf_hash(&entry));
+        self.bundle.push(entry);
+        if self.bundle.len() as u64 == TILE_WIDTH {
+            self.flush()?;
+        }
+        Ok(())
+    }
+
+    fn card(&mut self, bytes: &[u8], index: u64) {
+        let card = UnverifiedCard::parse(bytes).and_then(|card| {
+            let fingerprint = card.claimed_fingerprint()?;
+            card.verify(&fingerprint)
+        });
+        // A card that proves nothing is no card: verification finds it in its entry.
+        if let Ok(card) = card {
+            self.cards.entry((card.id.clone(), card.serial)).or_insert((card, bytes.to_vec(), index));
+        }
+    }
+
+    /// Ends the export under a checkpoint that covers exactly the entries taken; its log's key vouches for it, not this function.
+    ///
+    /// # Errors
+    /// [`ExportError`].
+    pub fn finish(mut self, checkpoint: &str) -> Result<LogSize, ExportError> {
+        let size = self.tree.size();
+        let head = Note::parse(checkpoint).ok().and_then(|note| Checkpoint::parse(note.text).ok());
+        if head.is_none_or(|head| head.size != size || head.root != self.tree.root()) {
+            return Err(ExportError::OtherHead);
+        }
+        if self.since > size.0 {
+            return Err(ExportError::Since { since: self.since, size: size.0 });
+        }
+        if !self.bundle.is_empty() {
+            self.flush()?;
+        }
+        for level in Tile::levels(size) {
+            for tile in Tile::of_level(level, size).filter(|tile| !self.elsewhere.contains(&tile.path())) {
+                self.keep(&tile.path(), &tile.bytes(&self.tree).unwrap_or_default())?;
+            }
+        }
+        self.write_cards()?;
+        if let Some(lines) = self.decision_lines.take() {
+            lines.take_its_place()?;
+        }
+        let before = self.head_before();
+        // Last: a folder with this checkpoint is whole.
+        self.replace(CHECKPOINT, checkpoint.as_bytes())?;
+        if let Some(before) = before.filter(|before| *before < size) {
+            let now: HashSet<String> = names_of(size).collect();
+            for name in names_of(before).filter(|name| !now.contains(name)) {
+                self.remove(&name)?;
+            }
+        }
+        Ok(size)
+    }
+
+    /// The size of the export that was here before.
+    fn head_before(&self) -> Option<LogSize> {
+        let text = fs::read_to_string(self.dir.join(CHECKPOINT)).ok()?;
+        Some(Checkpoint::parse(Note::parse(&text).ok()?.text).ok()?.size)
+    }
+
+    /// Writes the entries gathered.
+    fn flush(&mut self) -> Result<(), ExportError> {
+        let width = self.bundle.len() as u64;
+        let number = (self.tree.size().0 - width) / TILE_WIDTH;
+        let name = Tile { level: 0, number, width }.entries_path();
+        // An entry of the log is never longer than a bundle can say: it was decoded.
+        let bundle = encode_bundle(self.bundle.iter().map(Vec::as_slice)).unwrap_or_default();
+        self.bundle.clear();
+        if self.elsewhere.contains(&name) { Ok(()) } else { self.keep(&name, &bundle) }
+    }
+
+    fn write_cards(&self) -> Result<(), ExportError> {
+        let mut lines = String::new();
+        let mut latest: BTreeMap<&str, &Card> = BTreeMap::new();
+        for ((id, serial), (card, bytes, index)) in &self.cards {
+            let name = |what: &str| format!("{KEYS}/{id}.{serial}.{what}");
+            self.replace(&name("card"), card_text(bytes, card).as_bytes())?;
+            self.replace(&name("envelope.pem"), card.envelope_key.to_pem().as_bytes())?;
+            self.replace(&name("log.pem"), card.log_key.to_pem().as_bytes())?;
+            self.replace(&name("log.vkey"), format!("{}\n", card.log_vkey()).as_bytes())?;
+            self.replace(&name("cosigner.pem"), card.cosigner_key.to_pem().as_bytes())?;
+            self.replace(&name("cosigner.vkey"), format!("{}\n", card.cosigner_vkey()).as_bytes())?;
+            let line = json!({
+                "id": id, "serial": serial, "fingerprint": card.card_key.fingerprint().to_string(), "known_since_entry": index,
+                "valid_from": moment(card.valid_from_ms), "valid_until": moment(card.valid_until_ms),
+            });
+            lines += &format!("{line}\n");
+            latest.insert(id, card);
+        }
+        self.replace(CARDS, lines.as_bytes())?;
+        let own = self.own.as_deref().unwrap_or_default();
+        let Some(log) = latest.get(own).map(|card| card.log_vkey()) else { return Ok(()) };
+        let others = latest.values().filter(|card| card.id != own);
+        let witnesses: Vec<_> = others.map(|card| card.cosigner_vkey()).collect();
+        self.replace(POLICY, policy_text(&log, &witnesses).as_bytes())
+    }
+
+    /// Writes a file that never changes; one that is there already must be the same.
+    fn keep(&self, name: &str, bytes: &[u8]) -> Result<(), ExportError> {
+        let path = self.dir.join(name);
+        match fs::read(&path) {
+            Ok(there) if there == bytes => Ok(()),
+            Ok(_) => Err(ExportError::Differs(path)),
+            Err(error) if error.kind() == ErrorKind::NotFound => self.replace(name, bytes),
+            Err(source) => Err(ExportError::Io { action: "read", path, source }),
+        }
+    }
+
+    /// Writes a file whole, or not at all.
+    fn replace(&self, name: &str, bytes: &[u8]) -> Result<(), ExportError> {
+        let mut file = Temporary::create(&self.dir.join(name))?;
+        file.write(bytes)?;
+        file.take_its_place()
+    }
+
+    fn remove(&self, name: &str) -> Result<(), ExportError> {
+        let path = self.dir.join(name);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(failed("remove", &path)(error)),
+            _ => {
+                // The folder of partial tiles, once it is empty.
+                let _ = path.parent().map(fs::remove_dir);
+                Ok(())
+            }
+        }
+    }
+}
+
+/// The names of all tiles and bundles of a log.
+fn names_of(size: LogSize) -> impl Iterator<Item = String> {
+    let tiles = Tile::levels(size).flat_map(move |level| Tile::of_level(level, size));
+    tiles.flat_map(|tile| [Some(tile.path()), (tile.level == 0).then(|| tile.entries_path())]).flatten()
+}
+
+/// A file that takes its place when it is whole.
+struct Temporary {
+    path: PathBuf,
+    temporary: PathBuf,
+    file: io::BufWriter<fs::File>,
+    placed: bool,
+}
+
+impl Temporary {
+    fn create(path: &Path) -> Result<Self, ExportError> {
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder).map_err(failed("create", folder))?;
+        }
+        let temporary = path.with_added_extension("part");
+        let file = fs::File::create(&temporary).map_err(failed("create", &temporary))?;
+        Ok(Self { path: path.to_owned(), temporary, file: io::BufWriter::new(file), placed: false })
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<(), ExportError> {
+        self.file.write_all(bytes).map_err(failed("write", &self.temporary))
+    }
+
+    fn take_its_place(mut self) -> Result<(), ExportError> {
+        self.file.flush().map_err(failed("write", &self.temporary))?;
+        fs::rename(&self.temporary, &self.path).map_err(failed("write", &self.path))?;
+        self.placed = true;
+        Ok(())
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        if !self.placed {
+            let _ = fs::remove_file(&self.temporary);
+        }
+    }
+}
+
+fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> ExportError {
+    let path = path.to_owned();
+    move |source| ExportError::Io { action, path, source }
+}

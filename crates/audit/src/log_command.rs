@@ -1,0 +1,192 @@
+//! The commands about exported logs, and about one thing from them.
+
+use std::fmt::Write as _;
+use std::io::{IsTerminal as _, Write as _};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use verbale_evidence::{Card, ReceiptVerifier, UnverifiedEnvelope};
+use verbale_ledger::{Checkpoint, Note, NoteError, split_extra, verify_cosignature};
+use verbale_proto::v1::Receipt;
+
+use crate::command::{Asked, Exit, Reported, read};
+use crate::export::ExportFolder;
+use crate::presentation::moment;
+use crate::reconcile::reconcile;
+use crate::verify::{second, verify};
+
+/// Work that takes no longer shows no progress.
+const LONG: Duration = Duration::from_millis(500);
+
+pub(crate) fn verify_log(asked: &Asked) -> Result<Reported, (Exit, String)> {
+    let [dir] = asked.files.as_slice() else { return Err(usage("give the folder of one export")) };
+    let progress = Percent::new("verifying");
+    let verified = verify(&ExportFolder::new(dir), &asked.cards()?, &|done, of| progress.set(done, of));
+    progress.end();
+    let verified = verified.map_err(|missing| (Exit::CouldNotCheck, missing.to_string()))?;
+    let exit = if verified.is_sound() { Exit::Sound } else { Exit::FaultFound };
+    Ok((exit, if asked.json { verified.to_json().to_string() } else { verified.to_text() }))
+}
+
+pub(crate) fn reconcile_logs(asked: &Asked) -> Result<Reported, (Exit, String)> {
+    let [one, other] = asked.files.as_slice() else { return Err(usage("give the folders of two exports")) };
+    let progress = Percent::new("verifying");
+    let folders = (&ExportFolder::new(one), &ExportFolder::new(other));
+    let reconciled = reconcile(folders, &asked.cards()?, &|done, of| progress.set(done, of));
+    progress.end();
+    let reconciled = reconciled.map_err(|missing| (Exit::CouldNotCheck, missing.to_string()))?;
+    let exit = match (reconciled.is_sound(), reconciled.not_compared.is_empty()) {
+        (false, _) => Exit::FaultFound,
+        (true, false) => Exit::CouldNotCheck,
+        (true, true) => Exit::Sound,
+    };
+    Ok((exit, if asked.json { reconciled.to_json().to_string() } else { reconciled.to_text() }))
+}
+
+/// One receipt of an export: whose log it stands in, what it is about, and who signed that.
+pub(crate) fn check_receipt(asked: &Asked) -> Result<Reported, (Exit, String)> {
+    let text = the_text(asked)?;
+    let cards = asked.cards()?;
+    let fault = |text: String| (Exit::FaultFound, text);
+    let (proof, entry) = split_extra(&text).map_err(|error| fault(format!("{error} with the entry as extra data")))?;
+    let head = proof.split_once("\n\n").and_then(|(_, note)| Checkpoint::parse(Note::parse(note).ok()?.text).ok());
+    let origin = head.map(|head| head.origin).ok_or_else(|| fault("it has no checkpoint".to_owned()))?;
+    let log = card_of(&cards, |card| card.log_origin == origin, &format!("the log {origin}"))?;
+    let receipt = Receipt { entry, proof };
+    let vkey = log.log_vkey();
+    let verified = ReceiptVerifier::new(&vkey).verify_alone(&receipt);
+    let (envelope, receipt) = verified.map_err(|error| fault(error.to_string()))?;
+    let unverified = UnverifiedEnvelope::parse(&envelope).map_err(|error| fault(error.to_string()))?;
+    let sender = unverified.claimed().map_err(|error| fault(error.to_string()))?.sender;
+    let sender = card_of(&cards, |card| card.id == sender, &sender)?;
+    let envelope = unverified.verify(&sender.envelope_key).map_err(|error| fault(error.to_string()))?;
+    let (statement, head) = (envelope.statement(), receipt.checkpoint());
+    let (id, time) = (statement.message_id, moment(receipt.time_ms()));
+    let report = if asked.json {
+        json!({
+            "message_id": id.to_string(), "sender": statement.sender, "recipient": statement.recipient, "memorandum": statement.memorandum,
+            "flow": statement.flow, "verdict": receipt.verdict().code(), "origin": head.origin, "index": receipt.index().0,
+            "size": head.size.0, "at": time,
+        })
+        .to_string()
+    } else {
+        format!(
+            "Sound.\n  notice        {id}, {} of {} to {} under {}\n  verdict       {}, on {time}\n  stands in     {} at entry {}, under its \
+             head of size {}",
+            statement.flow,
+            statement.sender,
+            statement.recipient,
+            statement.memorandum,
+            receipt.verdict().code(),
+            head.origin,
+            receipt.index().0,
+            head.size.0
+        )
+    };
+    Ok((Exit::Sound, report))
+}
+
+/// One checkpoint: whose it is, and who cosigned it.
+pub(crate) fn check_checkpoint(asked: &Asked) -> Result<Reported, (Exit, String)> {
+    let text = the_text(asked)?;
+    let cards = asked.cards()?;
+    let fault = |text: String| (Exit::FaultFound, text);
+    let note = Note::parse(&text).map_err(|error| fault(error.to_string()))?;
+    let origin = Checkpoint::parse(note.text).map_err(|error| fault(error.to_string()))?.origin;
+    let log = card_of(&cards, |card| card.log_origin == origin, &format!("the log {origin}"))?;
+    let head = Checkpoint::verify(&text, &log.log_vkey()).map_err(|error| fault(error.to_string()))?;
+    let mut cosigned = Vec::new();
+    for card in cards.iter().filter(|card| card.id != log.id) {
+        match verify_cosignature(&text, &card.cosigner_vkey()) {
+            Ok(time_s) => cosigned.push((card.id.as_str(), second(time_s))),
+            Err(NoteError::Unsigned) => {}
+            Err(error) => return Err(fault(format!("the cosignature of {}: {error}", card.id))),
+        }
+    }
+    let root = hex::encode(head.root);
+    let report = if asked.json {
+        let by: Vec<_> = cosigned.iter().map(|(id, at)| json!({"by": id, "at": at})).collect();
+        json!({"origin": head.origin, "size": head.size.0, "root": root, "cosigned": by}).to_string()
+    } else {
+        let mut report =
+            format!("Sound.\n  log           {}\n  size          {}\n  root          {root}", head.origin, head.size.0);
+        for (id, at) in &cosigned {
+            let _ = write!(report, "\n  cosigned      by {id} on {at}");
+        }
+        if cosigned.is_empty() {
+            report.push_str("\n  not cosigned by any contact point whose card was given");
+        }
+        report
+    };
+    Ok((Exit::Sound, report))
+}
+
+/// What a card says, and the fingerprint that is compared by telephone.
+pub(crate) fn check_card(asked: &Asked) -> Result<Reported, (Exit, String)> {
+    let [file] = asked.files.as_slice() else { return Err(usage("give the file of one card")) };
+    let card = crate::command::card(file).map_err(|text| (Exit::FaultFound, text))?;
+    let (from, until) = (moment(card.valid_from_ms), moment(card.valid_until_ms));
+    let report = if asked.json {
+        json!({
+            "id": card.id, "serial": card.serial, "fingerprint": card.card_key.fingerprint().to_string(), "log": card.log_vkey().to_string(),
+            "cosigner": card.cosigner_vkey().to_string(), "valid_from": from, "valid_until": until,
+        })
+        .to_string()
+    } else {
+        format!(
+            "Sound: its card key signed it. Compare the fingerprint with its owner.\n  contact point {}\n  serial        {}\n  fingerprint   {}\n  \
+             valid         {from} to {until}\n  log           {}\n  cosigner      {}",
+            card.id,
+            card.serial,
+            card.card_key.fingerprint().grouped(),
+            card.log_vkey(),
+            card.cosigner_vkey()
+        )
+    };
+    Ok((Exit::Sound, report))
+}
+
+fn the_text(asked: &Asked) -> Result<String, (Exit, String)> {
+    let [file] = asked.files.as_slice() else { return Err(usage("give one file")) };
+    read(Path::new(file)).map_err(|text| (Exit::Usage, text))
+}
+
+fn card_of<'c>(cards: &'c [Card], is_it: impl Fn(&&Card) -> bool, what: &str) -> Result<&'c Card, (Exit, String)> {
+    let text = || (Exit::CouldNotCheck, format!("the card of {what} is needed: give it with --card"));
+    cards.iter().find(is_it).ok_or_else(text)
+}
+
+fn usage(text: &str) -> (Exit, String) {
+    (Exit::Usage, text.to_owned())
+}
+
+/// How far the work is, on a terminal.
+struct Percent {
+    name: &'static str,
+    started: Instant,
+}
+
+impl Percent {
+    fn new(name: &'static str) -> Self {
+        Self { name, started: Self::now() }
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "how long it takes is shown, and decides nothing")]
+    fn now() -> Instant {
+        Instant::now()
+    }
+
+    fn set(&self, done: u64, of: u64) {
+        if self.started.elapsed() > LONG && std::io::stderr().is_terminal() {
+            let percent = done.saturating_mul(100) / of.max(1);
+            let _ = write!(std::io::stderr(), "\r{} {percent:>3} % of {of} entries", self.name);
+        }
+    }
+
+    fn end(&self) {
+        if self.started.elapsed() > LONG && std::io::stderr().is_terminal() {
+            let _ = write!(std::io::stderr(), "\r{:60}\r", "");
+        }
+    }
+}

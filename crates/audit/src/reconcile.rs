@@ -1,0 +1,248 @@
+//! Two exported logs against each other: whether both tell the same of what passed between them.
+//!
+//! A log cannot show what it left out; the other side's log can: it holds what it sent, what it got, and the other's signed heads.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use serde_json::{Value, json};
+use verbale_evidence::{Card, MessageId, StatementDigest};
+use verbale_ledger::{Hash, LogSize};
+
+use crate::export::{ExportFolder, Missing};
+use crate::finding::Finding;
+use crate::presentation::moment;
+use crate::verify::{Crossed, Taken, Verified, check, roots_at};
+
+/// What was established about two logs.
+pub struct Reconciled {
+    /// The first log.
+    pub first: Verified,
+    /// The second.
+    pub second: Verified,
+    /// Notices that both hold, sent by one and received or refused by the other.
+    pub agreed: u64,
+    /// Heads of one log that the other holds, and that are beginnings of it.
+    pub heads: u64,
+    /// What is under way: sent, and not there yet; taken, and its receipt not back yet.
+    pub under_way: u64,
+    /// What does not fit.
+    pub findings: Vec<Finding>,
+    /// Why something could not be compared, and what to ask for.
+    pub not_compared: Vec<String>,
+}
+
+/// Verifies two exported logs, and compares them.
+///
+/// # Errors
+/// [`Missing`].
+pub fn reconcile(
+    (first, second): (&ExportFolder, &ExportFolder),
+    cards: &[Card],
+    on_progress: &dyn Fn(u64, u64),
+) -> Result<Reconciled, Missing> {
+    let (mut one, mut other) = (check(first, cards, true, on_progress)?, check(second, cards, true, on_progress)?);
+    let (from_one, from_other) = (one.crossed.take().unwrap_or_default(), other.crossed.take().unwrap_or_default());
+    let mut reconciled = Reconciled {
+        first: one,
+        second: other,
+        agreed: 0,
+        heads: 0,
+        under_way: 0,
+        findings: Vec::new(),
+        not_compared: Vec::new(),
+    };
+    let one = Side { folder: first, id: reconciled.first.id.clone(), crossed: &from_one };
+    let other = Side { folder: second, id: reconciled.second.id.clone(), crossed: &from_other };
+    let sizes = (reconciled.first.head.clone(), reconciled.second.head.clone());
+    if one.id == other.id {
+        let text = "both exports are of one log: give those of two contact points";
+        reconciled.not_compared.push(text.to_owned());
+        return Ok(reconciled);
+    }
+    for (from, to, head) in [(&one, &other, &sizes.1), (&other, &one, &sizes.0)] {
+        reconciled.notices(from, to);
+        reconciled.heads(from, to, (&head.origin, head.size))?;
+    }
+    Ok(reconciled)
+}
+
+/// One of the two.
+struct Side<'c> {
+    folder: &'c ExportFolder,
+    id: String,
+    crossed: &'c Crossed,
+}
+
+impl Side<'_> {
+    /// Whether something that happened at a moment is after everything that its export shows.
+    fn ended_before(&self, moment_ms: i64) -> bool {
+        self.crossed.ends_with_export && self.crossed.last_ms < moment_ms
+    }
+}
+
+impl Reconciled {
+    /// Whether everything fits.
+    pub fn is_sound(&self) -> bool {
+        self.findings.is_empty() && self.first.is_sound() && self.second.is_sound()
+    }
+
+    fn find(
+        &mut self,
+        code: &'static str,
+        log: &str,
+        entry: impl Into<Option<u64>>,
+        (expected, found): (impl Into<String>, impl Into<String>),
+    ) {
+        let (expected, found) = (expected.into(), found.into());
+        self.findings.push(Finding { code, log: log.to_owned(), entry: entry.into(), expected, found });
+    }
+
+    /// What one side sent to the other.
+    fn notices(&mut self, from: &Side<'_>, to: &Side<'_>) {
+        let by_message: HashMap<MessageId, StatementDigest> = (to.crossed.taken.iter())
+            .filter(|(_, taken)| taken.from == from.id)
+            .map(|(digest, taken)| (taken.message_id, *digest))
+            .collect();
+        // Receipts come back in the order of a channel: behind one that came, none is under way.
+        let mut receipted: HashMap<u32, u64> = HashMap::new();
+        for sent in from.crossed.sent.values().filter(|sent| sent.to == to.id && sent.receipt.is_some()) {
+            let last = receipted.entry(sent.channel).or_default();
+            *last = sent.number.max(*last);
+        }
+        let mut sent: Vec<_> = from.crossed.sent.iter().filter(|(_, sent)| sent.to == to.id).collect();
+        sent.sort_by_key(|(_, sent)| sent.entry);
+        for (digest, sent) in sent {
+            let is_past = receipted.get(&sent.channel).is_some_and(|last| sent.number < *last);
+            match (to.crossed.taken.get(digest), sent.receipt) {
+                (Some(taken), Some(receipt)) if taken.entry == receipt => self.agreed += 1,
+                (Some(Taken { entry, .. }), Some(receipt)) => {
+                    let expected = format!("the statement at entry {receipt}, where the receipt has it");
+                    self.find("MOVED", &to.id, *entry, (expected, format!("it stands at entry {entry}")));
+                }
+                (Some(Taken { entry, .. }), None) if is_past => {
+                    let expected = format!("a receipt in the log of {} for entry {}", from.id, sent.entry);
+                    self.find("RECEIPT_NOT_HELD", &to.id, *entry, (expected, "none, though later ones came back"));
+                }
+                (Some(_), None) => self.under_way += 1,
+                (None, _) if by_message.contains_key(&sent.message_id) => {
+                    let expected = format!("the statement that {} sent as message {}", from.id, sent.message_id);
+                    self.find(
+                        "DIFFERENT_BYTES",
+                        &from.id,
+                        sent.entry,
+                        (expected, "another one under the same message id"),
+                    );
+                }
+                (None, Some(receipt)) => {
+                    // Where its head is beyond the export, that says it.
+                    if receipt < self.size_of(&to.id) {
+                        let expected = format!(
+                            "the statement of {}'s entry {}, which its receipt shows here",
+                            from.id, sent.entry
+                        );
+                        self.find("NOT_THERE", &to.id, receipt, (expected, "another entry"));
+                    }
+                }
+                (None, None) if is_past => {
+                    let expected = format!("an entry in the log of {} for this notice", to.id);
+                    self.find(
+                        "SENT_NOT_RECEIVED",
+                        &from.id,
+                        sent.entry,
+                        (expected, "none, though later ones are there"),
+                    );
+                }
+                (None, None) => self.under_way += 1,
+            }
+        }
+        let by_sender: HashSet<MessageId> = from.crossed.sent.values().map(|sent| sent.message_id).collect();
+        let mut taken: Vec<_> = to.crossed.taken.iter().filter(|(_, taken)| taken.from == from.id).collect();
+        taken.sort_by_key(|(_, taken)| taken.entry);
+        for (digest, Taken { message_id: id, entry, created_ms, .. }) in taken {
+            if from.crossed.sent.contains_key(digest) || by_sender.contains(id) {
+                continue;
+            }
+            let expected = format!("an entry in the log of {} that sends message {id}", from.id);
+            // It carries the sender's signature.
+            if from.ended_before(*created_ms) {
+                self.not_compared.push(older(&from.id, from.crossed.last_ms, &format!("{}'s entry {entry}", to.id)));
+            } else {
+                self.find("RECEIVED_NOT_SENT", &to.id, *entry, (expected, "none; its sender signed it all the same"));
+            }
+        }
+    }
+
+    fn size_of(&self, id: &str) -> u64 {
+        if self.first.id == id { self.first.head.size.0 } else { self.second.head.size.0 }
+    }
+
+    /// The heads of one log that the other side holds.
+    fn heads(&mut self, holder: &Side<'_>, of: &Side<'_>, (origin, size): (&str, LogSize)) -> Result<(), Missing> {
+        let mine = holder.crossed.heads.iter().filter(|((log, _), _)| log == origin);
+        let held: BTreeMap<u64, &(Hash, u64, i64)> = mine.map(|((_, size), head)| (*size, head)).collect();
+        let within: Vec<u64> = held.keys().copied().filter(|held| *held <= size.0).collect();
+        let roots = roots_at(of.folder, size, &within)?;
+        for (at, root) in within.iter().zip(roots) {
+            let Some((theirs, entry, _)) = held.get(at) else { continue };
+            if *theirs == root {
+                self.heads += 1;
+            } else {
+                let expected = format!("root {} at size {at}, which {} holds signed", hex::encode(theirs), holder.id);
+                self.find(
+                    "FORK",
+                    &of.id,
+                    None,
+                    (expected, format!("root {}; see {}'s entry {entry}", hex::encode(root), holder.id)),
+                );
+            }
+        }
+        let beyond: Vec<_> = held.iter().filter(|(held, _)| **held > size.0).collect();
+        if let (Some((_, (_, _, first_ms))), Some((last, (_, entry, _)))) = (beyond.first(), beyond.last()) {
+            if of.ended_before(*first_ms) {
+                self.not_compared.push(older(&of.id, of.crossed.last_ms, &format!("{}'s entry {entry}", holder.id)));
+            } else {
+                let expected =
+                    format!("{last} entries, of which {} holds a signed head (its entry {entry})", holder.id);
+                self.find("TAIL_SUPPRESSED", &of.id, None, (expected, format!("{} entries", size.0)));
+            }
+        }
+        Ok(())
+    }
+
+    /// For machines.
+    pub fn to_json(&self) -> Value {
+        json!({
+            "sound": self.is_sound(), "agreed": self.agreed, "heads": self.heads, "under_way": self.under_way,
+            "findings": self.findings.iter().map(Finding::to_json).collect::<Vec<_>>(), "not_compared": self.not_compared,
+            "logs": [self.first.to_json(), self.second.to_json()],
+        })
+    }
+
+    /// For people.
+    pub fn to_text(&self) -> String {
+        let mut text = format!(
+            "{}\n  both logs tell of {} notices alike; {} signed heads of one that the other holds are beginnings of it\n",
+            if self.is_sound() { "Sound." } else { "FAULT FOUND." },
+            self.agreed,
+            self.heads
+        );
+        if self.under_way > 0 {
+            text +=
+                &format!("  under way     {}: sent and not there yet, or its receipt not back yet\n", self.under_way);
+        }
+        for reason in &self.not_compared {
+            text += &format!("  not compared  {reason}\n");
+        }
+        for finding in &self.findings {
+            text += &format!("\n  {}\n", finding.to_text());
+        }
+        format!("{text}\n{}\n\n{}", self.first.to_text(), self.second.to_text())
+    }
+}
+
+fn older(id: &str, last_ms: i64, shown_by: &str) -> String {
+    format!(
+        "the export of {id} ends on {}, before {shown_by}: it is older, or its tail was left out; ask {id} for an export made now",
+        moment(last_ms)
+    )
+}

@@ -1,0 +1,328 @@
+//! One exported log, from the bytes of its first entry to its signed head.
+//!
+//! Every leaf, tile and root is made again; every signature, chain, receipt and release is looked at. What a log alone cannot show is said in
+//! the report: that both sides' logs agree ([`crate::reconcile`]), what a ground covers (the presentation), and that nothing was
+//! rewritten by two who agree on it.
+
+mod chronicle;
+mod prepare;
+mod releases;
+mod tally;
+
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use verbale_evidence::Card;
+use verbale_ledger::{Checkpoint, Frontier, Hash, LogSize, Note, TILE_WIDTH, Tile, policy_text, verify_cosignature};
+
+pub(crate) use chronicle::{Chronicle, Crossed, Taken};
+pub use tally::Tally;
+
+use crate::export::{DECISIONS, Decisions, ExportFolder, Missing, POLICY};
+use crate::finding::Finding;
+use crate::presentation::moment;
+use prepare::{Keys, Prepared, read_through};
+
+/// What was established about a log.
+pub struct Verified {
+    /// The contact point.
+    pub id: String,
+    /// Its head.
+    pub head: Checkpoint,
+    /// Fingerprint of its card key, grouped for comparing.
+    pub fingerprint: String,
+    /// Its cards were given by the auditor, and are those.
+    pub is_compared: bool,
+    /// Counterparts of its log, and the fingerprints of their card keys.
+    pub peers: Vec<(String, String)>,
+    /// What it holds.
+    pub tally: Tally,
+    /// Sent notices that wait for a receipt.
+    pub waiting: usize,
+    /// Releases whose grant a withdrawal answers.
+    pub withdrawn: u64,
+    /// What does not hold.
+    pub findings: Vec<Finding>,
+    /// How much more does not hold than is listed.
+    pub more_findings: u64,
+    /// Time of the last entry.
+    pub last_ms: i64,
+    /// Who cosigned which size, and when, in seconds since 1970-01-01 UTC.
+    pub cosigned: Vec<(String, u64, u64)>,
+    pub(crate) crossed: Option<Crossed>,
+}
+
+/// Verifies an exported log. `cards` are those that the auditor has from elsewhere.
+///
+/// # Errors
+/// A sentence, when something that the check needs is not there.
+pub fn verify(folder: &ExportFolder, cards: &[Card], on_progress: &dyn Fn(u64, u64)) -> Result<Verified, Missing> {
+    check(folder, cards, false, on_progress)
+}
+
+pub(crate) fn check(
+    folder: &ExportFolder,
+    cards: &[Card],
+    crossed: bool,
+    on_progress: &dyn Fn(u64, u64),
+) -> Result<Verified, Missing> {
+    let note = folder.checkpoint()?;
+    let memoranda = folder.memoranda()?;
+    let keys = Keys::of(&folder.cards()?);
+    let unusable = |text: String| Missing::Unusable { path: folder.dir().join("checkpoint"), text };
+    let claimed = Note::parse(&note).map_err(|error| unusable(error.to_string()))?;
+    let head = Checkpoint::parse(claimed.text).map_err(|error| unusable(error.to_string()))?;
+    let (mut chronicle, mut frontier) = (Chronicle::new(&memoranda, crossed), Frontier::default());
+    let mut tiles = Tiles::new(folder);
+    let (mut decisions, mut decided) = (Decisions::default(), Sha256::new());
+    read_through(folder, head.size, &keys, |index, prepared: Prepared| {
+        tiles.take(prepared.leaf);
+        frontier.append(prepared.leaf);
+        if let Ok((time_ms, event)) = &prepared.read
+            && let Some(line) = decisions.line(index, *time_ms, event)
+        {
+            decided.update(line);
+        }
+        chronicle.take(index, prepared);
+        if index % TILE_WIDTH == 0 {
+            on_progress(index, head.size.0);
+        }
+    })?;
+    on_progress(head.size.0, head.size.0);
+    tiles.finish(&mut chronicle)?;
+    if frontier.root() != head.root {
+        let (expected, found) = (hex::encode(frontier.root()), hex::encode(head.root));
+        chronicle.find("ROOT", None, format!("root {expected}, which follows from the entries"), found);
+    }
+    let cosigned = signatures(&note, &mut chronicle);
+    if folder.file(DECISIONS)?.map(Sha256::digest) != Some(decided.finalize()) {
+        chronicle.find("DECISIONS", None, "a line for each decision of the log, and no other", "other lines");
+    }
+    policy(folder, &mut chronicle)?;
+    let is_compared = compare(cards, &mut chronicle);
+    let fingerprint = |card: &Card| card.card_key.fingerprint().grouped().to_string();
+    Ok(Verified {
+        id: chronicle.id(),
+        head,
+        fingerprint: chronicle.own().map(fingerprint).unwrap_or_default(),
+        is_compared,
+        peers: chronicle.peers().values().map(|card| (card.id.clone(), fingerprint(card))).collect(),
+        tally: chronicle.tally.clone(),
+        waiting: chronicle.waiting(),
+        withdrawn: chronicle.tally_withdrawn,
+        findings: std::mem::take(&mut chronicle.findings),
+        more_findings: chronicle.more_findings,
+        last_ms: chronicle.last_ms(),
+        cosigned,
+        crossed: chronicle.crossed.take(),
+    })
+}
+
+/// The log's own signature under the checkpoint, and those of its witnesses.
+fn signatures(note: &str, chronicle: &mut Chronicle<'_>) -> Vec<(String, u64, u64)> {
+    let verified = chronicle.own().map(|own| Checkpoint::verify(note, &own.log_vkey()));
+    let size = match verified {
+        Some(Ok(head)) => head.size.0,
+        Some(Err(error)) => {
+            chronicle.find("CHECKPOINT", None, "a checkpoint signed by the log key of the card", error.to_string());
+            return Vec::new();
+        }
+        None => {
+            chronicle.find("CHECKPOINT", None, "a first entry with the card of the contact point", "none");
+            return Vec::new();
+        }
+    };
+    let mut cosigned = Vec::new();
+    for card in chronicle.peers().values().cloned().collect::<Vec<_>>() {
+        let vkey = card.cosigner_vkey();
+        match verify_cosignature(note, &vkey) {
+            Ok(time_s) => cosigned.push((card.id, size, time_s)),
+            // Nobody needs to have cosigned: only who claims it must have.
+            Err(verbale_ledger::NoteError::Unsigned) => {}
+            Err(error) => {
+                chronicle.find("COSIGNATURE", None, format!("the cosignature of {}", card.id), error.to_string())
+            }
+        }
+    }
+    cosigned
+}
+
+fn policy(folder: &ExportFolder, chronicle: &mut Chronicle<'_>) -> Result<(), Missing> {
+    let witnesses: Vec<_> = chronicle.peers().values().map(Card::cosigner_vkey).collect();
+    let expected = chronicle.own().map(|own| policy_text(&own.log_vkey(), &witnesses));
+    if folder.file(POLICY)? != expected.map(String::into_bytes) {
+        chronicle.find("POLICY", None, "the log's key and those of its counterparts", "another policy");
+    }
+    Ok(())
+}
+
+/// The cards that the auditor has from elsewhere are those of the log.
+fn compare(cards: &[Card], chronicle: &mut Chronicle<'_>) -> bool {
+    let known: Vec<Card> = chronicle.own().into_iter().chain(chronicle.peers().values()).cloned().collect();
+    let (mut own, mut all) = (false, true);
+    for card in &known {
+        match cards.iter().find(|given| given.id == card.id) {
+            Some(given) if given.card_key != card.card_key => {
+                let expected = format!("the card key of {}: {}", card.id, given.card_key.fingerprint().grouped());
+                chronicle.find("CARD", None, expected, card.card_key.fingerprint().grouped().to_string());
+            }
+            Some(_) => own |= card.id == chronicle.id(),
+            None => all = false,
+        }
+    }
+    own && all
+}
+
+/// The tiles above the leaves, made again while the leaves go by.
+struct Tiles<'f> {
+    folder: &'f ExportFolder,
+    /// The hashes of each level of tiles, from the leaves: those of the tile that is filled now.
+    levels: Vec<Vec<Hash>>,
+    full: Vec<u64>,
+    wrong: Vec<String>,
+    missing: Option<Missing>,
+}
+
+impl<'f> Tiles<'f> {
+    fn new(folder: &'f ExportFolder) -> Self {
+        Self { folder, levels: Vec::new(), full: Vec::new(), wrong: Vec::new(), missing: None }
+    }
+
+    fn take(&mut self, leaf: Hash) {
+        let (mut level, mut hash) = (0, leaf);
+        loop {
+            if self.levels.len() == level {
+                self.levels.push(Vec::new());
+                self.full.push(0);
+            }
+            let (Some(row), Some(full)) = (self.levels.get_mut(level), self.full.get_mut(level)) else { return };
+            row.push(hash);
+            if (row.len() as u64) < TILE_WIDTH {
+                return;
+            }
+            let hashes = std::mem::take(row);
+            let tile = Tile { level: u32::try_from(level).unwrap_or(u32::MAX), number: *full, width: TILE_WIDTH };
+            *full += 1;
+            self.compare(tile, &hashes);
+            let mut above = Frontier::default();
+            hashes.into_iter().for_each(|hash| above.append(hash));
+            (level, hash) = (level + 1, above.root());
+        }
+    }
+
+    /// The leaves' own tiles were compared where they were hashed.
+    fn compare(&mut self, tile: Tile, hashes: &[Hash]) {
+        if tile.level == 0 || self.missing.is_some() {
+            return;
+        }
+        match self.folder.tile(tile) {
+            Ok(bytes) if bytes == hashes.concat() => {}
+            Ok(_) => self.wrong.push(tile.path()),
+            Err(missing) => self.missing = Some(missing),
+        }
+    }
+
+    fn finish(mut self, chronicle: &mut Chronicle<'_>) -> Result<(), Missing> {
+        for (level, hashes) in std::mem::take(&mut self.levels).into_iter().enumerate() {
+            if !hashes.is_empty() {
+                let number = self.full.get(level).copied().unwrap_or_default();
+                let level = u32::try_from(level).unwrap_or(u32::MAX);
+                self.compare(Tile { level, number, width: hashes.len() as u64 }, &hashes);
+            }
+        }
+        if let Some(missing) = self.missing {
+            return Err(missing);
+        }
+        for path in self.wrong {
+            chronicle.find("TILE", None, format!("the hashes of {path} that follow from the entries"), "other hashes");
+        }
+        Ok(())
+    }
+}
+
+/// The roots of a log at some sizes, in their order, from its tiles; the leaves were verified.
+pub(crate) fn roots_at(folder: &ExportFolder, size: LogSize, sizes: &[u64]) -> Result<Vec<Hash>, Missing> {
+    let (mut roots, mut frontier, mut wanted) = (Vec::new(), Frontier::default(), sizes.iter().peekable());
+    while wanted.next_if(|size| **size == 0).is_some() {
+        roots.push(frontier.root());
+    }
+    for tile in Tile::of_level(0, size) {
+        for leaf in folder.tile(tile)?.chunks_exact(32) {
+            frontier.append(leaf.try_into().unwrap_or_default());
+            while wanted.next_if(|size| **size == frontier.size().0).is_some() {
+                roots.push(frontier.root());
+            }
+        }
+        if wanted.peek().is_none() {
+            break;
+        }
+    }
+    Ok(roots)
+}
+
+impl Verified {
+    /// Whether everything holds.
+    pub fn is_sound(&self) -> bool {
+        self.findings.is_empty()
+    }
+
+    /// For machines.
+    pub fn to_json(&self) -> Value {
+        let cosigned: Vec<Value> = (self.cosigned.iter())
+            .map(|(by, size, time_s)| json!({"by": by, "size": size, "at": second(*time_s)}))
+            .collect();
+        json!({
+            "sound": self.is_sound(), "log": self.id, "origin": self.head.origin, "size": self.head.size.0,
+            "root": hex::encode(self.head.root), "last_entry_at": moment(self.last_ms), "fingerprint": self.fingerprint,
+            "cards_compared": self.is_compared, "counterparts": self.peers.iter().map(|(id, _)| id).collect::<Vec<_>>(),
+            "entries": self.tally.to_json(), "waiting_for_receipt": self.waiting, "released_on_withdrawn_grant": self.withdrawn,
+            "cosigned": cosigned, "findings": self.findings.iter().map(Finding::to_json).collect::<Vec<_>>(),
+            "more_findings": self.more_findings,
+        })
+    }
+
+    /// For people.
+    pub fn to_text(&self) -> String {
+        let mut text = if self.is_sound() { "Sound.\n".to_owned() } else { "FAULT FOUND.\n".to_owned() };
+        text += &format!(
+            "  log           {}\n  up to         entry {} of {}, root {}\n  holds         {}\n  card key      {}\n",
+            self.head.origin,
+            self.head.size.0.saturating_sub(1),
+            moment(self.last_ms),
+            hex::encode(self.head.root),
+            self.tally.to_text(),
+            self.fingerprint
+        );
+        for (id, fingerprint) in &self.peers {
+            text += &format!("  counterpart   {id}, card key {fingerprint}\n");
+        }
+        for (by, size, time_s) in &self.cosigned {
+            text += &format!("  cosigned      by {by} at size {size} on {}\n", second(*time_s));
+        }
+        if !self.is_compared {
+            text += "  not compared: the cards of all contact points were not given; compare the fingerprints above with their owners\n";
+        }
+        if self.cosigned.is_empty() {
+            text += "  not cosigned: nobody else vouches for this head; compare it with the counterpart's export (reconcile)\n";
+        }
+        if self.waiting > 0 {
+            text += &format!("  waiting       {} sent without receipt yet\n", self.waiting);
+        }
+        if self.withdrawn > 0 {
+            text += &format!(
+                "  to look at    {} released on a grant that was withdrawn before; whether that bound by then shows in the presentation\n",
+                self.withdrawn
+            );
+        }
+        for finding in &self.findings {
+            text += &format!("\n  {}\n", finding.to_text());
+        }
+        if self.more_findings > 0 {
+            text += &format!("\n  and {} more\n", self.more_findings);
+        }
+        text.trim_end().to_owned()
+    }
+}
+
+pub(crate) fn second(time_s: u64) -> String {
+    moment(i64::try_from(time_s).unwrap_or(i64::MAX / 1000).saturating_mul(1000))
+}

@@ -1,0 +1,148 @@
+//! What can be checked of an entry alone: hashes, forms and signatures. Bundles are shared out among all processors and come back in the
+//! order of the log; a few of each are under way, so memory does not grow with the log.
+
+use std::collections::HashMap;
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::thread;
+
+use verbale_evidence::{
+    Card, EntryError, ReceiptVerifier, UnverifiedEnvelope, VerifiedEnvelope, VerifiedReceipt, decode_entry,
+};
+use verbale_keys::{Fingerprint, PublicKey, Vkey};
+use verbale_ledger::{
+    Checkpoint, Hash, LogIndex, LogSize, Note, TILE_WIDTH, Tile, decode_bundle, leaf_hash, split_extra,
+};
+use verbale_proto::v1::Receipt;
+use verbale_proto::v1::log_entry::Event;
+
+use crate::export::{ExportFolder, Missing};
+
+/// Bundles of one worker that wait for the reader of the log.
+const BUNDLES_AHEAD: usize = 4;
+
+/// An entry whose signatures were looked at.
+pub(crate) struct Prepared {
+    pub(crate) leaf: Hash,
+    /// Whether the tile has the same hash.
+    pub(crate) in_tile: bool,
+    pub(crate) read: Result<(i64, Event), EntryError>,
+    /// The envelope in it, and which key of which card signed it.
+    pub(crate) envelope: Option<Result<VerifiedEnvelope, String>>,
+    /// The receipt beside it: `None` when none belongs there, or it is missing.
+    pub(crate) receipt: Option<Result<(Vec<u8>, VerifiedReceipt), String>>,
+}
+
+/// Keys of all cards in a folder. They are believed only where the log says that their cards were enrolled.
+pub(crate) struct Keys {
+    envelope: HashMap<Fingerprint, PublicKey>,
+    logs: HashMap<String, Vec<Vkey>>,
+}
+
+impl Keys {
+    pub(crate) fn of(cards: &[Card]) -> Self {
+        let mut keys = Self { envelope: HashMap::new(), logs: HashMap::new() };
+        for card in cards {
+            keys.envelope.insert(card.envelope_key.fingerprint(), card.envelope_key);
+            keys.logs.entry(card.log_origin.clone()).or_default().push(card.log_vkey());
+        }
+        keys
+    }
+}
+
+/// Takes the entries of a log in their order.
+///
+/// # Errors
+/// [`Missing`], when a file of the log is not there.
+pub(crate) fn read_through(
+    folder: &ExportFolder,
+    size: LogSize,
+    keys: &Keys,
+    mut take: impl FnMut(u64, Prepared),
+) -> Result<(), Missing> {
+    let workers = thread::available_parallelism().map_or(1, usize::from);
+    thread::scope(|scope| {
+        let mut queues: Vec<Receiver<Result<Vec<Prepared>, Missing>>> = Vec::new();
+        for worker in 0..workers {
+            let (queue, bundles) = sync_channel(BUNDLES_AHEAD);
+            queues.push(bundles);
+            scope.spawn(move || {
+                for tile in Tile::of_level(0, size).skip(worker).step_by(workers) {
+                    // Nobody takes any more: something was missing.
+                    if queue.send(prepare(folder, tile, keys)).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        for (tile, queue) in Tile::of_level(0, size).zip((0..workers).cycle()) {
+            let bundle = queues.get(queue).and_then(|queue| queue.recv().ok());
+            // A worker that ended early panicked, and the scope says so.
+            let Some(bundle) = bundle else { return Ok(()) };
+            for (index, prepared) in (tile.number * TILE_WIDTH..).zip(bundle?) {
+                take(index, prepared);
+            }
+        }
+        Ok(())
+    })
+}
+
+fn prepare(folder: &ExportFolder, tile: Tile, keys: &Keys) -> Result<Vec<Prepared>, Missing> {
+    let (hashes, bundle) = (folder.tile(tile)?, folder.bundle(tile)?);
+    let unusable = |text: String| Missing::Unusable { path: folder.dir().join(tile.entries_path()), text };
+    let entries = decode_bundle(&bundle).map_err(|error| unusable(error.to_string()))?;
+    if entries.len() as u64 != tile.width {
+        return Err(unusable(format!("it has {} entries, its name says {}", entries.len(), tile.width)));
+    }
+    let mut verifiers: HashMap<String, ReceiptVerifier<'_>> = HashMap::new();
+    let mut prepared = Vec::with_capacity(entries.len());
+    for (at, entry) in entries.into_iter().enumerate() {
+        let leaf = leaf_hash(entry);
+        let in_tile = hashes.chunks(32).nth(at) == Some(leaf.as_slice());
+        let read = decode_entry(entry);
+        let (mut envelope, mut receipt) = (None, None);
+        match read.as_ref().map(|(_, event)| event) {
+            Ok(Event::NoticeSent(of)) => envelope = Some(signed(&of.envelope, keys)),
+            Ok(Event::NoticeReceived(of)) => envelope = Some(signed(&of.envelope, keys)),
+            Ok(Event::NoticeRefused(of)) => envelope = Some(signed(&of.envelope, keys)),
+            Ok(Event::ConflictKept(of)) => envelope = Some(signed(&of.envelope, keys)),
+            Ok(Event::ReceiptReceived(_)) => {
+                let text = folder.receipt(LogIndex(tile.number * TILE_WIDTH + at as u64))?;
+                receipt = text.map(|text| received(&text, keys, &mut verifiers));
+            }
+            _ => {}
+        }
+        prepared.push(Prepared { leaf, in_tile, read, envelope, receipt });
+    }
+    Ok(prepared)
+}
+
+fn signed(bytes: &[u8], keys: &Keys) -> Result<VerifiedEnvelope, String> {
+    let unverified = UnverifiedEnvelope::parse(bytes).map_err(|error| error.to_string())?;
+    let claimed = unverified.claimed().map_err(|error| error.to_string())?;
+    let key = keys.envelope.get(&claimed.sender_key).ok_or("a signature of a key that stands on no card here")?;
+    unverified.verify(key).map_err(|error| error.to_string())
+}
+
+fn received<'k>(
+    text: &str,
+    keys: &'k Keys,
+    verifiers: &mut HashMap<String, ReceiptVerifier<'k>>,
+) -> Result<(Vec<u8>, VerifiedReceipt), String> {
+    let (proof, entry) = split_extra(text).map_err(|error| error.to_string())?;
+    let checkpoint = proof.split_once("\n\n").map(|(_, checkpoint)| checkpoint).unwrap_or_default();
+    let origin =
+        Note::parse(checkpoint).ok().and_then(|note| Checkpoint::parse(note.text).ok()).map(|head| head.origin);
+    let origin = origin.ok_or("a receipt without a checkpoint")?;
+    let vkeys = keys.logs.get(&origin).ok_or("a receipt of a log whose key stands on no card here")?;
+    let receipt = Receipt { entry, proof };
+    let mut last = Err("no key of its log verifies it".to_owned());
+    for vkey in vkeys {
+        let name = vkey.to_string();
+        let verifier = verifiers.entry(name).or_insert_with(|| ReceiptVerifier::new(vkey));
+        last = verifier.verify_alone(&receipt).map_err(|error| error.to_string());
+        if last.is_ok() {
+            break;
+        }
+    }
+    last
+}

@@ -1,0 +1,220 @@
+//! Each release against its ground, as far as the log shows it. What fields, audience and purpose a ground covers stands in the presentation.
+
+use time::UtcOffset;
+use verbale_domain::Basis;
+use verbale_domain::civil;
+use verbale_domain::disclosure::{Denial, Escalation, Ground, OutsideGround, Release};
+use verbale_domain::flow::{CONSENT_GRANT, CONSENT_REQUEST, DISCLOSURE_NOTICE};
+use verbale_domain::{CommencesOn, Memorandum};
+use verbale_evidence::MessageId;
+use verbale_proto::v1::{Disclosed, DisclosureDenied};
+
+use super::chronicle::{Chronicle, Noticed, message_id};
+use crate::presentation::moment;
+
+/// A fault of a release: its code, what must be there, and what is there.
+type Fault = (&'static str, String, String);
+
+/// Where a day begins first: there, nothing is released before the memorandum commences anywhere.
+const EAST: i8 = 14;
+
+impl Chronicle<'_> {
+    pub(super) fn denied(&mut self, index: u64, of: &DisclosureDenied) {
+        if message_id(&of.message_id).and_then(|id| self.content_of(id)).is_none() {
+            self.find("UNKNOWN_NOTICE", index, "a notice that the log holds, not refused", "none of that id");
+        }
+        let is_known = of.code.parse::<Denial>().is_ok() || of.code.parse::<Escalation>().is_ok();
+        if !is_known {
+            self.find("DECISION_CODE", index, "the code of a denial", "another text");
+        }
+    }
+
+    pub(super) fn released(&mut self, index: u64, time_ms: i64, of: &Disclosed) {
+        let id = message_id(&of.message_id).filter(|id| self.content_of(*id).is_some());
+        let Some(id) = id else {
+            return self.find("UNKNOWN_NOTICE", index, "a notice that the log holds, not refused", "none of that id");
+        };
+        if let Some(notice) = self.notices.get_mut(&id) {
+            let before = std::mem::replace(&mut notice.last_release, index + 1);
+            if before != of.previous_release {
+                let named = |place: u64| if place == 0 { "none".to_owned() } else { format!("entry {}", place - 1) };
+                self.find(
+                    "RELEASE_CHAIN",
+                    index,
+                    format!("the release before it: {}", named(before)),
+                    named(of.previous_release),
+                );
+            }
+        }
+        let fault = match self.notices.get(&id) {
+            Some(notice) => self.fault_of(id, notice, time_ms, of),
+            None => None,
+        };
+        if let Some((code, expected, found)) = fault {
+            self.find(code, index, expected, found);
+        }
+        let grounds = of.grounds.iter().filter_map(|ground| message_id(ground));
+        self.tally_withdrawn += u64::from(grounds.filter(|ground| self.withdrawn.contains(ground)).count() > 0);
+    }
+
+    fn fault_of(&self, id: MessageId, notice: &Noticed, time_ms: i64, of: &Disclosed) -> Option<Fault> {
+        let fault = |code, expected: &str, found: &str| Some((code, expected.to_owned(), found.to_owned()));
+        let Ok(release) = of.code.parse::<Release>() else {
+            return fault("DECISION_CODE", "the code of a ground", "another text");
+        };
+        let (_, memorandum) = self.channel_of(notice);
+        let Some(memorandum) = self.memoranda.get(memorandum) else {
+            return fault("MEMORANDUM", "the memorandum's file in the export", memorandum);
+        };
+        if release != Release::Allowed(Ground::OwnInformation)
+            && let Some(fault) = self.not_in_force(memorandum, time_ms)
+        {
+            return Some(fault);
+        }
+        let from_to = (of.valid_from_ms, if of.valid_until_ms == 0 { i64::MAX } else { of.valid_until_ms });
+        if of.valid_from_ms > time_ms || from_to.1 < time_ms {
+            let until = if of.valid_until_ms == 0 { "open".to_owned() } else { moment(of.valid_until_ms) };
+            let expected = format!("a time within the validity of its ground: {} to {until}", moment(of.valid_from_ms));
+            return Some(("GROUND_NOT_LIVE", expected, moment(time_ms)));
+        }
+        let grounds: Vec<MessageId> = of.grounds.iter().filter_map(|ground| message_id(ground)).collect();
+        // A document that two persons recorded.
+        if let Some(recorded) = grounds.first().filter(|ground| self.grounds.contains_key(ground)) {
+            return self.recorded_fault(id, *recorded, release, time_ms);
+        }
+        match release {
+            Release::Allowed(Ground::ConsentOk | Ground::ConsentExceedsNotice) => {
+                let is_right = match release {
+                    Release::Allowed(Ground::ConsentOk) => memorandum.basis() != Basis::Notice,
+                    _ => memorandum.basis() == Basis::Notice,
+                };
+                if !is_right {
+                    return fault("INSTRUMENT", "the instrument that clause 3 of the memorandum asks for", &of.code);
+                }
+                self.granted(id, notice, &grounds)
+            }
+            Release::Allowed(Ground::NoticeOk) if memorandum.basis() != Basis::Notice => {
+                fault("INSTRUMENT", "the consent that clause 3 of the memorandum asks for", &of.code)
+            }
+            Release::Allowed(Ground::NoticeOk) => self.given(id, &grounds, time_ms),
+            Release::Allowed(Ground::OwnInformation) if !notice.sent => {
+                fault("GROUND", "a ground for the other side's information", "OWN_INFORMATION")
+            }
+            Release::Allowed(Ground::PublicationDuty) if memorandum.publishable(self.flow_of(notice)).is_empty() => {
+                fault("GROUND", "a kind that the memorandum has published", self.flow_of(notice))
+            }
+            Release::Allowed(Ground::PublicationDuty) if !of.published => {
+                fault("GROUND", "a release to everybody", "one to somebody")
+            }
+            Release::Allowed(Ground::IndependentSource) | Release::Decided(_) => {
+                fault("GROUND_MISSING", "the entry of its ground", "none")
+            }
+            Release::Allowed(_) => None,
+        }
+    }
+
+    fn not_in_force(&self, memorandum: &Memorandum, time_ms: i64) -> Option<Fault> {
+        let recorded = self.commenced.get(&memorandum.id).and_then(|on| civil::day(on));
+        let since = match memorandum.commences() {
+            CommencesOn::Day(day) => Some(recorded.unwrap_or(day)),
+            CommencesOn::Receipt => recorded,
+            CommencesOn::NotVerified => return None,
+        };
+        let today = civil::date_of(time_ms, UtcOffset::from_hms(EAST, 0, 0).unwrap_or(UtcOffset::UTC));
+        if since.is_some_and(|since| today >= since) {
+            return None;
+        }
+        let since = since.map_or("a day that is recorded first".to_owned(), |day| day.to_string());
+        Some(("NOT_IN_FORCE", format!("a release under {} from {since} on", memorandum.id), moment(time_ms)))
+    }
+
+    /// A grant of the originator that answers a request about this very notice.
+    fn granted(&self, id: MessageId, notice: &Noticed, grounds: &[MessageId]) -> Option<Fault> {
+        let found = |of: Option<&MessageId>, flow: &str| {
+            of.and_then(|id| Some((*id, self.content_of(*id)?))).filter(|(_, of)| self.flow_of(of) == flow)
+        };
+        let Some((_, grant)) = found(grounds.first(), CONSENT_GRANT) else {
+            return Some(("GROUND_MISSING", "the entry of a consent grant".to_owned(), "none before it".to_owned()));
+        };
+        let Some((request_id, request)) = found(grounds.get(1), CONSENT_REQUEST) else {
+            return Some((
+                "GROUND_MISSING",
+                "the entry of the request that was granted".to_owned(),
+                "none before it".to_owned(),
+            ));
+        };
+        let is_about = grant.channel == notice.channel
+            && grant.answers == Some(request_id)
+            && request.answers == Some(id)
+            && grant.sent == notice.sent;
+        (!is_about).then(|| {
+            let expected = "a grant of its originator that answers a request about this notice".to_owned();
+            ("GROUND", expected, "a grant about something else".to_owned())
+        })
+    }
+
+    /// A disclosure notice about this very notice, which the originator had before.
+    fn given(&self, id: MessageId, grounds: &[MessageId], time_ms: i64) -> Option<Fault> {
+        let given = grounds.first().and_then(|id| Some((*id, self.content_of(*id)?)));
+        let given = given.filter(|(_, given)| self.flow_of(given) == DISCLOSURE_NOTICE && given.sent);
+        let Some((given_id, given)) = given else {
+            return Some((
+                "GROUND_MISSING",
+                "the entry of a disclosure notice".to_owned(),
+                "none before it".to_owned(),
+            ));
+        };
+        if given.answers != Some(id) {
+            let expected = "a disclosure notice about this notice".to_owned();
+            return Some(("GROUND", expected, "one about another notice".to_owned()));
+        }
+        match self.delivered.get(&given_id) {
+            Some(at_ms) if *at_ms <= time_ms.saturating_add(civil::CLOCKS_APART_MS) => None,
+            Some(at_ms) => {
+                Some(("GROUND_NOT_LIVE", "a release after the notice was delivered".to_owned(), moment(*at_ms)))
+            }
+            None => Some((
+                "GROUND_MISSING",
+                "the receipt for the disclosure notice".to_owned(),
+                "none before it".to_owned(),
+            )),
+        }
+    }
+
+    fn recorded_fault(&self, id: MessageId, ground: MessageId, release: Release, time_ms: i64) -> Option<Fault> {
+        let held = self.grounds.get(&ground)?;
+        let fault = |code, expected: &str, found: &str| Some((code, expected.to_owned(), found.to_owned()));
+        if !held.confirmed {
+            return fault(
+                "FOUR_EYES",
+                "a recorded ground that a second person confirmed before",
+                "one that nobody confirmed",
+            );
+        }
+        if held.ended || !(held.from_ms..=held.until_ms).contains(&time_ms) {
+            return fault(
+                "GROUND_NOT_LIVE",
+                "a recorded ground that counts at that time",
+                "one that was ended, or is over",
+            );
+        }
+        if held.about != id {
+            return fault("GROUND", "a ground recorded for this notice", "one recorded for another");
+        }
+        let carries = match held.kind.parse::<OutsideGround>() {
+            Ok(OutsideGround::PaperConsent) => {
+                matches!(release, Release::Allowed(Ground::ConsentOk | Ground::ConsentExceedsNotice))
+            }
+            Ok(OutsideGround::OriginatorPublication) => release == Release::Allowed(Ground::AlreadyPublic),
+            Ok(OutsideGround::LegalCompulsion) => release == Release::Decided(Escalation::LegalCompulsion),
+            Ok(OutsideGround::MinistryRequest) => release == Release::Decided(Escalation::Clause5RelevantMinistry),
+            Ok(OutsideGround::PublicationBasis) => release == Release::Decided(Escalation::UnverifiedBasisStrict),
+            Err(_) => false,
+        };
+        if carries {
+            None
+        } else {
+            fault("INSTRUMENT", "a recorded ground of the kind that the release names", &held.kind)
+        }
+    }
+}

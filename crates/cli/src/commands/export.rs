@@ -1,0 +1,113 @@
+//! `verbale audit export`: the log for auditors, as a folder.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use serde_json::json;
+use verbale_audit::{ExportError, ExportFolder, ExportWriter, Reconciled, Verified, reconcile, verify};
+use verbale_evidence::Card;
+use verbale_proto::v1::ExportLogRequest;
+
+use super::{Client, client};
+use crate::args::{ExportArgs, NodeArgs};
+use crate::failure::CliError;
+use crate::output::say;
+use crate::progress::Progress;
+
+pub(crate) async fn run(args: &ExportArgs, node: &NodeArgs) -> Result<ExitCode, CliError> {
+    let progress = Progress::new();
+    let mut client = client(node).await?;
+    let recipient = args.recipient.clone().unwrap_or_default();
+    let exported = export(&mut client, &args.to, (args.since, recipient), &progress).await;
+    progress.end();
+    let size = exported?;
+    if node.json {
+        say!("{}", json!({"dir": args.to.display().to_string(), "size": size, "since": args.since}));
+    } else {
+        let to = args.to.display();
+        say!("{size} entries exported to {to}: the log, its receipts, cards and memoranda; no content.");
+        say!("Anybody checks it with: verbale-audit verify {to}");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Exports a node's log, and gives its size.
+pub(crate) async fn export(
+    client: &mut Client,
+    to: &Path,
+    (since, recipient): (u64, String),
+    progress: &Progress,
+) -> Result<u64, CliError> {
+    let mut parts = client.export_log(ExportLogRequest { recipient }).await?.into_inner();
+    let mut writer = ExportWriter::begin(to, since)?;
+    let (mut checkpoint, mut size, mut taken) = (String::new(), 0, 0);
+    while let Some(part) = parts.message().await? {
+        if let Some(head) = part.head {
+            (checkpoint, size) = (head.checkpoint, head.size);
+            for memorandum in head.memoranda {
+                writer.memorandum(&memorandum.id, &memorandum.text)?;
+            }
+        }
+        for exported in part.entries {
+            let receipt = (exported.receipt_entry.as_slice(), exported.receipt_proof.as_str());
+            let has_receipt = !exported.receipt_proof.is_empty();
+            writer.entry(exported.entry, has_receipt.then_some(receipt))?;
+            taken += 1;
+        }
+        progress.set("exporting the log", taken, size);
+    }
+    Ok(writer.finish(&checkpoint)?.0)
+}
+
+/// Exports the logs of staged nodes and verifies each, and each pair that knows each other.
+pub(crate) async fn prove(
+    sides: &mut [(&mut Client, &Card)],
+    to: &Path,
+) -> Result<(Vec<Verified>, Vec<Reconciled>), CliError> {
+    let (mut folders, progress) = (Vec::new(), Progress::new());
+    for (client, card) in sides.iter_mut() {
+        let dir = to.join(&card.id);
+        export(client, &dir, (0, String::new()), &progress).await?;
+        folders.push(ExportFolder::new(&dir));
+    }
+    progress.end();
+    let cards: Vec<Card> = sides.iter().map(|(_, card)| (*card).clone()).collect();
+    let silent = |_, _| {};
+    let mut verified = Vec::new();
+    for folder in &folders {
+        let log = verify(folder, &cards, &silent).map_err(|missing| CliError::damaged(missing.to_string()))?;
+        sound(log.is_sound(), || log.to_text())?;
+        verified.push(log);
+    }
+    let mut reconciled = Vec::new();
+    for (at, (one, log)) in folders.iter().zip(&verified).enumerate() {
+        for (other, with) in folders.iter().zip(&verified).skip(at + 1) {
+            if !log.peers.iter().any(|(id, _)| *id == with.id) {
+                continue;
+            }
+            let pair = reconcile((one, other), &cards, &silent);
+            let pair = pair.map_err(|missing| CliError::damaged(missing.to_string()))?;
+            sound(pair.is_sound() && pair.not_compared.is_empty(), || pair.to_text())?;
+            reconciled.push(pair);
+        }
+    }
+    Ok((verified, reconciled))
+}
+
+fn sound(is_sound: bool, report: impl FnOnce() -> String) -> Result<(), CliError> {
+    if is_sound { Ok(()) } else { Err(CliError::damaged(report())) }
+}
+
+impl From<ExportError> for CliError {
+    fn from(error: ExportError) -> Self {
+        match error {
+            ExportError::Io { .. } => {
+                Self::failed("the export was not made; give the same folder again, and it is gone on with", error)
+            }
+            ExportError::Since { .. } => Self::Usage(error.to_string()),
+            ExportError::Differs(_) | ExportError::Entry { .. } | ExportError::OtherHead => {
+                Self::damaged(error.to_string())
+            }
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! The log for auditors: entries, receipts, memoranda; no sealed content and no facts.
+
+use tokio::sync::mpsc;
+use verbale_domain::Memoranda;
+use verbale_journal::{Journal, Store};
+use verbale_ledger::LogIndex;
+use verbale_proto::v1::{ExportEntry, ExportHead, ExportLogResponse, MemorandumFile, Receipt};
+use verbale_rpc::tonic::Status;
+use verbale_rpc::{Failure, FailureKind};
+
+use crate::config::is_pseudonym;
+use crate::core::{Core, Stopped};
+use crate::local::stopping;
+use crate::local_reads::{damaged, failed};
+
+/// Bytes of one message: the core reads them while everybody waits.
+const PART_BYTES: usize = 256 << 10;
+
+/// Who gets it; the person who asks, when nobody else is named.
+pub(crate) fn recipient(asked: &str, person: &str) -> Result<String, Status> {
+    match asked {
+        "" => Ok(person.to_owned()),
+        asked if is_pseudonym(asked) => Ok(asked.to_owned()),
+        _ => {
+            let text = "the recipient stands in the log, which nobody can erase: give a pseudonym of 1 to 64 characters a-z, 0-9 and -";
+            Err(Failure::new(FailureKind::Refused, "BAD_PSEUDONYM", text).status())
+        }
+    }
+}
+
+/// Sends the log up to its head now.
+pub(crate) async fn send(
+    core: &Core,
+    memoranda: &Memoranda,
+    responses: &mpsc::Sender<Result<ExportLogResponse, Status>>,
+) -> Result<(), Status> {
+    let head = core.read(|_, journal| (journal.size().0, journal.checkpoint().to_string()));
+    let (size, checkpoint) = head.await.map_err(stopping)?;
+    let head = ExportHead {
+        checkpoint,
+        size,
+        memoranda: memoranda
+            .iter()
+            .map(|of| MemorandumFile { id: of.id.clone(), text: of.text().to_owned() })
+            .collect(),
+    };
+    let mut part = ExportLogResponse { head: Some(head), entries: Vec::new() };
+    let mut next = 0;
+    loop {
+        responses.send(Ok(part)).await.map_err(|_| stopping(Stopped))?;
+        if next == size {
+            return Ok(());
+        }
+        let entries = core.read(move |_, journal| read(journal, next..size)).await.map_err(stopping)??;
+        next += entries.len() as u64;
+        part = ExportLogResponse { head: None, entries };
+    }
+}
+
+fn read(journal: &Journal, range: std::ops::Range<u64>) -> Result<Vec<ExportEntry>, Failure> {
+    use prost::Message as _;
+    let (mut entries, mut bytes) = (Vec::new(), 0);
+    for index in range.map(LogIndex) {
+        let mut exported =
+            ExportEntry { entry: journal.entry(index).map_err(|error| failed(&error))?, ..ExportEntry::default() };
+        if let Some(receipt) = journal.receipt(index).map_err(|error| failed(&error))? {
+            let receipt = Receipt::decode(receipt.as_slice()).map_err(|_| damaged("a receipt cannot be read"))?;
+            (exported.receipt_entry, exported.receipt_proof) = (receipt.entry, receipt.proof);
+        }
+        bytes += exported.encoded_len();
+        entries.push(exported);
+        if bytes > PART_BYTES {
+            break;
+        }
+    }
+    Ok(entries)
+}
