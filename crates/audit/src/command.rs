@@ -22,6 +22,7 @@ Usage: verbale-audit verify DIR [--card FILE]... [--json]
        verbale-audit reconcile DIR_A DIR_B [--card FILE]... [--json]
        verbale-audit receipt FILE --card RECEIVER --card SENDER [--json]
        verbale-audit checkpoint FILE --card OWNER [--card WITNESS]... [--json]
+       verbale-audit equivocation FILE --card OWNER [--json]
        verbale-audit presentation FILE --card ORIGINATOR [--card DISCLOSER] [--memoranda DIR] [--json]
        verbale-audit account FILE --card HOLDER [--json]
        verbale-audit card FILE [--json]
@@ -30,6 +31,7 @@ Usage: verbale-audit verify DIR [--card FILE]... [--json]
   reconcile A B       the logs of two contact points: whether both tell the same
   receipt FILE        one receipt of an export: FILE.tlog-proof
   checkpoint FILE     a signed head: whose, and who cosigned it
+  equivocation FILE   whether two signed heads convict the owner of a log
   presentation FILE   who said what, who may have it, and on which ground; - reads standard input
   account FILE        where a notice went, as its holder signed it for its originator
   card FILE           what a card says, and the fingerprint to compare
@@ -71,11 +73,12 @@ pub(crate) type Reported = (Exit, String);
 type Command = fn(&Asked) -> Result<Reported, (Exit, String)>;
 
 /// By name, and how many files each takes.
-const COMMANDS: [(&str, usize, Command); 7] = [
+const COMMANDS: [(&str, usize, Command); 8] = [
     ("verify", 1, log_command::verify_log),
     ("reconcile", 2, log_command::reconcile_logs),
     ("receipt", 1, log_command::check_receipt),
     ("checkpoint", 1, log_command::check_checkpoint),
+    ("equivocation", 1, log_command::check_equivocation),
     ("presentation", 1, presentation),
     ("account", 1, account),
     ("card", 1, log_command::check_card),
@@ -137,7 +140,7 @@ fn parse(args: impl Iterator<Item = OsString>) -> Result<Option<(Command, Asked)
                 command = Some(named(&word).ok_or_else(|| format!("there is no command {}", word.display()))?);
             }
             Value(file) if command.is_some_and(|(_, files, _)| asked.files.len() < *files) => {
-                asked.files.push(file.into())
+                asked.files.push(file.into());
             }
             other => return Err(other.unexpected().to_string()),
         }

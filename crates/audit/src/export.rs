@@ -5,6 +5,9 @@
 //! * `policy`: its key and its witnesses (C2SP tlog-policy)
 //! * `receipts/<N>.tlog-proof`: the receipt that stands beside entry `<N>`; its extra data is the counterpart's entry (C2SP tlog-proof)
 //! * `keys/<ID>.<serial>.…`: each card, and its Ed25519 keys as SPKI PEM and as vkey lines; `keys/cards.jsonl`: since which entry each is known
+//! * `cosigned/<ID>.checkpoint`: the newest head of this log that a counterpart cosigned, with its signature
+//! * `counterparts/<ID>.checkpoint`: the newest head of a counterpart's log that this contact point cosigned
+//! * `proofs/<ID>-<size>.equivocation`: two heads of one size with two roots, each signed by its log
 //! * `memoranda/<id>.toml`: the memorandum files
 //! * `decisions.jsonl`: each decision about a release, with the version of the rules and the entries of its evidence
 //!
@@ -26,6 +29,9 @@ pub(crate) const DECISIONS: &str = "decisions.jsonl";
 pub(crate) const CARDS: &str = "keys/cards.jsonl";
 pub(crate) const KEYS: &str = "keys";
 pub(crate) const MEMORANDA: &str = "memoranda";
+pub(crate) const COSIGNED: &str = "cosigned";
+pub(crate) const COUNTERPARTS: &str = "counterparts";
+pub(crate) const PROOFS: &str = "proofs";
 
 /// The file of the receipt that stands beside an entry.
 pub(crate) fn receipt_path(index: u64) -> String {

@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use verbale_evidence::{Card, ReceiptVerifier, UnverifiedEnvelope};
-use verbale_ledger::{Checkpoint, Note, NoteError, split_extra, verify_cosignature};
+use verbale_ledger::{
+    Checkpoint, Note, NoteError, parse_equivocation, split_extra, verify_cosignature, verify_equivocation,
+};
 use verbale_proto::v1::Receipt;
 
 use crate::command::{Asked, Exit, Reported, read};
@@ -118,6 +120,29 @@ pub(crate) fn check_checkpoint(asked: &Asked) -> Result<Reported, (Exit, String)
             report.push_str("\n  not cosigned by any contact point whose card was given");
         }
         report
+    };
+    Ok((Exit::Sound, report))
+}
+
+/// The proof that a log shows two histories.
+pub(crate) fn check_equivocation(asked: &Asked) -> Result<Reported, (Exit, String)> {
+    let text = the_text(asked)?;
+    let cards = asked.cards()?;
+    let fault = |text: String| (Exit::FaultFound, text);
+    let (first, _) = parse_equivocation(&text).map_err(|error| fault(error.to_string()))?;
+    let head = Note::parse(first).ok().and_then(|note| Checkpoint::parse(note.text).ok());
+    let origin = head.map(|head| head.origin).ok_or_else(|| fault("its first checkpoint is none".to_owned()))?;
+    let log = card_of(&cards, |card| card.log_origin == origin, &format!("the log {origin}"))?;
+    let (one, other) = verify_equivocation(&text, &log.log_vkey()).map_err(|error| fault(error.to_string()))?;
+    let (one_root, other_root) = (hex::encode(one.root), hex::encode(other.root));
+    let report = if asked.json {
+        json!({"convicted": log.id, "origin": origin, "size": one.size.0, "roots": [one_root, other_root]}).to_string()
+    } else {
+        format!(
+            "It convicts {}: its log key signed two histories.\n  log           {origin}\n  size          {}\n  root          {one_root}\n  \
+             root          {other_root}",
+            log.id, one.size.0
+        )
     };
     Ok((Exit::Sound, report))
 }

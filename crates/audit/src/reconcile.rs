@@ -3,15 +3,16 @@
 //! A log cannot show what it left out; the other side's log can: it holds what it sent, what it got, and the other's signed heads.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 use verbale_evidence::{Card, MessageId, StatementDigest};
-use verbale_ledger::{Hash, LogSize};
+use verbale_ledger::LogSize;
 
 use crate::export::{ExportFolder, Missing};
 use crate::finding::Finding;
 use crate::presentation::moment;
-use crate::verify::{Crossed, Taken, Verified, check, roots_at};
+use crate::verify::{Crossed, HeldHead, Taken, Verified, check, roots_at};
 
 /// What was established about two logs.
 pub struct Reconciled {
@@ -123,7 +124,6 @@ impl Reconciled {
                     let expected = format!("a receipt in the log of {} for entry {}", from.id, sent.entry);
                     self.find("RECEIPT_NOT_HELD", &to.id, *entry, (expected, "none, though later ones came back"));
                 }
-                (Some(_), None) => self.under_way += 1,
                 (None, _) if by_message.contains_key(&sent.message_id) => {
                     let expected = format!("the statement that {} sent as message {}", from.id, sent.message_id);
                     self.find(
@@ -152,7 +152,8 @@ impl Reconciled {
                         (expected, "none, though later ones are there"),
                     );
                 }
-                (None, None) => self.under_way += 1,
+                // What is behind them is under way too.
+                (_, None) => self.under_way += 1,
             }
         }
         let by_sender: HashSet<MessageId> = from.crossed.sent.values().map(|sent| sent.message_id).collect();
@@ -179,7 +180,7 @@ impl Reconciled {
     /// The heads of one log that the other side holds.
     fn heads(&mut self, holder: &Side<'_>, of: &Side<'_>, (origin, size): (&str, LogSize)) -> Result<(), Missing> {
         let mine = holder.crossed.heads.iter().filter(|((log, _), _)| log == origin);
-        let held: BTreeMap<u64, &(Hash, u64, i64)> = mine.map(|((_, size), head)| (*size, head)).collect();
+        let held: BTreeMap<u64, &HeldHead> = mine.map(|((_, size), head)| (*size, head)).collect();
         let within: Vec<u64> = held.keys().copied().filter(|held| *held <= size.0).collect();
         let roots = roots_at(of.folder, size, &within)?;
         for (at, root) in within.iter().zip(roots) {
@@ -192,17 +193,21 @@ impl Reconciled {
                     "FORK",
                     &of.id,
                     None,
-                    (expected, format!("root {}; see {}'s entry {entry}", hex::encode(root), holder.id)),
+                    (expected, format!("root {}; see {}'s {}", hex::encode(root), holder.id, place(*entry))),
                 );
             }
         }
         let beyond: Vec<_> = held.iter().filter(|(held, _)| **held > size.0).collect();
         if let (Some((_, (_, _, first_ms))), Some((last, (_, entry, _)))) = (beyond.first(), beyond.last()) {
             if of.ended_before(*first_ms) {
-                self.not_compared.push(older(&of.id, of.crossed.last_ms, &format!("{}'s entry {entry}", holder.id)));
+                self.not_compared.push(older(
+                    &of.id,
+                    of.crossed.last_ms,
+                    &format!("{}'s {}", holder.id, place(*entry)),
+                ));
             } else {
                 let expected =
-                    format!("{last} entries, of which {} holds a signed head (its entry {entry})", holder.id);
+                    format!("{last} entries, of which {} holds a signed head ({})", holder.id, place(*entry));
                 self.find("TAIL_SUPPRESSED", &of.id, None, (expected, format!("{} entries", size.0)));
             }
         }
@@ -227,17 +232,25 @@ impl Reconciled {
             self.heads
         );
         if self.under_way > 0 {
-            text +=
-                &format!("  under way     {}: sent and not there yet, or its receipt not back yet\n", self.under_way);
+            let _ = writeln!(
+                text,
+                "  under way     {}: sent and not there yet, or its receipt not back yet",
+                self.under_way
+            );
         }
         for reason in &self.not_compared {
-            text += &format!("  not compared  {reason}\n");
+            let _ = writeln!(text, "  not compared  {reason}");
         }
         for finding in &self.findings {
-            text += &format!("\n  {}\n", finding.to_text());
+            let _ = writeln!(text, "\n  {}", finding.to_text());
         }
         format!("{text}\n{}\n\n{}", self.first.to_text(), self.second.to_text())
     }
+}
+
+/// Where a head is held.
+fn place(entry: Option<u64>) -> String {
+    entry.map_or("cosigned head".to_owned(), |entry| format!("entry {entry}"))
 }
 
 fn older(id: &str, last_ms: i64, shown_by: &str) -> String {

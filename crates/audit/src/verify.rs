@@ -5,21 +5,28 @@
 //! rewritten by two who agree on it.
 
 mod chronicle;
+mod crossed;
+mod kept;
+mod notices;
 mod prepare;
 mod releases;
 mod tally;
+
+use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use verbale_evidence::Card;
 use verbale_ledger::{Checkpoint, Frontier, Hash, LogSize, Note, TILE_WIDTH, Tile, policy_text, verify_cosignature};
 
-pub(crate) use chronicle::{Chronicle, Crossed, Taken};
+pub(crate) use chronicle::Chronicle;
+pub(crate) use crossed::{Crossed, HeldHead, Taken};
 pub use tally::Tally;
 
 use crate::export::{DECISIONS, Decisions, ExportFolder, Missing, POLICY};
 use crate::finding::Finding;
 use crate::presentation::moment;
+use kept::KeptHeads;
 use prepare::{Keys, Prepared, read_through};
 
 /// What was established about a log.
@@ -72,11 +79,13 @@ pub(crate) fn check(
     let claimed = Note::parse(&note).map_err(|error| unusable(error.to_string()))?;
     let head = Checkpoint::parse(claimed.text).map_err(|error| unusable(error.to_string()))?;
     let (mut chronicle, mut frontier) = (Chronicle::new(&memoranda, crossed), Frontier::default());
+    let mut kept = KeptHeads::read(folder)?;
     let mut tiles = Tiles::new(folder);
     let (mut decisions, mut decided) = (Decisions::default(), Sha256::new());
     read_through(folder, head.size, &keys, |index, prepared: Prepared| {
         tiles.take(prepared.leaf);
         frontier.append(prepared.leaf);
+        kept.passed(&frontier);
         if let Ok((time_ms, event)) = &prepared.read
             && let Some(line) = decisions.line(index, *time_ms, event)
         {
@@ -93,13 +102,16 @@ pub(crate) fn check(
         let (expected, found) = (hex::encode(frontier.root()), hex::encode(head.root));
         chronicle.find("ROOT", None, format!("root {expected}, which follows from the entries"), found);
     }
-    let cosigned = signatures(&note, &mut chronicle);
+    let mut cosigned = signatures(&note, &mut chronicle);
+    cosigned.extend(kept.check(&head, &mut chronicle));
+    cosigned.sort();
+    cosigned.dedup();
     if folder.file(DECISIONS)?.map(Sha256::digest) != Some(decided.finalize()) {
         chronicle.find("DECISIONS", None, "a line for each decision of the log, and no other", "other lines");
     }
     policy(folder, &mut chronicle)?;
     let is_compared = compare(cards, &mut chronicle);
-    let fingerprint = |card: &Card| card.card_key.fingerprint().grouped().to_string();
+    let fingerprint = |card: &Card| card.card_key.fingerprint().grouped();
     Ok(Verified {
         id: chronicle.id(),
         head,
@@ -139,7 +151,7 @@ fn signatures(note: &str, chronicle: &mut Chronicle<'_>) -> Vec<(String, u64, u6
             // Nobody needs to have cosigned: only who claims it must have.
             Err(verbale_ledger::NoteError::Unsigned) => {}
             Err(error) => {
-                chronicle.find("COSIGNATURE", None, format!("the cosignature of {}", card.id), error.to_string())
+                chronicle.find("COSIGNATURE", None, format!("the cosignature of {}", card.id), error.to_string());
             }
         }
     }
@@ -163,7 +175,7 @@ fn compare(cards: &[Card], chronicle: &mut Chronicle<'_>) -> bool {
         match cards.iter().find(|given| given.id == card.id) {
             Some(given) if given.card_key != card.card_key => {
                 let expected = format!("the card key of {}: {}", card.id, given.card_key.fingerprint().grouped());
-                chronicle.find("CARD", None, expected, card.card_key.fingerprint().grouped().to_string());
+                chronicle.find("CARD", None, expected, card.card_key.fingerprint().grouped());
             }
             Some(_) => own |= card.id == chronicle.id(),
             None => all = false,
@@ -204,7 +216,9 @@ impl<'f> Tiles<'f> {
             *full += 1;
             self.compare(tile, &hashes);
             let mut above = Frontier::default();
-            hashes.into_iter().for_each(|hash| above.append(hash));
+            for hash in hashes {
+                above.append(hash);
+            }
             (level, hash) = (level + 1, above.root());
         }
     }
@@ -283,8 +297,9 @@ impl Verified {
     /// For people.
     pub fn to_text(&self) -> String {
         let mut text = if self.is_sound() { "Sound.\n".to_owned() } else { "FAULT FOUND.\n".to_owned() };
-        text += &format!(
-            "  log           {}\n  up to         entry {} of {}, root {}\n  holds         {}\n  card key      {}\n",
+        let _ = writeln!(
+            text,
+            "  log           {}\n  up to         entry {} of {}, root {}\n  holds         {}\n  card key      {}",
             self.head.origin,
             self.head.size.0.saturating_sub(1),
             moment(self.last_ms),
@@ -293,10 +308,10 @@ impl Verified {
             self.fingerprint
         );
         for (id, fingerprint) in &self.peers {
-            text += &format!("  counterpart   {id}, card key {fingerprint}\n");
+            let _ = writeln!(text, "  counterpart   {id}, card key {fingerprint}");
         }
         for (by, size, time_s) in &self.cosigned {
-            text += &format!("  cosigned      by {by} at size {size} on {}\n", second(*time_s));
+            let _ = writeln!(text, "  cosigned      by {by} at size {size} on {}", second(*time_s));
         }
         if !self.is_compared {
             text += "  not compared: the cards of all contact points were not given; compare the fingerprints above with their owners\n";
@@ -305,19 +320,20 @@ impl Verified {
             text += "  not cosigned: nobody else vouches for this head; compare it with the counterpart's export (reconcile)\n";
         }
         if self.waiting > 0 {
-            text += &format!("  waiting       {} sent without receipt yet\n", self.waiting);
+            let _ = writeln!(text, "  waiting       {} sent without receipt yet", self.waiting);
         }
         if self.withdrawn > 0 {
-            text += &format!(
-                "  to look at    {} released on a grant that was withdrawn before; whether that bound by then shows in the presentation\n",
+            let _ = writeln!(
+                text,
+                "  to look at    {} released on a grant that was withdrawn before; whether that bound by then shows in the presentation",
                 self.withdrawn
             );
         }
         for finding in &self.findings {
-            text += &format!("\n  {}\n", finding.to_text());
+            let _ = writeln!(text, "\n  {}", finding.to_text());
         }
         if self.more_findings > 0 {
-            text += &format!("\n  and {} more\n", self.more_findings);
+            let _ = writeln!(text, "\n  and {} more", self.more_findings);
         }
         text.trim_end().to_owned()
     }

@@ -160,7 +160,8 @@ pub(crate) enum Command {
     /// Ask whether information may be disclosed, or give notice of a disclosure
     #[command(subcommand)]
     Disclosure(DisclosureCommand),
-    /// Export the log for auditors; any other word checks what a node gave out, as the program verbale-audit does
+    /// Export the log for auditors; or check what a node gave out: verify, reconcile, receipt, checkpoint, equivocation, presentation, account,
+    /// card, as the program verbale-audit does (`verbale audit verify --help`)
     #[command(subcommand)]
     Audit(AuditCommand),
     /// Watch two nodes exchange realistic notices on this machine
@@ -225,7 +226,7 @@ pub(crate) enum Mailbox {
 pub(crate) enum AuditCommand {
     /// Write the whole log to a folder: entries, receipts, cards, memoranda; no content. Who gets it is logged (auditor, operator)
     Export(ExportArgs),
-    /// What `verbale-audit` understands: verify, reconcile, receipt, checkpoint, presentation, account, card
+    /// What `verbale-audit` understands: verify, reconcile, receipt, checkpoint, equivocation, presentation, account, card
     #[command(external_subcommand)]
     Check(Vec<OsString>),
 }

@@ -62,6 +62,11 @@ pub(crate) fn moment(time_ms: i64) -> String {
     moment.and_then(|moment| moment.format(&Rfc3339).ok()).unwrap_or_else(|| time_ms.to_string())
 }
 
+/// The same of seconds.
+pub(crate) fn second(time_s: u64) -> String {
+    moment(i64::try_from(time_s).unwrap_or(i64::MAX / 1000).saturating_mul(1000))
+}
+
 /// Bytes as lower-case hexadecimal digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     hex::encode(bytes)

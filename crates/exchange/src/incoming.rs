@@ -52,8 +52,8 @@ pub enum Rejection {
     #[error("another statement was accepted under this number; this one is kept as evidence")]
     Conflict,
     /// This node cannot take anything now.
-    #[error("this node has no room for new notices at the moment")]
-    NoRoom,
+    #[error("this node takes no new notices at the moment: it has no room, or holds back")]
+    NotNow,
 }
 
 impl Rejection {
@@ -66,7 +66,7 @@ impl Rejection {
             Self::NotNext => "NOT_NEXT",
             Self::BrokenChain => "BROKEN_CHAIN",
             Self::Conflict => "CONFLICT",
-            Self::NoRoom => "NO_ROOM",
+            Self::NotNow => "NO_ROOM",
         }
     }
 }

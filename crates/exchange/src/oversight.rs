@@ -19,14 +19,13 @@ impl Exchange {
     /// Logs an export. One that is repeated for the same recipient while nothing else happened is the same export.
     pub(crate) fn export(&mut self, now_ms: i64, ticket: Ticket, recipient: String, actor: &str, output: &mut Output) {
         let is_last = |(index, to): &&(LogIndex, String)| index.0 + 1 == self.size && *to == recipient;
-        let index = match self.exported.as_ref().filter(is_last) {
-            Some((index, _)) => *index,
-            None => {
-                let index = LogIndex(self.size);
-                let event = change::exported(&recipient, actor);
-                self.record(now_ms, event, Change::Exported { recipient }, Record::default(), output);
-                index
-            }
+        let index = if let Some((index, _)) = self.exported.as_ref().filter(is_last) {
+            *index
+        } else {
+            let index = LogIndex(self.size);
+            let event = change::exported(&recipient, actor);
+            self.record(now_ms, event, Change::Exported { recipient }, Record::default(), output);
+            index
         };
         output.effects.push(Effect::Tell { ticket, told: Told::Done(index) });
     }

@@ -201,6 +201,14 @@ impl Store for Journal {
         self.tree.size()
     }
 
+    fn root_at(&self, size: LogSize) -> Option<Hash> {
+        self.tree.root_at(size).ok()
+    }
+
+    fn consistency_proof(&self, old: LogSize) -> Option<Vec<Hash>> {
+        self.tree.consistency_proof(old, self.tree.size()).ok()
+    }
+
     fn logged(&self, index: LogIndex) -> Result<Logged, JournalError> {
         let out_of_range = || JournalError::OutOfRange { index, size: self.tree.size().0 };
         let entry = self.entry(index)?;

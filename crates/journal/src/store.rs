@@ -26,6 +26,12 @@ pub trait Store {
     /// Number of entries.
     fn size(&self) -> LogSize;
 
+    /// The root over the first `size` entries; `None` when the log is shorter.
+    fn root_at(&self, size: LogSize) -> Option<Hash>;
+
+    /// The hashes that show the log of size `old` to be the beginning of the present one; `None` when there is no such proof.
+    fn consistency_proof(&self, old: LogSize) -> Option<Vec<Hash>>;
+
     /// An entry and its proof, at the size of the commit that held it: the same bytes each time.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! The append-only tree and the texts that vouch for it; pure.
 //!
-//! In scope: RFC 6962 hashing and proofs, C2SP signed notes, checkpoints, cosignatures, tlog proofs, tiles and policies. Out of scope: what an entry says
+//! In scope: RFC 6962 hashing and proofs, C2SP signed notes, checkpoints, cosignatures, tlog proofs, tiles and policies, the rules of a
+//! witness. Out of scope: what an entry says
 //! (crate `evidence`), where it is kept (crate `journal`).
 //!
 //! Invariants:
@@ -26,6 +27,7 @@
 
 mod checkpoint;
 mod cosignature;
+mod equivocation;
 mod frontier;
 mod hash;
 mod note;
@@ -34,9 +36,11 @@ mod proof;
 mod tile;
 mod tlog_proof;
 mod tree;
+mod witness;
 
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use cosignature::{cosign, verify_cosignature};
+pub use equivocation::{NoEquivocation, equivocation_text, parse_equivocation, verify_equivocation};
 pub use frontier::Frontier;
 pub use hash::{Hash, leaf_hash, node_hash};
 pub use note::{Note, NoteError};
@@ -45,3 +49,4 @@ pub use proof::{ProofError, verify_consistency, verify_inclusion};
 pub use tile::{BadBundle, TILE_WIDTH, Tile, decode_bundle, encode_bundle, number_path};
 pub use tlog_proof::{TlogProof, TlogProofError, split_extra, with_extra};
 pub use tree::{LogIndex, LogSize, OutOfRange, Tree};
+pub use witness::{WitnessRefusal, continues};

@@ -88,6 +88,16 @@ impl<'a> Note<'a> {
         vkey.key.verify(self.text.as_bytes(), signature).map_err(|_| NoteError::BadSignature)
     }
 
+    /// The same text with the signatures of both notes; `None` when the texts differ.
+    pub fn joined(first: &str, second: &str) -> Option<String> {
+        let (text, signatures) = second.split_at_checked(second.rfind("\n\n")? + 2)?;
+        if !first.starts_with(text) {
+            return None;
+        }
+        let new = signatures.split_inclusive('\n').filter(|line| !first.contains(line));
+        Some(new.fold(first.to_owned(), |note, line| note + line))
+    }
+
     /// What stands behind the key id in the one line of `vkey`.
     pub(crate) fn signature_of(&self, vkey: &Vkey) -> Result<&[u8], NoteError> {
         let id = vkey.key_id();

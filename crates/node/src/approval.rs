@@ -50,7 +50,7 @@ pub(crate) async fn approve(
         }
         Ok(Answer::Told { told: Told::Refused(refusal), .. }) => Err(refused_status(shared, &refusal)),
         Ok(Answer::Told { told: Told::NoSuchNotice, .. }) => Err(no_such_draft().status()),
-        Ok(Answer::NoRoom(text)) => Err(Failure::new(FailureKind::NoRoom, "NO_ROOM", text).status()),
+        Ok(Answer::NotNow(failure)) => Err(failure.status()),
         _ => Err(stopping(Stopped)),
     }
 }

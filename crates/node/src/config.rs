@@ -1,6 +1,7 @@
 //! The configuration, `DIR/verbale.toml`: the types are the manual. What they do not name is refused by file and line.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
@@ -35,6 +36,9 @@ pub struct Config {
     /// What originators are told about their notices.
     #[serde(default)]
     pub disclosures: DisclosuresConfig,
+    /// Signed heads, kept apart from the journal and shown to counterparts.
+    #[serde(default)]
+    pub heads: HeadsConfig,
     /// Limits.
     #[serde(default)]
     pub limits: LimitsConfig,
@@ -75,6 +79,23 @@ pub struct DisclosuresConfig {
     /// beside the releases, which it is always told. Default false.
     #[serde(default)]
     pub tell_openings: bool,
+}
+
+/// Signed heads.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HeadsConfig {
+    /// Folder of the heads that were told to others; best on another disk, and never in the same backup as the node's folder. Default: the
+    /// node's folder with `-heads` behind its name.
+    pub folder: Option<PathBuf>,
+    /// Seconds after which a counterpart is shown the head when there was no traffic. Default 60.
+    pub interval_seconds: u64,
+}
+
+impl Default for HeadsConfig {
+    fn default() -> Self {
+        Self { folder: None, interval_seconds: 60 }
+    }
 }
 
 /// A person or a system.
@@ -289,6 +310,9 @@ impl Config {
         }
         if read.limits.handshake_seconds == 0 || read.limits.stall_seconds == 0 {
             return wrong("limits.handshake_seconds and limits.stall_seconds must be at least 1".to_owned());
+        }
+        if read.heads.interval_seconds == 0 {
+            return wrong("heads.interval_seconds must be at least 1".to_owned());
         }
         if read.limits.notice_validity_days == 0 {
             return wrong("limits.notice_validity_days must be at least 1".to_owned());

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
@@ -11,14 +12,19 @@ use verbale_exchange::{ChannelId, Effect, Exchange, Fault, Input, Outbound, Tick
 use verbale_journal::{
     BATCH_BYTES_MAX, BATCH_RECORDS_MAX, Committed, Journal, JournalError, Keys, Logged, Record, Store,
 };
+use verbale_rpc::{Failure, FailureKind};
 
 use crate::clock::now_ms;
 use crate::delivery;
+use crate::heads::{Guard, HeadsError};
 use crate::shared::Shared;
 
 /// Requests that wait for the core, most of them single; what large ones hold is bounded by their streams' budgets. Whoever
 /// brings more waits.
 const QUEUE_MAX: usize = 256;
+
+/// The guard is made to survive a power cut so often; a crash of the process alone never loses it.
+const GUARD_SYNC: Duration = Duration::from_secs(1);
 
 /// Notices that wait for one link: more than its window ever holds.
 const LINK_QUEUE_MAX: usize = 1024;
@@ -37,8 +43,8 @@ pub(crate) enum Answer {
         /// The entry that it is about, with its proof, where a counterpart is told or something is released.
         logged: Option<Box<Logged>>,
     },
-    /// The disk is full: nothing was decided.
-    NoRoom(String),
+    /// Nothing was decided: the disk is full, or the node holds back.
+    NotNow(Failure),
 }
 
 /// Whether a question is new work that needs room on the disk. What is small and few may use the reserve.
@@ -54,6 +60,9 @@ pub(crate) enum CoreError {
     /// The journal.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// The heads kept apart.
+    #[error(transparent)]
+    Heads(#[from] HeadsError),
     /// A fault of this program; nothing of that step was committed.
     #[error("{0}; this is a fault of verbale: nothing was lost, report it")]
     Fault(#[from] Fault),
@@ -138,8 +147,7 @@ pub(crate) struct ToSend {
 
 /// Starts the core's thread.
 pub(crate) fn start(
-    exchange: Exchange,
-    journal: Journal,
+    (exchange, journal, guard): (Exchange, Journal, Guard),
     shared: Arc<Shared>,
 ) -> std::io::Result<(Core, std::thread::JoinHandle<Result<(), CoreError>>)> {
     let (queue, requests) = mpsc::channel(QUEUE_MAX);
@@ -147,6 +155,8 @@ pub(crate) fn start(
     let running = Running {
         exchange,
         journal,
+        guard,
+        synced: Instant::now(),
         shared,
         core: core.clone(),
         runtime: Handle::current(),
@@ -161,6 +171,8 @@ pub(crate) fn start(
 struct Running {
     exchange: Exchange,
     journal: Journal,
+    guard: Guard,
+    synced: Instant,
     shared: Arc<Shared>,
     core: Core,
     runtime: Handle,
@@ -191,7 +203,14 @@ impl Running {
                 self.take(request, &mut round, &room)?;
             }
             // A crash before this: nobody was told. After it: whoever asks again gets the same answer.
+            let is_longer = !round.records.is_empty();
             let committed = self.journal.commit(round.records, round.effects)?;
+            if is_longer {
+                self.guard.release(committed.checkpoint())?;
+            } else if self.synced.elapsed() > GUARD_SYNC {
+                self.guard.sync()?;
+                self.synced = Instant::now();
+            }
             self.release(committed)?;
             for read in round.reads {
                 read(&self.exchange, &self.journal);
@@ -200,16 +219,29 @@ impl Running {
                 break;
             }
         }
+        self.guard.sync()?;
         Ok(self.journal.close()?)
     }
 
     fn take(&mut self, request: Request, round: &mut Round, room: &Result<(), JournalError>) -> Result<(), Fault> {
+        // A log that others know otherwise gets no entry, not even of what came by itself.
+        let request = match (request, self.shared.standing.trouble()) {
+            (Request::Ask { asks, .. }, Some(trouble)) => {
+                for (_, answer) in asks {
+                    drop(answer.send(Answer::NotNow(trouble.clone())));
+                }
+                return Ok(());
+            }
+            (Request::Note(_), Some(_)) => return Ok(()),
+            (request, _) => request,
+        };
         match (request, room) {
             (Request::Stop, _) => round.stop = true,
             (Request::Read(read), _) => round.reads.push(read),
             (Request::Ask { needs: Needs::Room, asks }, Err(full)) => {
+                let no_room = Failure::new(FailureKind::NoRoom, "NO_ROOM", full.to_string());
                 for (_, answer) in asks {
-                    drop(answer.send(Answer::NoRoom(full.to_string())));
+                    drop(answer.send(Answer::NotNow(no_room.clone())));
                 }
             }
             // Receipts and expiries of what was accepted are small and few: the reserve is there for them.
@@ -249,7 +281,7 @@ impl Running {
         Ok(())
     }
 
-    fn release(&mut self, committed: Committed<Vec<Effect>>) -> Result<(), JournalError> {
+    fn release(&mut self, committed: Committed<Vec<Effect>>) -> Result<(), CoreError> {
         if self.shared.peers.now().by_id != *self.exchange.peers() {
             self.shared.peers.replace(self.exchange.peers().clone());
         }

@@ -13,7 +13,8 @@ use verbale_journal::Logged;
 use verbale_proto::v1::log_entry::Event;
 use verbale_proto::v1::{
     AccountRequest, AccountResponse, Answer as WireAnswer, AnswerBatch, ChannelOpened, DeliverRequest, DeliverResponse,
-    LoggedAnswer, NoticeBatch, RejectedAnswer, SealedNotice, answer, deliver_request, deliver_response,
+    LoggedAnswer, NoticeBatch, RejectedAnswer, SealedNotice, WitnessRequest, WitnessResponse, answer, deliver_request,
+    deliver_response,
 };
 use verbale_rpc::peer_server::Peer;
 use verbale_rpc::tonic::{self, Request, Response, Status, Streaming};
@@ -24,6 +25,7 @@ use crate::core::{Answer, Core, Needs, question};
 use crate::prepare;
 use crate::share::Taken;
 use crate::shared::Shared;
+use crate::witness;
 
 /// Batches of one stream that are decided or answered while the next is opened.
 const BATCHES_UNDER_WAY: usize = 2;
@@ -87,6 +89,18 @@ impl Peer for PeerService {
         Ok(Response::new(ReceiverStream::new(stream)))
     }
 
+    async fn witness(&self, request: Request<WitnessRequest>) -> Result<Response<WitnessResponse>, Status> {
+        let peer = asker(&request)?;
+        let share = self.shared.shares.of(&peer.name);
+        let Some(_under_way) = share.witness() else {
+            self.shared.rejected.count("WITNESS_LIMIT");
+            let text = "another head of this counterpart is looked at; show this one again";
+            return Err(Failure::new(FailureKind::NoRoom, "WITNESS_LIMIT", text).status());
+        };
+        let answer = witness::answer(&self.shared, &self.core, &peer.name, request.into_inner()).await?;
+        Ok(Response::new(answer))
+    }
+
     async fn give_account(&self, request: Request<AccountRequest>) -> Result<Response<AccountResponse>, Status> {
         let peer = asker(&request)?;
         let share = self.shared.shares.of(&peer.name);
@@ -95,6 +109,9 @@ impl Peer for PeerService {
             let text = "another account for this counterpart is under way; ask again";
             return Err(Failure::new(FailureKind::NoRoom, "ACCOUNT_LIMIT", text).status());
         };
+        if let Some(trouble) = self.shared.standing.trouble() {
+            return Err(trouble.status());
+        }
         let (shared, request) = (Arc::clone(&self.shared), request.into_inner());
         let given =
             self.core.read(move |exchange, journal| account(&shared, (exchange, journal), &peer.name, &request));
@@ -181,7 +198,7 @@ async fn opened(core: &Core, channel: &ChannelId) -> Result<ChannelOpened, Statu
             let last_envelope = logged.map(|logged| envelope_in(&logged)).unwrap_or_default();
             Ok(ChannelOpened { next_number, last_envelope })
         }
-        Ok(Answer::NoRoom(text)) => Err(Failure::new(FailureKind::NoRoom, "NO_ROOM", text).status()),
+        Ok(Answer::NotNow(failure)) => Err(failure.status()),
         _ => Err(stopping()),
     }
 }
@@ -324,7 +341,7 @@ async fn answer_all(
                         (number, Ok(logged))
                     }
                     Ok(Answer::Told { told: Told::Rejected(rejection), .. }) => (number, Err(rejection)),
-                    Ok(Answer::NoRoom(_)) => (number, Err(Rejection::NoRoom)),
+                    Ok(Answer::NotNow(_)) => (number, Err(Rejection::NotNow)),
                     _ => return Err(stopping()),
                 },
             };
@@ -344,6 +361,7 @@ async fn answer_all(
             answers.answers.push(wire_answer(number, told));
         }
         send(&responses, deliver_response::Part::Answers(answers)).await?;
+        shared.witnesses.traffic(&peer);
     }
     Ok(())
 }

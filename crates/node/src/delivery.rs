@@ -28,6 +28,7 @@ use crate::core::{Core, ToSend};
 use crate::random;
 use crate::shared::Shared;
 use crate::tls;
+use crate::witness;
 
 /// A connection must be made, and a channel opened, so soon.
 pub(crate) const CONNECT_TIME: Duration = Duration::from_secs(10);
@@ -113,6 +114,10 @@ async fn serve(
     let peer = peers.by_id.get(&channel.peer).ok_or("the counterpart is not enrolled")?;
     let connected = tokio::time::timeout(CONNECT_TIME, connect(shared, peer)).await;
     let connection = connected.map_err(|_| format!("{} did not answer within 10 s", peer.address))??;
+    // Before any number: does the counterpart know this log?
+    if !shared.witnesses.has_agreed(&channel.peer) {
+        witness::show(shared, core, peer, connection.clone()).await?;
+    }
     let (requests, stream) = mpsc::channel(MESSAGES_UNDER_WAY);
     let open = OpenChannel { memorandum: channel.memorandum.clone(), version: PROTOCOL_VERSION };
     let opened = send(&requests, deliver_request::Part::Open(open)).await;
@@ -266,6 +271,7 @@ async fn receive_all(
                     }
                     core.note_all(batch).await.map_err(|stopped| stopped.to_string())?;
                 }
+                shared.witnesses.traffic(&channel.peer);
                 rejected?;
             }
             Some(_) => return Err("the counterpart sent what does not belong here: its node is at fault".to_owned()),

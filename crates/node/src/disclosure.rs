@@ -81,7 +81,7 @@ pub(crate) async fn release(
             let text = "it was refused: nothing of it is held";
             return Err(Failure::new(FailureKind::NotFound, "NO_SUCH_NOTICE", text).status());
         }
-        Ok(Answer::NoRoom(text)) => return Err(Failure::new(FailureKind::NoRoom, "NO_ROOM", text).status()),
+        Ok(Answer::NotNow(failure)) => return Err(failure.status()),
         _ => return Err(stopping(Stopped)),
     };
     let index = released.index.0;

@@ -1,7 +1,8 @@
 //! The log for auditors: entries, receipts, memoranda; no sealed content and no facts.
 
+use std::sync::Arc;
+
 use tokio::sync::mpsc;
-use verbale_domain::Memoranda;
 use verbale_journal::{Journal, Store};
 use verbale_ledger::LogIndex;
 use verbale_proto::v1::{ExportEntry, ExportHead, ExportLogResponse, MemorandumFile, Receipt};
@@ -10,8 +11,11 @@ use verbale_rpc::{Failure, FailureKind};
 
 use crate::config::is_pseudonym;
 use crate::core::{Core, Stopped};
+use crate::heads::HeadsError;
 use crate::local::stopping;
 use crate::local_reads::{damaged, failed};
+use crate::shared::Shared;
+use crate::witness;
 
 /// Bytes of one message: the core reads them while everybody waits.
 const PART_BYTES: usize = 256 << 10;
@@ -30,16 +34,23 @@ pub(crate) fn recipient(asked: &str, person: &str) -> Result<String, Status> {
 
 /// Sends the log up to its head now.
 pub(crate) async fn send(
+    shared: &Arc<Shared>,
     core: &Core,
-    memoranda: &Memoranda,
     responses: &mpsc::Sender<Result<ExportLogResponse, Status>>,
 ) -> Result<(), Status> {
+    witness::now(shared, core).await;
+    let peers = shared.peers.now();
+    let [cosigned, counterparts, equivocations] = shared.witnesses.kept(&peers.by_id).map_err(|error| fault(&error))?;
     let head = core.read(|_, journal| (journal.size().0, journal.checkpoint().to_string()));
     let (size, checkpoint) = head.await.map_err(stopping)?;
     let head = ExportHead {
         checkpoint,
         size,
-        memoranda: memoranda
+        cosigned,
+        counterparts,
+        equivocations,
+        memoranda: shared
+            .memoranda
             .iter()
             .map(|of| MemorandumFile { id: of.id.clone(), text: of.text().to_owned() })
             .collect(),
@@ -55,6 +66,10 @@ pub(crate) async fn send(
         next += entries.len() as u64;
         part = ExportLogResponse { head: None, entries };
     }
+}
+
+fn fault(error: &HeadsError) -> Status {
+    Failure::new(FailureKind::Fault, "HEADS", error.to_string()).status()
 }
 
 fn read(journal: &Journal, range: std::ops::Range<u64>) -> Result<Vec<ExportEntry>, Failure> {

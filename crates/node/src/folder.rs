@@ -12,10 +12,12 @@ use verbale_evidence::{Card, CardError, card_text, is_identifier, parse_card_tex
 use verbale_exchange::genesis;
 use verbale_journal::{Disk, Journal, JournalError, Record, Settings};
 use verbale_keys::{FileError, Fingerprint, SecretKey, write_public_text};
+use verbale_ledger::{Checkpoint, LogSize, leaf_hash};
 use verbale_proto::v1::Configured;
 
 use crate::clock::now_ms;
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, HeadsConfig};
+use crate::heads::{self, Guard, HeadsError};
 use crate::secrets::{NewSecrets, SecretError};
 
 /// A card made by `init` is valid for five years; a rotation makes the next.
@@ -64,6 +66,9 @@ pub enum InitError {
     /// The log.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// The folder of heads.
+    #[error(transparent)]
+    Heads(#[from] HeadsError),
     /// A program fault.
     #[error("the first entry of the log could not be made")]
     Genesis,
@@ -131,6 +136,17 @@ impl Folder {
     /// The Unix socket.
     pub fn socket(&self) -> PathBuf {
         self.0.join("verbale.sock")
+    }
+
+    /// The folder of heads: as configured, or beside this one.
+    pub(crate) fn heads(&self, config: &HeadsConfig) -> PathBuf {
+        let beside = || {
+            let dir = self.0.canonicalize().unwrap_or_else(|_| self.0.clone());
+            let mut name = dir.file_name().unwrap_or_default().to_owned();
+            name.push("-heads");
+            dir.with_file_name(name)
+        };
+        config.folder.clone().unwrap_or_else(beside)
     }
 
     pub(crate) fn keys(&self) -> PathBuf {
@@ -201,6 +217,8 @@ pub fn init(folder: &Folder, id: &str, listen: SocketAddr) -> Result<Initialised
     for made in [dir, &folder.keys(), &folder.memoranda()] {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(made).map_err(io_error("create", made))?;
     }
+    let heads_dir = folder.heads(&HeadsConfig::default());
+    heads::begin(&heads_dir)?;
     let secrets = NewSecrets::write(&folder.keys())?;
     let (card, card_bytes) = first_card(id, &secrets)?;
     write_public_text(&folder.card(), &card_text(&card_bytes, &card))?;
@@ -208,12 +226,19 @@ pub fn init(folder: &Folder, id: &str, listen: SocketAddr) -> Result<Initialised
         write_public_text(&folder.memoranda().join(name), text)?;
     }
     write_public_text(&folder.config(), &config_text(id, listen))?;
+    let log_vkey = card.log_vkey();
     let [_, _, log, _] = secrets.roles;
+    let (mut guard, _) = Guard::open(&heads_dir, &log_vkey)?;
     let settings = Settings::new(dir, &card.log_origin, log);
     let first = genesis(now_ms(), &card, &card_bytes).map_err(|_| InitError::Genesis)?;
+    let root = leaf_hash(&first.entry);
+    let head = Checkpoint { origin: card.log_origin.clone(), size: LogSize(1), root };
+    let note = head.sign(&settings.key);
     Journal::create(&Disk, &settings, &Record::entry(first.entry))?;
+    guard.release(&note)?;
+    guard.sync()?;
     let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    for made in [&folder.keys(), &folder.memoranda(), dir, parent] {
+    for made in [&folder.keys(), &folder.memoranda(), dir, &heads_dir, parent] {
         fs::File::open(made).and_then(|made| made.sync_all()).map_err(io_error("sync", made))?;
     }
     Ok(Initialised { fingerprint: card.card_key.fingerprint(), listen })

@@ -149,7 +149,8 @@ impl Node for NodeService {
     async fn receipts(&self, request: Request<ReceiptsRequest>) -> Result<Response<ReceiptsResponse>, Status> {
         let sight = self.person(&request, &ANY)?.sight();
         let request = request.into_inner();
-        let held = self.core.read(move |exchange, journal| receipts(exchange, journal, &request, sight));
+        let shared = Arc::clone(&self.shared);
+        let held = self.core.read(move |exchange, journal| receipts(&shared, (exchange, journal), &request, sight));
         Ok(Response::new(ReceiptsResponse { receipts: held.await.map_err(stopping)?? }))
     }
 
@@ -173,6 +174,9 @@ impl Node for NodeService {
             index_size: journal.index_size(),
             peer_bytes_sent: shared.wire.sent(),
             peer_bytes_received: shared.wire.received(),
+            heads: shared.witnesses.status(),
+            held_back: shared.standing.trouble().map(|failure| failure.text).unwrap_or_default(),
+            equivocations: shared.witnesses.proofs().unwrap_or_default(),
         });
         status.await.map(Response::new).map_err(stopping)
     }
@@ -378,9 +382,9 @@ impl Node for NodeService {
         let actor = person.name.clone();
         self.done(move |ticket| Input::Export { ticket, recipient, actor }).await?;
         let (responses, stream) = mpsc::channel(2);
-        let (core, memoranda) = (self.core.clone(), Arc::clone(&self.shared.memoranda));
+        let (core, shared) = (self.core.clone(), Arc::clone(&self.shared));
         tokio::spawn(async move {
-            if let Err(status) = export::send(&core, &memoranda, &responses).await {
+            if let Err(status) = export::send(&shared, &core, &responses).await {
                 let _ = responses.send(Err(status)).await;
             }
         });
@@ -422,7 +426,7 @@ impl NodeService {
                             was refused is neither opened nor disclosed";
                 Err(Failure::new(FailureKind::NotFound, "NO_SUCH_NOTICE", text).status())
             }
-            Ok(Answer::NoRoom(text)) => Err(Failure::new(FailureKind::NoRoom, "NO_ROOM", text).status()),
+            Ok(Answer::NotNow(failure)) => Err(failure.status()),
             _ => Err(stopping(Stopped)),
         }
     }

@@ -4,7 +4,7 @@ use verbale_envelope::{NoticeKeys, Reopened, reopen};
 use verbale_evidence::{MessageId, UnverifiedEnvelope, VerifiedEnvelope, decode_entry};
 use verbale_exchange::{Exchange, Held, HeldDraft, Mailbox};
 use verbale_journal::{Journal, JournalError, Store};
-use verbale_ledger::LogIndex;
+use verbale_ledger::{Checkpoint, LogIndex, Note, TlogProof};
 use verbale_proto::v1::log_entry::Event;
 use verbale_proto::v1::{HeldReceipt, Receipt, ReceiptsRequest};
 use verbale_rpc::{Failure, FailureKind};
@@ -132,15 +132,15 @@ pub(crate) fn reveal(shared: &Shared, held: &SealedHeld) -> Result<(Reopened, No
 
 /// The receipts held, of one notice or of all.
 pub(crate) fn receipts(
-    exchange: &Exchange,
-    journal: &Journal,
+    shared: &Shared,
+    (exchange, journal): (&Exchange, &Journal),
     request: &ReceiptsRequest,
     sight: Sight,
 ) -> Result<Vec<HeldReceipt>, Failure> {
     if !request.id.is_empty() {
         let held = find(exchange, &request.id, sight)?;
         let Some(index) = held.receipt else { return Ok(Vec::new()) };
-        let mut held_receipt = receipt(exchange, journal, (&held, index), sight)?;
+        let mut held_receipt = receipt(shared, (exchange, journal), (&held, index), sight)?;
         if request.sealed {
             held_receipt.sealed = journal.sealed(held.index).map_err(|error| failed(&error))?.unwrap_or_default();
         }
@@ -148,12 +148,15 @@ pub(crate) fn receipts(
     }
     let after = exchange.notices_after(request.after_index.map(LogIndex));
     let with_receipt = after.filter_map(|held| Some((held, held.receipt?)));
-    with_receipt.take(RECEIPTS_MAX).map(|(held, index)| receipt(exchange, journal, (held, index), sight)).collect()
+    with_receipt
+        .take(RECEIPTS_MAX)
+        .map(|(held, index)| receipt(shared, (exchange, journal), (held, index), sight))
+        .collect()
 }
 
 fn receipt(
-    exchange: &Exchange,
-    journal: &Journal,
+    shared: &Shared,
+    (exchange, journal): (&Exchange, &Journal),
     (held, index): (&Held, LogIndex),
     sight: Sight,
 ) -> Result<HeldReceipt, Failure> {
@@ -163,6 +166,9 @@ fn receipt(
     let receipt = Receipt::decode(bytes.as_slice()).map_err(|_| damaged("its receipt cannot be read"))?;
     let peer = exchange.peers().get(&held.channel.peer).ok_or_else(|| damaged("its counterpart is not enrolled"))?;
     let summary = crate::view::summary(held, sight);
+    let checkpoint = TlogProof::parse(&receipt.proof)
+        .ok()
+        .and_then(|proof| Checkpoint::parse(Note::parse(&proof.checkpoint).ok()?.text).ok());
     Ok(HeldReceipt {
         message_id: summary.message_id,
         notice_id: summary.notice_id,
@@ -174,6 +180,7 @@ fn receipt(
         counterpart: summary.counterpart,
         log_index: summary.log_index,
         sealed: Vec::new(),
+        covered: checkpoint.is_some_and(|head| head.size.0 <= shared.witnesses.held_size(&held.channel.peer)),
     })
 }
 

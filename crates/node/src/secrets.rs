@@ -18,6 +18,7 @@ const ARCHIVE_FILE: &str = "archive.key";
 pub(crate) struct Secrets {
     pub(crate) envelope: SecretKey,
     pub(crate) log: SecretKey,
+    pub(crate) cosigner: SecretKey,
     pub(crate) tls: KeyPair,
     pub(crate) age: Identity,
     pub(crate) archive: ArchiveKey,
@@ -69,6 +70,7 @@ impl Secrets {
         Ok(Self {
             envelope: role(dir, Role::Envelope)?,
             log: role(dir, Role::Log)?,
+            cosigner: role(dir, Role::Cosigner)?,
             tls: load_tls(&dir.join(TLS_FILE))?,
             age: {
                 let path = dir.join(AGE_FILE);

@@ -16,7 +16,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use verbale_envelope::BadRecipient;
 use verbale_evidence::{MessageId, decode_entry};
 use verbale_exchange::{Exchange, Fault, Input, Own};
-use verbale_journal::{Journal, JournalError, OnProgress, ReplayError, Replayed, Settings};
+use verbale_journal::{Journal, JournalError, OnProgress, ReplayError, Replayed, Settings, Store};
 use verbale_proto::v1::Facts;
 use verbale_proto::v1::log_entry::Event;
 use verbale_rpc::node_server::NodeServer;
@@ -29,13 +29,16 @@ use crate::client::key_fingerprint;
 use crate::core::{self, Core, CoreError};
 use crate::deliver::{PeerName, PeerService};
 use crate::folder::{Folder, LoadError, disk, journal_settings};
+use crate::heads::{Guard, HeadsError, HeadsFolder};
 use crate::local::NodeService;
 use crate::person::{Caller, Persons};
 use crate::secrets::{SecretError, Secrets};
 use crate::share::{Memory, PEER_CONNECTIONS, Shares};
 use crate::shared::{Counters, PeerDirectory, Shared};
+use crate::standing::{Standing, compare};
 use crate::supervisor;
 use crate::tls::{self, TlsError};
+use crate::witness::{self, Witnesses};
 
 /// Retries and expiries are looked at so often.
 const TICK: Duration = Duration::from_millis(250);
@@ -73,6 +76,9 @@ pub enum ServeError {
     /// The journal.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// The heads kept apart.
+    #[error(transparent)]
+    Heads(#[from] HeadsError),
     /// TLS.
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -118,15 +124,17 @@ pub async fn serve(folder: &Folder, progress: OnProgress, ready: impl FnOnce(Soc
     let mut interrupt = signal(SignalKind::interrupt()).map_err(system("watch for SIGINT"))?;
     // A core dump would hold keys and whatever was open at the moment.
     no_core_dumps().map_err(system("switch core dumps off"))?;
-    let (shared, exchange, journal) = open(folder, progress)?;
+    let (shared, exchange, journal, guard) = open(folder, progress)?;
     let listeners = Listeners::bind(folder, &shared).await?;
     let (core, mut thread) = {
-        let (core, thread) = core::start(exchange, journal, Arc::clone(&shared)).map_err(system("start a thread"))?;
+        let (core, thread) =
+            core::start((exchange, journal, guard), Arc::clone(&shared)).map_err(system("start a thread"))?;
         (core, tokio::task::spawn_blocking(move || thread.join()))
     };
     let (stop, stopped) = watch::channel(false);
     let mut servers = listeners.serve(&shared, &core, &stopped)?;
     let ticking = tokio::spawn(tick(core.clone()));
+    let witnessing = tokio::spawn(witness::run(Arc::clone(&shared), core.clone()));
     tracing::info!(node.id = shared.card.id, peer.address = %shared.config.peer.listen, "the node serves");
     supervisor::ready(&shared.card.id);
     ready(shared.config.peer.listen);
@@ -143,6 +151,7 @@ pub async fn serve(folder: &Folder, progress: OnProgress, ready: impl FnOnce(Soc
         tracing::warn!("connections were still open after 10 s and are cut");
     }
     ticking.abort();
+    witnessing.abort();
     let ended = if let Some(ended) = ended {
         ended
     } else {
@@ -154,6 +163,7 @@ pub async fn serve(folder: &Folder, progress: OnProgress, ready: impl FnOnce(Soc
         Ok(Ok(Ok(()))) => Ok(()),
         Ok(Ok(Err(CoreError::Journal(error)))) => Err(error.into()),
         Ok(Ok(Err(CoreError::Fault(fault)))) => Err(fault.into()),
+        Ok(Ok(Err(CoreError::Heads(error)))) => Err(error.into()),
         _ => Err(ServeError::Core),
     }
 }
@@ -165,7 +175,7 @@ fn no_core_dumps() -> io::Result<()> {
 }
 
 /// Loads the folder and replays its journal.
-fn open(folder: &Folder, progress: OnProgress) -> Result<(Arc<Shared>, Exchange, Journal), ServeError> {
+fn open(folder: &Folder, progress: OnProgress) -> Result<(Arc<Shared>, Exchange, Journal, Guard), ServeError> {
     let loaded = folder.load()?;
     let secrets = Secrets::load(&folder.keys())?;
     let recipient = secrets.age.recipient()?;
@@ -173,6 +183,7 @@ fn open(folder: &Folder, progress: OnProgress) -> Result<(Arc<Shared>, Exchange,
     let of_card = [
         ("envelope", secrets.envelope.public() == card.envelope_key),
         ("log", secrets.log.public() == card.log_key),
+        ("cosigner", secrets.cosigner.public() == card.cosigner_key),
         ("TLS", crate::secrets::spki(&secrets.tls) == card.tls_spki),
         ("age", recipient.to_string() == card.age_recipient),
     ];
@@ -199,6 +210,9 @@ fn open(folder: &Folder, progress: OnProgress) -> Result<(Arc<Shared>, Exchange,
         let facts = facts_of(record, &archive)?;
         Ok(exchange.replay(record.entry, facts)?)
     })?;
+    let heads = folder.heads(&loaded.config.heads);
+    let (guard, released) = Guard::open(&heads, &loaded.card.log_vkey())?;
+    let cosigner_name = loaded.card.cosigner_vkey().name;
     let largest = loaded.config.limits.sealed_bytes_max;
     // Half of them: whoever takes all of its own leaves as many to others.
     let persons_connections = (loaded.config.limits.local_connections_max / 2).max(1);
@@ -211,6 +225,8 @@ fn open(folder: &Folder, progress: OnProgress) -> Result<(Arc<Shared>, Exchange,
         identity: secrets.age,
         archive,
         tls: secrets.tls,
+        standing: Standing::default(),
+        witnesses: Witnesses::new(HeadsFolder::new(&heads), secrets.cosigner, cosigner_name),
         peers: PeerDirectory::default(),
         local_address: OnceLock::new(),
         rejected: Counters::default(),
@@ -222,7 +238,21 @@ fn open(folder: &Folder, progress: OnProgress) -> Result<(Arc<Shared>, Exchange,
         local_memory: Memory::new(LOCAL_MEMORY_BYTES),
     };
     shared.peers.replace(exchange.peers().clone());
-    Ok((Arc::new(shared), exchange, journal))
+    shared.witnesses.load(exchange.peers())?;
+    let guarded = heads.display();
+    match released.map(|head| compare(&head, journal.size(), |size| journal.root_at(size))) {
+        Some(compared) => {
+            if let Some(trouble) = compared.trouble(&format!("the folder of heads {guarded}")) {
+                shared.standing.hold_back(trouble);
+            }
+        }
+        // Whoever has told nobody anything has nothing to be held to.
+        None if !exchange.peers().is_empty() => shared.standing.wait_for_counterpart(format!(
+            "the folder of heads {guarded} holds none of this log; it goes on as soon as a counterpart answers that its head of this log is one"
+        )),
+        None => {}
+    }
+    Ok((Arc::new(shared), exchange, journal, guard))
 }
 
 /// The facts beside an entry; `None` after erasure.

@@ -50,6 +50,7 @@ pub(crate) struct Share {
     connections: Arc<Semaphore>,
     channels: Arc<Semaphore>,
     accounts: Arc<Semaphore>,
+    witness: Arc<Semaphore>,
     memory: Memory,
 }
 
@@ -68,6 +69,11 @@ impl Share {
     /// Room for one account: each is read and signed while the others wait.
     pub(crate) fn account(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.accounts).try_acquire_owned().ok()
+    }
+
+    /// Room for one head: each costs three syncs.
+    pub(crate) fn witness(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.witness).try_acquire_owned().ok()
     }
 
     /// One more open channel, if it may have one.
@@ -97,6 +103,7 @@ impl Shares {
                 connections: Arc::new(Semaphore::new(self.connections)),
                 channels: Arc::new(Semaphore::new(CHANNELS)),
                 accounts: Arc::new(Semaphore::new(1)),
+                witness: Arc::new(Semaphore::new(1)),
                 memory: Memory::new(LARGEST_NOTICES * self.notice_bytes),
             })
         };

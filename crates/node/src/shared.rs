@@ -15,6 +15,8 @@ use crate::config::Config;
 use crate::meter::Meter;
 use crate::person::Persons;
 use crate::share::{Memory, Shares};
+use crate::standing::Standing;
+use crate::witness::Witnesses;
 
 /// What all tasks share.
 pub(crate) struct Shared {
@@ -25,6 +27,10 @@ pub(crate) struct Shared {
     pub(crate) identity: Identity,
     pub(crate) archive: ArchiveKey,
     pub(crate) tls: KeyPair,
+    /// Whether the own log is the one that others know.
+    pub(crate) standing: Standing,
+    /// Signed heads that this node and its counterparts hold of each other.
+    pub(crate) witnesses: Witnesses,
     pub(crate) persons: Persons,
     pub(crate) peers: PeerDirectory,
     /// Where people and systems of other machines reach the node, once it listens.

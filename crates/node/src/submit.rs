@@ -261,7 +261,7 @@ fn outcome(
             Ok(submit_response::Outcome::Awaiting(Awaiting { message_id, already_known, approvers }))
         }
         Ok(Answer::Told { told: Told::Refused(refusal), .. }) => Ok(refused(shared, &refusal)),
-        Ok(Answer::NoRoom(text)) => Err(Failure::new(FailureKind::NoRoom, "NO_ROOM", text).status()),
+        Ok(Answer::NotNow(failure)) => Err(failure.status()),
         _ => Err(stopping(Stopped)),
     }
 }

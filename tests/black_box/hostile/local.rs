@@ -25,7 +25,7 @@ use crate::notices::general;
 type Client = NodeClient<Channel>;
 
 /// Every method of the local service, with the roles that may call it: the table that `local.proto` promises.
-const METHODS: [(&str, &[&str]); 33] = [
+const METHODS: [(&str, &[&str]); 34] = [
     ("Submit", &["system", "operator", "approver"]),
     ("Drafts", &["system", "operator", "approver"]),
     ("Approve", &["approver"]),

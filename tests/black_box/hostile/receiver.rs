@@ -13,7 +13,7 @@ use verbale_ledger::{Checkpoint, Hash, LogIndex, LogSize, Tree, leaf_hash};
 use verbale_proto::v1::log_entry::Event;
 use verbale_proto::v1::{
     AccountRequest, AccountResponse, Answer, AnswerBatch, ChannelOpened, DeliverRequest, DeliverResponse, LoggedAnswer,
-    NoticeReceived, NoticeRefused, answer, deliver_request, deliver_response,
+    NoticeReceived, NoticeRefused, WitnessRequest, WitnessResponse, answer, deliver_request, deliver_response,
 };
 use verbale_rpc::peer_server::{Peer, PeerServer};
 use verbale_rpc::tonic::transport::Server;
@@ -170,6 +170,10 @@ impl Peer for Service {
             }
         });
         Ok(Response::new(Box::pin(ReceiverStream::new(stream))))
+    }
+
+    async fn witness(&self, _: Request<WitnessRequest>) -> Result<Response<WitnessResponse>, Status> {
+        Ok(Response::new(WitnessResponse::default()))
     }
 
     async fn give_account(&self, _: Request<AccountRequest>) -> Result<Response<AccountResponse>, Status> {

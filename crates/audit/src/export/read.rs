@@ -96,20 +96,24 @@ impl ExportFolder {
 
     /// Every card in the folder. A card that cannot be read is none: whoever needs it says so.
     pub(crate) fn cards(&self) -> Result<Vec<Card>, Missing> {
-        let names = self.names(KEYS)?;
-        let cards = names.iter().filter(|name| name.ends_with(".card"));
-        Ok(cards.filter_map(|name| card(&self.text(&format!("{KEYS}/{name}")).ok()?)).collect())
+        Ok(self.texts(KEYS, ".card")?.iter().filter_map(|(_, text)| card(text)).collect())
     }
 
     /// The memorandum files.
     pub(crate) fn memoranda(&self) -> Result<Memoranda, Missing> {
-        let names = self.names(MEMORANDA)?;
-        let toml = names.into_iter().filter(|name| name.ends_with(".toml"));
-        let files: Vec<(String, String)> = toml
-            .map(|name| Ok((name.clone(), self.text(&format!("{MEMORANDA}/{name}"))?)))
-            .collect::<Result<_, Missing>>()?;
+        let files = self.texts(MEMORANDA, ".toml")?;
         let read = Memoranda::parse(files.iter().map(|(name, text)| (name.as_str(), text.as_str())));
         read.map_err(|error| Missing::Unusable { path: self.0.join(MEMORANDA), text: error.to_string() })
+    }
+
+    /// Texts in a folder of the export: name without its ending, and text; none when there is no such folder.
+    pub(crate) fn texts(&self, folder: &str, ending: &str) -> Result<Vec<(String, String)>, Missing> {
+        let names = match self.names(folder) {
+            Err(Missing::File { source, .. }) if source.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            other => other?,
+        };
+        let with_ids = names.into_iter().filter_map(|name| Some((name.strip_suffix(ending)?.to_owned(), name)));
+        with_ids.map(|(id, name)| Ok((id, self.text(&format!("{folder}/{name}"))?))).collect()
     }
 
     fn names(&self, folder: &str) -> Result<Vec<String>, Missing> {

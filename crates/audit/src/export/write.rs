@@ -4,6 +4,7 @@
 #![expect(clippy::disallowed_methods, reason = "an export is a folder")]
 
 use std::collections::{BTreeMap, HashSet};
+use std::fmt::Write as _;
 use std::fs;
 use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
@@ -15,7 +16,9 @@ use verbale_ledger::{
 };
 use verbale_proto::v1::log_entry::Event;
 
-use super::{CARDS, CHECKPOINT, DECISIONS, Decisions, KEYS, MEMORANDA, POLICY, receipt_path};
+use super::{
+    CARDS, CHECKPOINT, COSIGNED, COUNTERPARTS, DECISIONS, Decisions, KEYS, MEMORANDA, POLICY, PROOFS, receipt_path,
+};
 use crate::presentation::moment;
 
 /// An export that was not made.
@@ -70,6 +73,7 @@ pub struct ExportWriter {
     decision_lines: Option<Temporary>,
     cards: BTreeMap<(String, u64), (Card, Vec<u8>, u64)>,
     own: Option<String>,
+    cosigned: Vec<String>,
 }
 
 impl ExportWriter {
@@ -89,6 +93,7 @@ impl ExportWriter {
             decision_lines: Some(Temporary::create(&dir.join(DECISIONS))?),
             cards: BTreeMap::new(),
             own: None,
+            cosigned: Vec::new(),
         })
     }
 
@@ -98,6 +103,31 @@ impl ExportWriter {
     /// [`ExportError::Io`].
     pub fn memorandum(&self, id: &str, text: &str) -> Result<(), ExportError> {
         self.replace(&format!("{MEMORANDA}/{id}.toml"), text.as_bytes())
+    }
+
+    /// Writes an own head that a counterpart cosigned.
+    ///
+    /// # Errors
+    /// [`ExportError::Io`].
+    pub fn cosigned(&mut self, by: &str, note: &str) -> Result<(), ExportError> {
+        self.cosigned.push(note.to_owned());
+        self.replace(&format!("{COSIGNED}/{by}.checkpoint"), note.as_bytes())
+    }
+
+    /// Writes a counterpart's head that this contact point cosigned.
+    ///
+    /// # Errors
+    /// [`ExportError::Io`].
+    pub fn counterpart(&self, id: &str, note: &str) -> Result<(), ExportError> {
+        self.replace(&format!("{COUNTERPARTS}/{id}.checkpoint"), note.as_bytes())
+    }
+
+    /// Writes the proof that a log shows two histories.
+    ///
+    /// # Errors
+    /// [`ExportError::Io`].
+    pub fn equivocation(&self, name: &str, text: &str) -> Result<(), ExportError> {
+        self.replace(&format!("{PROOFS}/{name}.equivocation"), text.as_bytes())
     }
 
     /// Takes the next entry, and the receipt that stands beside it: the counterpart's entry and its proof.
@@ -168,6 +198,8 @@ impl ExportWriter {
         if let Some(lines) = self.decision_lines.take() {
             lines.take_its_place()?;
         }
+        let join = |note: String, cosigned: &String| Note::joined(&note, cosigned).unwrap_or(note);
+        let checkpoint = self.cosigned.iter().fold(checkpoint.to_owned(), join);
         let before = self.head_before();
         // Last: a folder with this checkpoint is whole.
         self.replace(CHECKPOINT, checkpoint.as_bytes())?;
@@ -212,7 +244,7 @@ impl ExportWriter {
                 "id": id, "serial": serial, "fingerprint": card.card_key.fingerprint().to_string(), "known_since_entry": index,
                 "valid_from": moment(card.valid_from_ms), "valid_until": moment(card.valid_until_ms),
             });
-            lines += &format!("{line}\n");
+            let _ = writeln!(lines, "{line}");
             latest.insert(id, card);
         }
         self.replace(CARDS, lines.as_bytes())?;
@@ -263,7 +295,7 @@ fn names_of(size: LogSize) -> impl Iterator<Item = String> {
 /// A file that takes its place when it is whole.
 struct Temporary {
     path: PathBuf,
-    temporary: PathBuf,
+    while_written: PathBuf,
     file: io::BufWriter<fs::File>,
     placed: bool,
 }
@@ -273,18 +305,18 @@ impl Temporary {
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder).map_err(failed("create", folder))?;
         }
-        let temporary = path.with_added_extension("part");
-        let file = fs::File::create(&temporary).map_err(failed("create", &temporary))?;
-        Ok(Self { path: path.to_owned(), temporary, file: io::BufWriter::new(file), placed: false })
+        let while_written = path.with_added_extension("part");
+        let file = fs::File::create(&while_written).map_err(failed("create", &while_written))?;
+        Ok(Self { path: path.to_owned(), while_written, file: io::BufWriter::new(file), placed: false })
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), ExportError> {
-        self.file.write_all(bytes).map_err(failed("write", &self.temporary))
+        self.file.write_all(bytes).map_err(failed("write", &self.while_written))
     }
 
     fn take_its_place(mut self) -> Result<(), ExportError> {
-        self.file.flush().map_err(failed("write", &self.temporary))?;
-        fs::rename(&self.temporary, &self.path).map_err(failed("write", &self.path))?;
+        self.file.flush().map_err(failed("write", &self.while_written))?;
+        fs::rename(&self.while_written, &self.path).map_err(failed("write", &self.path))?;
         self.placed = true;
         Ok(())
     }
@@ -293,7 +325,7 @@ impl Temporary {
 impl Drop for Temporary {
     fn drop(&mut self) {
         if !self.placed {
-            let _ = fs::remove_file(&self.temporary);
+            let _ = fs::remove_file(&self.while_written);
         }
     }
 }

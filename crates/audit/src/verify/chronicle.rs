@@ -3,15 +3,12 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use verbale_domain::Memoranda;
-use verbale_domain::flow::{CONSENT_WITHDRAW, DISCLOSURE_NOTICE};
-use verbale_evidence::{
-    Card, MessageId, Statement, StatementDigest, UnverifiedCard, Verdict, VerifiedEnvelope, VerifiedReceipt,
-};
-use verbale_ledger::{Hash, LogIndex};
+use verbale_evidence::{Card, MessageId, StatementDigest, UnverifiedCard};
 use verbale_proto::v1::log_entry::Event;
-use verbale_proto::v1::{Configured, Genesis, ReceiptReceived};
+use verbale_proto::v1::{Configured, Genesis};
 
-use super::prepare::Prepared;
+use super::crossed::Crossed;
+use super::prepare::{Prepared, ReadEnvelope, ReadReceipt};
 use super::tally::Tally;
 use crate::finding::Finding;
 use crate::presentation::moment;
@@ -33,10 +30,10 @@ pub(super) struct Noticed {
 }
 
 /// A sent notice without receipt.
-struct Outstanding {
-    envelope: Vec<u8>,
-    channel: u32,
-    not_after_ms: i64,
+pub(super) struct Outstanding {
+    pub(super) envelope: Vec<u8>,
+    pub(super) channel: u32,
+    pub(super) not_after_ms: i64,
 }
 
 /// A recorded ground.
@@ -52,45 +49,11 @@ pub(super) struct Grounded {
 
 /// One direction of a channel.
 #[derive(Default)]
-struct Direction {
-    last: Option<(u64, StatementDigest)>,
+pub(super) struct Direction {
+    pub(super) last: Option<(u64, StatementDigest)>,
     /// Where the last receipt stands in the counterpart's log.
-    receipted: Option<u64>,
-    conflicts: HashSet<Vec<u8>>,
-}
-
-/// What passed between two logs, for comparing them.
-#[derive(Default)]
-pub(crate) struct Crossed {
-    /// Statements sent: to whom, message id, entry, whether a receipt is held.
-    pub(crate) sent: HashMap<StatementDigest, Sent>,
-    /// Statements received or refused.
-    pub(crate) taken: HashMap<StatementDigest, Taken>,
-    /// Heads of counterparts that receipts carry: of which log, its size and root, the entry here, and the time of the receipt's entry there.
-    pub(crate) heads: BTreeMap<(String, u64), (Hash, u64, i64)>,
-    /// Times of entries: the last one.
-    pub(crate) last_ms: i64,
-    /// Whether the last entry is the export's own.
-    pub(crate) ends_with_export: bool,
-}
-
-/// A notice that was received or refused.
-pub(crate) struct Taken {
-    pub(crate) from: String,
-    pub(crate) message_id: MessageId,
-    pub(crate) entry: u64,
-    pub(crate) created_ms: i64,
-}
-
-/// A notice that was sent.
-pub(crate) struct Sent {
-    pub(crate) to: String,
-    pub(crate) message_id: MessageId,
-    pub(crate) entry: u64,
-    pub(crate) channel: u32,
-    pub(crate) number: u64,
-    /// The entry of the counterpart's log that the receipt names.
-    pub(crate) receipt: Option<u64>,
+    pub(super) receipted: Option<u64>,
+    pub(super) conflicts: HashSet<Vec<u8>>,
 }
 
 /// The log as read so far.
@@ -102,19 +65,19 @@ pub(crate) struct Chronicle<'m> {
     pub(super) drafts: HashMap<MessageId, String>,
     pub(super) grounds: HashMap<MessageId, Grounded>,
     audiences: HashMap<MessageId, String>,
-    outstanding: HashMap<MessageId, Outstanding>,
+    pub(super) outstanding: HashMap<MessageId, Outstanding>,
     /// When the counterpart had a disclosure notice.
     pub(super) delivered: HashMap<MessageId, i64>,
     /// Grants that a withdrawal answers.
     pub(super) withdrawn: HashSet<MessageId>,
     pub(super) commenced: HashMap<String, String>,
-    adopted: HashMap<String, Vec<u8>>,
-    channels: Vec<(String, String)>,
-    flows: Vec<String>,
-    outgoing: HashMap<u32, Direction>,
-    incoming: HashMap<u32, Direction>,
+    pub(super) adopted: HashMap<String, Vec<u8>>,
+    pub(super) channels: Vec<(String, String)>,
+    pub(super) flows: Vec<String>,
+    pub(super) outgoing: HashMap<u32, Direction>,
+    pub(super) incoming: HashMap<u32, Direction>,
     configured: Option<Configured>,
-    last_ms: i64,
+    pub(super) last_ms: i64,
     pub(crate) tally: Tally,
     /// Releases whose grant a withdrawal answers.
     pub(crate) tally_withdrawn: u64,
@@ -225,18 +188,9 @@ impl<'m> Chronicle<'m> {
         self.event(index, time_ms, event, (prepared.envelope, prepared.receipt));
     }
 
-    fn event(
-        &mut self,
-        index: u64,
-        time_ms: i64,
-        event: Event,
-        (envelope, receipt): (
-            Option<Result<VerifiedEnvelope, String>>,
-            Option<Result<(Vec<u8>, VerifiedReceipt), String>>,
-        ),
-    ) {
+    fn event(&mut self, index: u64, time_ms: i64, event: Event, (envelope, receipt): (ReadEnvelope, ReadReceipt)) {
         match event {
-            Event::Genesis(genesis) => self.genesis(index, time_ms, genesis),
+            Event::Genesis(genesis) => self.genesis(index, time_ms, &genesis),
             Event::PeerEnrolled(enrolled) => self.enrolled(index, &enrolled.card),
             Event::NoticeSent(sent) => self.sent(index, time_ms, envelope, (sent.actor, sent.drafted_by)),
             Event::NoticeReceived(_) => self.taken(index, time_ms, envelope, false),
@@ -259,6 +213,25 @@ impl<'m> Chronicle<'m> {
                     None => self.find("UNKNOWN_NOTICE", index, "a sent notice without receipt", "none of that id"),
                 }
             }
+            Event::MemorandumAdopted(of) => {
+                if self.memoranda.get(&of.memorandum).is_none() {
+                    self.find("MEMORANDUM", index, "the memorandum's file in the export", of.memorandum.clone());
+                }
+                self.adopted.insert(of.memorandum, of.terms_digest);
+            }
+            Event::MemorandumCommenced(of) => {
+                self.named(index, &of.message_id);
+                self.commenced.insert(of.memorandum, of.on);
+            }
+            Event::MemorandumEnds(of) => self.named(index, &of.message_id),
+            Event::Configured(configured) => self.configured = Some(configured),
+            other => self.by_people(index, time_ms, other),
+        }
+    }
+
+    /// What people did with notices.
+    fn by_people(&mut self, index: u64, time_ms: i64, event: Event) {
+        match event {
             Event::NoticeOpened(of) => {
                 let known = |id| self.drafts.contains_key(&id) || self.content_of(id).is_some();
                 if !message_id(&of.message_id).is_some_and(known) {
@@ -285,14 +258,15 @@ impl<'m> Chronicle<'m> {
                 }
             }
             Event::DraftDropped(of) => {
-                if message_id(&of.message_id).and_then(|id| self.drafts.remove(&id)).is_none() {
+                let dropped = message_id(&of.message_id).and_then(|id| self.drafts.remove(&id));
+                if dropped.is_none() {
                     self.find("UNKNOWN_NOTICE", index, "a draft that the log holds", "none of that id");
                 }
             }
             Event::Disclosed(of) => self.released(index, time_ms, &of),
             Event::DisclosureDenied(of) => self.denied(index, &of),
             Event::AudienceEntered(of) => {
-                drop(message_id(&of.audience_id).map(|id| self.audiences.insert(id, of.actor)))
+                drop(message_id(&of.audience_id).map(|id| self.audiences.insert(id, of.actor)));
             }
             Event::AudienceConfirmed(of) => {
                 let entered_by = message_id(&of.audience_id).and_then(|id| self.audiences.get(&id)).cloned();
@@ -323,20 +297,7 @@ impl<'m> Chronicle<'m> {
                 Some(ground) => ground.ended = true,
                 None => self.find("UNKNOWN_GROUND", index, "a ground that the log holds", "none of that id"),
             },
-            Event::MemorandumAdopted(of) => {
-                let held = self.memoranda.get(&of.memorandum).map(|memorandum| memorandum.terms_digest());
-                if held.is_none() {
-                    self.find("MEMORANDUM", index, "the memorandum's file in the export", of.memorandum.clone());
-                }
-                self.adopted.insert(of.memorandum, of.terms_digest);
-            }
-            Event::MemorandumCommenced(of) => {
-                self.named(index, &of.message_id);
-                self.commenced.insert(of.memorandum, of.on);
-            }
-            Event::MemorandumEnds(of) => self.named(index, &of.message_id),
-            Event::Configured(configured) => self.configured = Some(configured),
-            Event::LogExported(_) => {}
+            _ => {}
         }
     }
 
@@ -346,7 +307,7 @@ impl<'m> Chronicle<'m> {
         }
     }
 
-    fn second_person(&mut self, index: u64, first: Option<&str>, second: &str) {
+    pub(super) fn second_person(&mut self, index: u64, first: Option<&str>, second: &str) {
         match first {
             None => self.find("UNKNOWN_FIRST", index, "what a first person entered", "nothing of that id"),
             Some(first) if first == second => {
@@ -356,7 +317,7 @@ impl<'m> Chronicle<'m> {
         }
     }
 
-    fn genesis(&mut self, index: u64, time_ms: i64, genesis: Genesis) {
+    fn genesis(&mut self, index: u64, time_ms: i64, genesis: &Genesis) {
         match own_signed(&genesis.card) {
             Ok(card) if card.id == genesis.id && card.log_origin == genesis.origin => {
                 self.valid(index, time_ms, &card);
@@ -379,275 +340,12 @@ impl<'m> Chronicle<'m> {
         }
     }
 
-    fn valid(&mut self, index: u64, time_ms: i64, card: &Card) {
+    pub(super) fn valid(&mut self, index: u64, time_ms: i64, card: &Card) {
         if !card.is_valid_at(time_ms) {
             let (from, until) = (moment(card.valid_from_ms), moment(card.valid_until_ms));
             let expected =
                 format!("a time within the validity of card {} of {}: {from} to {until}", card.serial, card.id);
             self.find("KEY_NOT_VALID", index, expected, moment(time_ms));
-        }
-    }
-
-    /// The envelope of an entry, if who it names as sender signed it with a key of its card.
-    fn signed_by(
-        &mut self,
-        index: u64,
-        time_ms: i64,
-        envelope: Option<Result<VerifiedEnvelope, String>>,
-        own: bool,
-    ) -> Option<VerifiedEnvelope> {
-        let envelope = match envelope {
-            Some(Ok(envelope)) => envelope,
-            Some(Err(error)) => {
-                self.find("SIGNATURE", index, "an envelope that its sender signed", error);
-                return None;
-            }
-            None => return None,
-        };
-        let statement = envelope.statement();
-        let (sender, key) = (statement.sender.clone(), statement.sender_key);
-        let card = if own { self.own.as_ref() } else { self.peers.get(&sender) }.cloned();
-        let Some(card) = card.filter(|card| card.id == sender && card.envelope_key.fingerprint() == key) else {
-            let expected =
-                if own { "the envelope key of the log's own card" } else { "the envelope key of an enrolled card" };
-            self.find("KEY", index, expected, format!("key {key}, which the statement says is {sender}'s"));
-            return None;
-        };
-        if own {
-            self.valid(index, time_ms, &card);
-        }
-        Some(envelope)
-    }
-
-    fn channel(&mut self, peer: &str, memorandum: &str) -> u32 {
-        let is_it = |(of, under): &(String, String)| of == peer && under == memorandum;
-        let at = self.channels.iter().position(is_it).unwrap_or_else(|| {
-            self.channels.push((peer.to_owned(), memorandum.to_owned()));
-            self.channels.len() - 1
-        });
-        u32::try_from(at).unwrap_or(u32::MAX)
-    }
-
-    /// Counterpart and memorandum of a channel.
-    pub(super) fn channel_of(&self, notice: &Noticed) -> (&str, &str) {
-        let channel = self.channels.get(notice.channel as usize);
-        channel.map(|(peer, memorandum)| (peer.as_str(), memorandum.as_str())).unwrap_or_default()
-    }
-
-    /// The flow of a notice.
-    pub(super) fn flow_of(&self, notice: &Noticed) -> &str {
-        self.flows.get(usize::from(notice.flow)).map(String::as_str).unwrap_or_default()
-    }
-
-    /// A notice whose content is or was here.
-    pub(super) fn content_of(&self, id: MessageId) -> Option<&Noticed> {
-        self.notices.get(&id).filter(|notice| !notice.refused)
-    }
-
-    /// Number, chain and id of the next notice of a channel.
-    fn next(&mut self, index: u64, own: bool, refused: bool, envelope: &VerifiedEnvelope) -> u32 {
-        let statement = envelope.statement();
-        let other = if own { &statement.recipient } else { &statement.sender };
-        let channel = self.channel(other, &statement.memorandum);
-        let direction = if own { &mut self.outgoing } else { &mut self.incoming }.entry(channel).or_default();
-        let last = direction.last.replace((statement.number, envelope.digest()));
-        let (number, previous) = last.map_or((1, StatementDigest::NONE), |(number, digest)| (number + 1, digest));
-        if statement.number != number {
-            let found = format!("number {}", statement.number);
-            self.find(
-                "NUMBER",
-                index,
-                format!("number {number} of the channel {} {other}", statement.memorandum),
-                found,
-            );
-        } else if statement.previous != previous {
-            self.find("CHAIN", index, "the digest of the statement before it in the channel", "another digest");
-        }
-        let flow = self.flow(&statement.flow);
-        let noticed = Noticed {
-            sent: own,
-            refused,
-            digest: envelope.digest(),
-            channel,
-            flow,
-            answers: statement.answers.map(|answers| answers.message_id),
-            last_release: 0,
-        };
-        self.answered(index, statement);
-        if self.notices.contains_key(&statement.message_id) {
-            if !refused {
-                self.find("TWICE", index, "a message id of its own", statement.message_id.to_string());
-            }
-        } else {
-            self.notices.insert(statement.message_id, noticed);
-        }
-        channel
-    }
-
-    fn flow(&mut self, flow: &str) -> u16 {
-        let at = self.flows.iter().position(|known| known == flow).unwrap_or_else(|| {
-            self.flows.push(flow.to_owned());
-            self.flows.len() - 1
-        });
-        u16::try_from(at).unwrap_or(u16::MAX)
-    }
-
-    fn answered(&mut self, index: u64, statement: &Statement) {
-        let Some(answers) = statement.answers else { return };
-        if self.notices.get(&answers.message_id).is_some_and(|notice| notice.digest != answers.statement) {
-            self.find("ANSWERS", index, "the digest of the statement that it answers", "another digest");
-        }
-    }
-
-    fn terms(&mut self, index: u64, statement: &Statement) {
-        if self.adopted.get(&statement.memorandum).is_none_or(|adopted| **adopted != statement.terms_digest) {
-            let expected = format!("the terms of {} that the log adopted", statement.memorandum);
-            self.find("TERMS", index, expected, "other terms");
-        }
-    }
-
-    fn sent(
-        &mut self,
-        index: u64,
-        time_ms: i64,
-        envelope: Option<Result<VerifiedEnvelope, String>>,
-        (actor, drafted_by): (String, String),
-    ) {
-        let Some(envelope) = self.signed_by(index, time_ms, envelope, true) else { return };
-        let statement = envelope.statement().clone();
-        if !self.peers.contains_key(&statement.recipient) {
-            self.find("RECIPIENT", index, "an enrolled counterpart", statement.recipient.clone());
-        }
-        self.terms(index, &statement);
-        if !drafted_by.is_empty() {
-            if self.drafts.remove(&statement.message_id).as_deref() != Some(drafted_by.as_str()) {
-                self.find("UNKNOWN_FIRST", index, format!("a draft of {drafted_by} in the log"), "none of that id");
-            }
-            self.second_person(index, Some(&drafted_by), &actor);
-        }
-        let channel = self.next(index, true, false, &envelope);
-        if let Some(crossed) = &mut self.crossed {
-            let sent = Sent {
-                to: statement.recipient.clone(),
-                message_id: statement.message_id,
-                entry: index,
-                channel,
-                number: statement.number,
-                receipt: None,
-            };
-            crossed.sent.insert(envelope.digest(), sent);
-        }
-        let waiting =
-            Outstanding { envelope: envelope.bytes().to_vec(), channel, not_after_ms: statement.not_after_ms };
-        self.outstanding.insert(statement.message_id, waiting);
-    }
-
-    fn taken(&mut self, index: u64, time_ms: i64, envelope: Option<Result<VerifiedEnvelope, String>>, refused: bool) {
-        let Some(envelope) = self.signed_by(index, time_ms, envelope, false) else { return };
-        let statement = envelope.statement();
-        if self.own.as_ref().is_none_or(|own| own.id != statement.recipient) {
-            self.find("RECIPIENT", index, "a notice to this contact point", statement.recipient.clone());
-        }
-        if !refused {
-            self.terms(index, statement);
-            if let (CONSENT_WITHDRAW, Some(answers)) = (statement.flow.as_str(), statement.answers) {
-                self.withdrawn.insert(answers.message_id);
-            }
-        }
-        self.next(index, false, refused, &envelope);
-        if let Some(crossed) = &mut self.crossed {
-            let taken = Taken {
-                from: statement.sender.clone(),
-                message_id: statement.message_id,
-                entry: index,
-                created_ms: statement.created_ms,
-            };
-            crossed.taken.insert(envelope.digest(), taken);
-        }
-    }
-
-    fn conflict(&mut self, index: u64, envelope: Option<Result<VerifiedEnvelope, String>>) {
-        let Some(envelope) = self.signed_by(index, self.last_ms, envelope, false) else { return };
-        let statement = envelope.statement();
-        let channel = self.channel(&statement.sender, &statement.memorandum);
-        let direction = self.incoming.entry(channel).or_default();
-        let is_used = direction.last.is_some_and(|(number, _)| statement.number <= number);
-        if !is_used || !direction.conflicts.insert(envelope.bytes().to_vec()) {
-            self.find("CONFLICT", index, "a second statement under a used number", "none");
-        }
-    }
-
-    fn receipt(
-        &mut self,
-        index: u64,
-        event: &ReceiptReceived,
-        receipt: Option<Result<(Vec<u8>, VerifiedReceipt), String>>,
-    ) {
-        let Some(id) = message_id(&event.message_id) else { return self.find("ID", index, "a message id", "none") };
-        let Some(waiting) = self.outstanding.remove(&id) else {
-            return self.find("UNKNOWN_NOTICE", index, "a sent notice without receipt", id.to_string());
-        };
-        let (about, receipt) = match receipt {
-            None => {
-                return self.find("RECEIPT_MISSING", index, "the receipt of which the entry has the digest", "no file");
-            }
-            Some(Err(error)) => {
-                return self.find("RECEIPT", index, "a proof under the counterpart's log key", error);
-            }
-            Some(Ok(verified)) => verified,
-        };
-        if receipt.digest() != event.receipt_digest.as_slice() {
-            return self.find("RECEIPT", index, "the receipt of which the entry has the digest", "another receipt");
-        }
-        let peer = self.channels.get(waiting.channel as usize).map(|(peer, _)| peer.clone()).unwrap_or_default();
-        let head = receipt.checkpoint().clone();
-        if self.peers.get(&peer).is_none_or(|card| card.log_origin != head.origin) {
-            return self.find("RECEIPT", index, format!("a receipt from the log of {peer}"), head.origin);
-        }
-        if about != waiting.envelope {
-            return self.find(
-                "RECEIPT",
-                index,
-                "a receipt for the notice that the entry names",
-                "one for another notice",
-            );
-        }
-        let says = (receipt.index(), receipt.verdict().refusal_code(), receipt.time_ms());
-        if says != (LogIndex(event.peer_index), event.code.as_str(), event.peer_time_ms) {
-            self.find("RECEIPT", index, "what the receipt says", "another place, time or code in the entry");
-        }
-        let direction = self.outgoing.entry(waiting.channel).or_default();
-        if direction.receipted.replace(event.peer_index).is_some_and(|before| before >= event.peer_index) {
-            self.find(
-                "RECEIPT_ORDER",
-                index,
-                "a place in the counterpart's log behind that of the receipt before",
-                "one before it",
-            );
-        }
-        if let (Some(notice), Verdict::Received) = (self.notices.get(&id), receipt.verdict())
-            && self.flow_of(notice) == DISCLOSURE_NOTICE
-        {
-            self.delivered.insert(id, receipt.time_ms());
-        }
-        self.head(index, &receipt);
-        let digest = self.notices.get(&id).map(|notice| notice.digest);
-        if let (Some(crossed), Some(digest)) = (&mut self.crossed, digest)
-            && let Some(sent) = crossed.sent.get_mut(&digest)
-        {
-            sent.receipt = Some(event.peer_index);
-        }
-    }
-
-    /// Two receipts with heads of one size and two roots convict the counterpart.
-    fn head(&mut self, index: u64, receipt: &VerifiedReceipt) {
-        let head = receipt.checkpoint();
-        let Some(crossed) = &mut self.crossed else { return };
-        let key = (head.origin.clone(), head.size.0);
-        let known = crossed.heads.entry(key).or_insert((head.root, index, receipt.time_ms()));
-        if known.0 != head.root {
-            let expected = format!("one root of {} at size {}", head.origin, head.size.0);
-            self.find("EQUIVOCATION", index, expected, "two, both signed");
         }
     }
 }

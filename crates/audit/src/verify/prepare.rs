@@ -20,6 +20,12 @@ use crate::export::{ExportFolder, Missing};
 /// Bundles of one worker that wait for the reader of the log.
 const BUNDLES_AHEAD: usize = 4;
 
+/// The envelope of an entry, where one belongs there, or why nobody signed it.
+pub(crate) type ReadEnvelope = Option<Result<VerifiedEnvelope, String>>;
+
+/// A receipt and the envelope that it is about, where one is there, or why it proves nothing.
+pub(crate) type ReadReceipt = Option<Result<(Vec<u8>, VerifiedReceipt), String>>;
+
 /// An entry whose signatures were looked at.
 pub(crate) struct Prepared {
     pub(crate) leaf: Hash,
@@ -27,9 +33,9 @@ pub(crate) struct Prepared {
     pub(crate) in_tile: bool,
     pub(crate) read: Result<(i64, Event), EntryError>,
     /// The envelope in it, and which key of which card signed it.
-    pub(crate) envelope: Option<Result<VerifiedEnvelope, String>>,
+    pub(crate) envelope: ReadEnvelope,
     /// The receipt beside it: `None` when none belongs there, or it is missing.
-    pub(crate) receipt: Option<Result<(Vec<u8>, VerifiedReceipt), String>>,
+    pub(crate) receipt: ReadReceipt,
 }
 
 /// Keys of all cards in a folder. They are believed only where the log says that their cards were enrolled.

@@ -44,6 +44,15 @@ pub(crate) async fn export(
     while let Some(part) = parts.message().await? {
         if let Some(head) = part.head {
             (checkpoint, size) = (head.checkpoint, head.size);
+            for kept in head.cosigned {
+                writer.cosigned(&kept.name, &kept.text)?;
+            }
+            for kept in head.counterparts {
+                writer.counterpart(&kept.name, &kept.text)?;
+            }
+            for kept in head.equivocations {
+                writer.equivocation(&kept.name, &kept.text)?;
+            }
             for memorandum in head.memoranda {
                 writer.memorandum(&memorandum.id, &memorandum.text)?;
             }

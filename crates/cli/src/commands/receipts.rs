@@ -24,7 +24,7 @@ pub(crate) async fn run(id: Option<String>, to: Option<&Path>, node: &NodeArgs) 
     if let (Some(id), Some(to)) = (&id, to) {
         export(&mut client, id, to).await?;
     }
-    let mut rows = table(&["notice", "verdict", "entry", "head size", "log of", "verified"]);
+    let mut rows = table(&["notice", "verdict", "entry", "head size", "log of", "verified", "cosigned by us"]);
     for (held, verified) in &receipts {
         if node.json {
             say!("{}", receipt_json(held, verified));
@@ -36,6 +36,7 @@ pub(crate) async fn run(id: Option<String>, to: Option<&Path>, node: &NodeArgs) 
             verified.checkpoint().size.0.to_string(),
             held.counterpart.clone(),
             "yes".to_owned(),
+            if held.covered { "yes" } else { "not yet" }.to_owned(),
         ]);
     }
     if !node.json {
@@ -104,6 +105,6 @@ fn receipt_json(held: &HeldReceipt, verified: &VerifiedReceipt) -> Value {
     json!({
         "message_id": held.message_id, "notice_id": held.notice_id, "counterpart": held.counterpart, "verdict": verified.verdict().code(),
         "log_vkey": held.log_vkey, "index": verified.index().0, "head_size": verified.checkpoint().size.0, "proof": held.proof,
-        "verified": true,
+        "verified": true, "cosigned_by_us": held.covered,
     })
 }

@@ -8,7 +8,7 @@ use verbale_proto::v1::{ChannelStatus, MemorandumStatus, StatusRequest, StatusRe
 use super::client;
 use crate::args::NodeArgs;
 use crate::failure::CliError;
-use crate::output::{moment, say, table};
+use crate::output::{moment, say, second, table};
 
 pub(crate) async fn run(node: &NodeArgs) -> Result<ExitCode, CliError> {
     let status = client(node).await?.status(StatusRequest {}).await?.into_inner();
@@ -24,6 +24,26 @@ pub(crate) async fn run(node: &NodeArgs) -> Result<ExitCode, CliError> {
     let mut rows = table(&["counterpart", "serial", "address", "card fingerprint"]);
     for peer in &status.peers {
         rows.add_row([peer.id.clone(), peer.serial.to_string(), peer.address.clone(), peer.fingerprint.clone()]);
+    }
+    say!("\n{rows}");
+    if !status.held_back.is_empty() {
+        say!("\nHELD BACK: {}", status.held_back);
+    }
+    for file in &status.equivocations {
+        say!(
+            "\nA LOG SHOWS TWO HISTORIES: {file}; keep the file, and verify it: verbale-audit equivocation {file} --card CARD"
+        );
+    }
+    let mut rows = table(&["heads with", "ours cosigned at", "on", "theirs cosigned at", "trouble"]);
+    for head in &status.heads {
+        let on = if head.cosigned_size == 0 { String::new() } else { second(head.cosigned_s) };
+        rows.add_row([
+            head.counterpart.clone(),
+            head.cosigned_size.to_string(),
+            on,
+            head.held_size.to_string(),
+            head.trouble.clone(),
+        ]);
     }
     say!("\n{rows}");
     let mut rows = table(&["channel with", "memorandum", "sent", "waiting", "received", "link", "trouble"]);
@@ -95,11 +115,20 @@ fn as_json(status: &StatusResponse) -> Value {
         .iter()
         .map(|peer| json!({"id": peer.id, "serial": peer.serial, "fingerprint": peer.fingerprint, "address": peer.address}))
         .collect();
+    let heads: Vec<Value> = (status.heads.iter())
+        .map(|head| {
+            json!({
+                "counterpart": head.counterpart, "cosigned_size": head.cosigned_size, "cosigned_at_s": head.cosigned_s,
+                "held_size": head.held_size, "trouble": head.trouble,
+            })
+        })
+        .collect();
     let memoranda: Vec<Value> = status.memoranda.iter().map(memorandum_json).collect();
     json!({
         "id": status.id, "version": status.version, "log_size": status.log_size, "index_size": status.index_size,
         "checkpoint": status.checkpoint, "log_vkey": status.log_vkey, "peer_address": status.peer_address, "local_address": status.local_address,
         "channels": channels, "peers": peers, "memoranda": memoranda, "rejected": status.rejected, "refused": status.refused, "denied": status.denied,
+        "heads": heads, "held_back": status.held_back, "equivocations": status.equivocations,
         "peer_bytes_sent": status.peer_bytes_sent, "peer_bytes_received": status.peer_bytes_received,
     })
 }

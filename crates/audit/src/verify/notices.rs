@@ -1,0 +1,274 @@
+//! Notices and their receipts: who signed them, where they stand in their channels, and what the counterpart's receipt says.
+
+use verbale_domain::flow::{CONSENT_WITHDRAW, DISCLOSURE_NOTICE};
+use verbale_evidence::{MessageId, Statement, StatementDigest, Verdict, VerifiedEnvelope, VerifiedReceipt};
+use verbale_ledger::{Checkpoint, LogIndex};
+use verbale_proto::v1::ReceiptReceived;
+
+use super::chronicle::{Chronicle, Noticed, Outstanding, message_id};
+use super::crossed::{Sent, Taken};
+use super::prepare::{ReadEnvelope, ReadReceipt};
+
+impl Chronicle<'_> {
+    /// The envelope of an entry, if who it names as sender signed it with a key of its card.
+    fn signed_by(&mut self, index: u64, time_ms: i64, envelope: ReadEnvelope, own: bool) -> Option<VerifiedEnvelope> {
+        let envelope = match envelope {
+            Some(Ok(envelope)) => envelope,
+            Some(Err(error)) => {
+                self.find("SIGNATURE", index, "an envelope that its sender signed", error);
+                return None;
+            }
+            None => return None,
+        };
+        let statement = envelope.statement();
+        let (sender, key) = (statement.sender.clone(), statement.sender_key);
+        let card = if own { self.own.as_ref() } else { self.peers.get(&sender) }.cloned();
+        let Some(card) = card.filter(|card| card.id == sender && card.envelope_key.fingerprint() == key) else {
+            let expected =
+                if own { "the envelope key of the log's own card" } else { "the envelope key of an enrolled card" };
+            self.find("KEY", index, expected, format!("key {key}, which the statement says is {sender}'s"));
+            return None;
+        };
+        if own {
+            self.valid(index, time_ms, &card);
+        }
+        Some(envelope)
+    }
+
+    fn channel(&mut self, peer: &str, memorandum: &str) -> u32 {
+        let is_it = |(of, under): &(String, String)| of == peer && under == memorandum;
+        let at = self.channels.iter().position(is_it).unwrap_or_else(|| {
+            self.channels.push((peer.to_owned(), memorandum.to_owned()));
+            self.channels.len() - 1
+        });
+        u32::try_from(at).unwrap_or(u32::MAX)
+    }
+
+    /// Counterpart and memorandum of a channel.
+    pub(super) fn channel_of(&self, notice: &Noticed) -> (&str, &str) {
+        let channel = self.channels.get(notice.channel as usize);
+        channel.map(|(peer, memorandum)| (peer.as_str(), memorandum.as_str())).unwrap_or_default()
+    }
+
+    /// The flow of a notice.
+    pub(super) fn flow_of(&self, notice: &Noticed) -> &str {
+        self.flows.get(usize::from(notice.flow)).map(String::as_str).unwrap_or_default()
+    }
+
+    /// A notice whose content is or was here.
+    pub(super) fn content_of(&self, id: MessageId) -> Option<&Noticed> {
+        self.notices.get(&id).filter(|notice| !notice.refused)
+    }
+
+    /// Number, chain and id of the next notice of a channel.
+    fn next(&mut self, index: u64, own: bool, refused: bool, envelope: &VerifiedEnvelope) -> u32 {
+        let statement = envelope.statement();
+        let other = if own { &statement.recipient } else { &statement.sender };
+        let channel = self.channel(other, &statement.memorandum);
+        let direction = if own { &mut self.outgoing } else { &mut self.incoming }.entry(channel).or_default();
+        let last = direction.last.replace((statement.number, envelope.digest()));
+        let (number, previous) = last.map_or((1, StatementDigest::NONE), |(number, digest)| (number + 1, digest));
+        if statement.number != number {
+            let found = format!("number {}", statement.number);
+            self.find(
+                "NUMBER",
+                index,
+                format!("number {number} of the channel {} {other}", statement.memorandum),
+                found,
+            );
+        } else if statement.previous != previous {
+            self.find("CHAIN", index, "the digest of the statement before it in the channel", "another digest");
+        }
+        let flow = self.flow(&statement.flow);
+        let noticed = Noticed {
+            sent: own,
+            refused,
+            digest: envelope.digest(),
+            channel,
+            flow,
+            answers: statement.answers.map(|answers| answers.message_id),
+            last_release: 0,
+        };
+        self.answered(index, statement);
+        // A refused statement may name an id that is taken.
+        let is_taken = self.notices.contains_key(&statement.message_id);
+        if is_taken && !refused {
+            self.find("TWICE", index, "a message id of its own", statement.message_id.to_string());
+        }
+        self.notices.entry(statement.message_id).or_insert(noticed);
+        channel
+    }
+
+    fn flow(&mut self, flow: &str) -> u16 {
+        let at = self.flows.iter().position(|known| known == flow).unwrap_or_else(|| {
+            self.flows.push(flow.to_owned());
+            self.flows.len() - 1
+        });
+        u16::try_from(at).unwrap_or(u16::MAX)
+    }
+
+    fn answered(&mut self, index: u64, statement: &Statement) {
+        let Some(answers) = statement.answers else { return };
+        if self.notices.get(&answers.message_id).is_some_and(|notice| notice.digest != answers.statement) {
+            self.find("ANSWERS", index, "the digest of the statement that it answers", "another digest");
+        }
+    }
+
+    fn terms(&mut self, index: u64, statement: &Statement) {
+        if self.adopted.get(&statement.memorandum).is_none_or(|adopted| **adopted != statement.terms_digest) {
+            let expected = format!("the terms of {} that the log adopted", statement.memorandum);
+            self.find("TERMS", index, expected, "other terms");
+        }
+    }
+
+    pub(super) fn sent(
+        &mut self,
+        index: u64,
+        time_ms: i64,
+        envelope: ReadEnvelope,
+        (actor, drafted_by): (String, String),
+    ) {
+        let Some(envelope) = self.signed_by(index, time_ms, envelope, true) else { return };
+        let statement = envelope.statement().clone();
+        if !self.peers.contains_key(&statement.recipient) {
+            self.find("RECIPIENT", index, "an enrolled counterpart", statement.recipient.clone());
+        }
+        self.terms(index, &statement);
+        if !drafted_by.is_empty() {
+            if self.drafts.remove(&statement.message_id).as_deref() != Some(drafted_by.as_str()) {
+                self.find("UNKNOWN_FIRST", index, format!("a draft of {drafted_by} in the log"), "none of that id");
+            }
+            self.second_person(index, Some(&drafted_by), &actor);
+        }
+        let channel = self.next(index, true, false, &envelope);
+        if let Some(crossed) = &mut self.crossed {
+            let sent = Sent {
+                to: statement.recipient.clone(),
+                message_id: statement.message_id,
+                entry: index,
+                channel,
+                number: statement.number,
+                receipt: None,
+            };
+            crossed.sent.insert(envelope.digest(), sent);
+        }
+        let waiting =
+            Outstanding { envelope: envelope.bytes().to_vec(), channel, not_after_ms: statement.not_after_ms };
+        self.outstanding.insert(statement.message_id, waiting);
+    }
+
+    pub(super) fn taken(&mut self, index: u64, time_ms: i64, envelope: ReadEnvelope, refused: bool) {
+        let Some(envelope) = self.signed_by(index, time_ms, envelope, false) else { return };
+        let statement = envelope.statement();
+        if self.own.as_ref().is_none_or(|own| own.id != statement.recipient) {
+            self.find("RECIPIENT", index, "a notice to this contact point", statement.recipient.clone());
+        }
+        if !refused {
+            self.terms(index, statement);
+            if let (CONSENT_WITHDRAW, Some(answers)) = (statement.flow.as_str(), statement.answers) {
+                self.withdrawn.insert(answers.message_id);
+            }
+        }
+        self.next(index, false, refused, &envelope);
+        if let Some(crossed) = &mut self.crossed {
+            let taken = Taken {
+                from: statement.sender.clone(),
+                message_id: statement.message_id,
+                entry: index,
+                created_ms: statement.created_ms,
+            };
+            crossed.taken.insert(envelope.digest(), taken);
+        }
+    }
+
+    pub(super) fn conflict(&mut self, index: u64, envelope: ReadEnvelope) {
+        let Some(envelope) = self.signed_by(index, self.last_ms, envelope, false) else { return };
+        let statement = envelope.statement();
+        let channel = self.channel(&statement.sender, &statement.memorandum);
+        let direction = self.incoming.entry(channel).or_default();
+        let is_used = direction.last.is_some_and(|(number, _)| statement.number <= number);
+        if !is_used || !direction.conflicts.insert(envelope.bytes().to_vec()) {
+            self.find("CONFLICT", index, "a second statement under a used number", "none");
+        }
+    }
+
+    pub(super) fn receipt(&mut self, index: u64, event: &ReceiptReceived, receipt: ReadReceipt) {
+        let Some(id) = message_id(&event.message_id) else { return self.find("ID", index, "a message id", "none") };
+        let Some(waiting) = self.outstanding.remove(&id) else {
+            return self.find("UNKNOWN_NOTICE", index, "a sent notice without receipt", id.to_string());
+        };
+        let (about, receipt) = match receipt {
+            None => {
+                return self.find("RECEIPT_MISSING", index, "the receipt of which the entry has the digest", "no file");
+            }
+            Some(Err(error)) => {
+                return self.find("RECEIPT", index, "a proof under the counterpart's log key", error);
+            }
+            Some(Ok(verified)) => verified,
+        };
+        if receipt.digest() != event.receipt_digest.as_slice() {
+            return self.find("RECEIPT", index, "the receipt of which the entry has the digest", "another receipt");
+        }
+        let peer = self.channels.get(waiting.channel as usize).map(|(peer, _)| peer.clone()).unwrap_or_default();
+        let head = receipt.checkpoint().clone();
+        if self.peers.get(&peer).is_none_or(|card| card.log_origin != head.origin) {
+            return self.find("RECEIPT", index, format!("a receipt from the log of {peer}"), head.origin);
+        }
+        if about != waiting.envelope {
+            return self.find(
+                "RECEIPT",
+                index,
+                "a receipt for the notice that the entry names",
+                "one for another notice",
+            );
+        }
+        let says = (receipt.index(), receipt.verdict().refusal_code(), receipt.time_ms());
+        if says != (LogIndex(event.peer_index), event.code.as_str(), event.peer_time_ms) {
+            self.find("RECEIPT", index, "what the receipt says", "another place, time or code in the entry");
+        }
+        let direction = self.outgoing.entry(waiting.channel).or_default();
+        if direction.receipted.replace(event.peer_index).is_some_and(|before| before >= event.peer_index) {
+            self.find(
+                "RECEIPT_ORDER",
+                index,
+                "a place in the counterpart's log behind that of the receipt before",
+                "one before it",
+            );
+        }
+        if let (Some(notice), Verdict::Received) = (self.notices.get(&id), receipt.verdict())
+            && self.flow_of(notice) == DISCLOSURE_NOTICE
+        {
+            self.delivered.insert(id, receipt.time_ms());
+        }
+        self.head(index, &receipt);
+        let digest = self.notices.get(&id).map(|notice| notice.digest);
+        if let (Some(crossed), Some(digest)) = (&mut self.crossed, digest)
+            && let Some(sent) = crossed.sent.get_mut(&digest)
+        {
+            sent.receipt = Some(event.peer_index);
+        }
+    }
+
+    /// A head of a counterpart's log that was cosigned here.
+    pub(super) fn counterpart_head(&mut self, id: &str, head: &Checkpoint) {
+        let last = self.last_ms;
+        let Some(crossed) = &mut self.crossed else { return };
+        let known = crossed.heads.entry((head.origin.clone(), head.size.0)).or_insert((head.root, None, last));
+        if known.0 != head.root {
+            let expected = format!("one root of the log of {id} at size {}", head.size.0);
+            self.find("EQUIVOCATION", None, expected, "two, both signed: one in a receipt, one cosigned here");
+        }
+    }
+
+    /// Two receipts with heads of one size and two roots convict the counterpart.
+    fn head(&mut self, index: u64, receipt: &VerifiedReceipt) {
+        let head = receipt.checkpoint();
+        let Some(crossed) = &mut self.crossed else { return };
+        let key = (head.origin.clone(), head.size.0);
+        let known = crossed.heads.entry(key).or_insert((head.root, Some(index), receipt.time_ms()));
+        if known.0 != head.root {
+            let expected = format!("one root of {} at size {}", head.origin, head.size.0);
+            self.find("EQUIVOCATION", index, expected, "two, both signed");
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! Signed heads, kept apart from the journal: the node's own, and those of its counterparts.
+//!
+//! A journal that is put back from an old copy looks whole. What was said to others meanwhile is known here, and by them.
+//!
+//! # Layout
+//! `head.0` and `head.1`: the latest released head of the own log, in turn, so that a torn write leaves the one before.
+//! `counterparts/<ID>.checkpoint`: the head of a counterpart's log that was cosigned last. `cosigned/<ID>.checkpoint`: the own head that a
+//! counterpart cosigned last. `proofs/`: two heads of one size with two roots, each of which its log signed.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, FileExt as _};
+use std::path::{Path, PathBuf};
+
+use verbale_keys::Vkey;
+use verbale_ledger::{Checkpoint, LogSize, equivocation_text};
+
+/// A head is written into a block of its own: a note is far shorter.
+const BLOCK_BYTES: usize = 4096;
+
+/// The folder of heads could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum HeadsError {
+    /// The disk.
+    #[error("cannot {action} {}; it holds the heads that were told to others, apart from the journal ([heads] in verbale.toml)", path.display())]
+    Io {
+        /// What was attempted.
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// Another node's.
+    #[error("{} is not empty: it holds the heads of another node; give an empty folder", .0.display())]
+    NotEmpty(PathBuf),
+}
+
+/// The node's own head, as it was last released. Only the core writes it.
+pub(crate) struct Guard {
+    files: [File; 2],
+    turn: usize,
+    unsynced: bool,
+    path: PathBuf,
+}
+
+impl Guard {
+    /// Opens the guard, and gives the latest head in it.
+    pub(crate) fn open(dir: &Path, log: &Vkey) -> Result<(Self, Option<Checkpoint>), HeadsError> {
+        make(dir)?;
+        let (mut files, mut released, mut turn) = (Vec::new(), None::<Checkpoint>, 0);
+        for name in ["head.0", "head.1"] {
+            let path = dir.join(name);
+            let mut options = OpenOptions::new();
+            let file = options.read(true).write(true).create(true).truncate(false).open(&path);
+            let file = file.map_err(failed("open", &path))?;
+            let text = fs::read(&path).map_err(failed("read", &path))?;
+            let head = read_block(&text).and_then(|note| Checkpoint::verify(note, log).ok());
+            if let Some(head) = head
+                && released.as_ref().is_none_or(|released| released.size < head.size)
+            {
+                // The other one is written next.
+                turn = 1 - files.len();
+                released = Some(head);
+            }
+            files.push(file);
+        }
+        let files = files.try_into().map_err(|_| failed("open", dir)(io::Error::other("two files are needed")))?;
+        Ok((Self { files, turn, unsynced: false, path: dir.to_owned() }, released))
+    }
+
+    /// Keeps a head that is released now. A crash of the process does not lose it; a power cut may, until [`Self::sync`]: the guard
+    /// is then older than the journal, which is no contradiction.
+    pub(crate) fn release(&mut self, note: &str) -> Result<(), HeadsError> {
+        let mut block = vec![0; BLOCK_BYTES];
+        if let (Some(place), Ok(length)) = (block.get_mut(2..2 + note.len()), u16::try_from(note.len())) {
+            place.copy_from_slice(note.as_bytes());
+            block.splice(..2, length.to_be_bytes());
+        }
+        if let Some(file) = self.files.get(self.turn) {
+            file.write_all_at(&block, 0).map_err(failed("write", &self.path))?;
+        }
+        self.turn = 1 - self.turn;
+        self.unsynced = true;
+        Ok(())
+    }
+
+    /// Makes what was kept survive a power cut.
+    pub(crate) fn sync(&mut self) -> Result<(), HeadsError> {
+        if std::mem::take(&mut self.unsynced) {
+            for file in &self.files {
+                file.sync_data().map_err(failed("sync", &self.path))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The folder of a node that begins: there must be none of another.
+pub(crate) fn begin(dir: &Path) -> Result<(), HeadsError> {
+    if fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some()) {
+        return Err(HeadsError::NotEmpty(dir.to_owned()));
+    }
+    make(dir)
+}
+
+/// Heads that counterparts and this node hold of each other.
+pub(crate) struct HeadsFolder(PathBuf);
+
+impl HeadsFolder {
+    pub(crate) fn new(dir: &Path) -> Self {
+        Self(dir.to_owned())
+    }
+
+    /// The head of a counterpart's log that was cosigned last.
+    pub(crate) fn of_counterpart(&self, id: &str) -> Result<Option<String>, HeadsError> {
+        read(&self.counterpart(id))
+    }
+
+    /// Keeps the head of a counterpart's log.
+    ///
+    /// # Durability
+    /// On return it is on disk: only then may it be cosigned.
+    pub(crate) fn keep_of_counterpart(&self, id: &str, note: &str) -> Result<(), HeadsError> {
+        write(&self.counterpart(id), note)
+    }
+
+    /// The own head that a counterpart cosigned last, with its signature.
+    pub(crate) fn cosigned_by(&self, id: &str) -> Result<Option<String>, HeadsError> {
+        read(&self.cosigned(id))
+    }
+
+    /// Keeps an own head with a counterpart's signature.
+    pub(crate) fn keep_cosigned_by(&self, id: &str, note: &str) -> Result<(), HeadsError> {
+        write(&self.cosigned(id), note)
+    }
+
+    /// Keeps the proof that a log shows two histories.
+    pub(crate) fn keep_proof(&self, id: &str, size: LogSize, notes: (&str, &str)) -> Result<(), HeadsError> {
+        let path = self.0.join("proofs").join(format!("{id}-{}.equivocation", size.0));
+        // The first one convicts; another of the same size adds nothing.
+        if path.exists() { Ok(()) } else { write(&path, &equivocation_text(notes.0, notes.1)) }
+    }
+
+    /// The proofs that are kept: file and text.
+    pub(crate) fn proofs(&self) -> Result<Vec<(PathBuf, String)>, HeadsError> {
+        let dir = self.0.join("proofs");
+        let entries = match fs::read_dir(&dir) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            other => other.map_err(failed("list", &dir))?,
+        };
+        let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+        paths.retain(|path| path.extension().is_some_and(|extension| extension == "equivocation"));
+        paths.sort();
+        paths.into_iter().map(|path| Ok((path.clone(), read(&path)?.unwrap_or_default()))).collect()
+    }
+
+    fn counterpart(&self, id: &str) -> PathBuf {
+        self.0.join("counterparts").join(format!("{id}.checkpoint"))
+    }
+
+    fn cosigned(&self, id: &str) -> PathBuf {
+        self.0.join("cosigned").join(format!("{id}.checkpoint"))
+    }
+}
+
+fn read_block(block: &[u8]) -> Option<&str> {
+    let (length, rest) = block.split_first_chunk::<2>()?;
+    std::str::from_utf8(rest.get(..usize::from(u16::from_be_bytes(*length)))?).ok()
+}
+
+fn read(path: &Path) -> Result<Option<String>, HeadsError> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(failed("read", path)(error)),
+    }
+}
+
+/// Write, sync, rename, sync the folder.
+fn write(path: &Path, text: &str) -> Result<(), HeadsError> {
+    let folder = path.parent().unwrap_or(path);
+    make(folder)?;
+    let new = path.with_added_extension("new");
+    fs::write(&new, text).map_err(failed("write", &new))?;
+    let synced = File::open(&new).and_then(|file| file.sync_all());
+    synced.map_err(failed("sync", &new))?;
+    fs::rename(&new, path).map_err(failed("write", path))?;
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed("sync", folder))
+}
+
+fn make(dir: &Path) -> Result<(), HeadsError> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(failed("create", dir))
+}
+
+fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> HeadsError {
+    let path = path.to_owned();
+    move |source| HeadsError::Io { action, path, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use verbale_keys::{NoteAlgorithm, SecretKey};
+
+    #[test]
+    fn a_torn_write_leaves_the_head_before() {
+        let dir = tempfile::tempdir().unwrap();
+        let key = SecretKey::from_seed([1; 32]);
+        let log = Vkey { name: "log".into(), algorithm: NoteAlgorithm::Ed25519, key: key.public() };
+        let head = |size| Checkpoint { origin: "log".into(), size: LogSize(size), root: [7; 32] };
+        let released = || Guard::open(dir.path(), &log).unwrap().1.map(|head| head.size.0);
+        assert_eq!(released(), None);
+        for size in [5, 6, 9] {
+            let (mut guard, _) = Guard::open(dir.path(), &log).unwrap();
+            guard.release(&head(size).sign(&key)).unwrap();
+            guard.sync().unwrap();
+            assert_eq!(released(), Some(size));
+        }
+        let newest = ["head.0", "head.1"].map(|name| dir.path().join(name));
+        let holds_nine = |path: &&PathBuf| String::from_utf8_lossy(&fs::read(path).unwrap()).contains("\n9\n");
+        let newest = newest.iter().find(holds_nine).unwrap();
+        OpenOptions::new().write(true).open(newest).unwrap().write_all_at(b"torn", 60).unwrap();
+        assert_eq!(released(), Some(6));
+    }
+}

@@ -1,0 +1,384 @@
+//! Mutual witnessing: each node has its heads cosigned by its counterparts, cosigns theirs, and learns from them whether its own log is the
+//! one that they know.
+//!
+//! A head travels when there was traffic with a counterpart, at most once a second, and at an interval when there was none. It is never
+//! the reason for an entry. A new link to a counterpart begins with it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::task::JoinSet;
+use verbale_exchange::{Input, Peer};
+use verbale_journal::Store;
+use verbale_keys::SecretKey;
+use verbale_ledger::{Checkpoint, LogSize, Note, WitnessRefusal, continues, cosign, verify_cosignature};
+use verbale_proto::v1::{HeadStatus, KeptHead, WitnessRequest, WitnessResponse};
+use verbale_rpc::peer_client::PeerClient;
+use verbale_rpc::tonic::transport::Channel;
+use verbale_rpc::{DELIVER_MESSAGE_BYTES_MAX, Failure, FailureKind};
+
+use crate::clock::now_ms;
+use crate::core::Core;
+use crate::delivery::{CONNECT_TIME, connect};
+use crate::heads::{HeadsError, HeadsFolder};
+use crate::shared::Shared;
+use crate::standing::compare;
+
+/// After traffic a head travels so much later: whole batches share a cosignature.
+const AFTER_TRAFFIC: Duration = Duration::from_secs(1);
+
+/// A counterpart that cannot be reached is tried again so soon; doubled each time, up to the configured interval.
+const RETRY_FIRST: Duration = Duration::from_secs(1);
+
+/// Whoever exports waits so long for cosignatures.
+const EXPORT_PATIENCE: Duration = Duration::from_secs(3);
+
+/// A counterpart holds a head that we do not expect at most once; its answer says which.
+const TRIES: usize = 3;
+
+/// An answer must come so soon: it takes three syncs at the other end.
+const ANSWER_TIME: Duration = Duration::from_secs(10);
+
+/// The heads that this node and its counterparts hold of each other.
+pub(crate) struct Witnesses {
+    folder: HeadsFolder,
+    /// Signs counterparts' heads, under this name.
+    key: SecretKey,
+    name: String,
+    by_peer: Mutex<BTreeMap<String, Witness>>,
+    /// Heads are compared and kept one after the other.
+    keeping: Mutex<()>,
+    /// Counterparts that knew this log since the start.
+    agreed: Mutex<BTreeSet<String>>,
+}
+
+/// One counterpart.
+#[derive(Clone, Default)]
+struct Witness {
+    /// Size of the own head that it cosigned last, and when, in seconds since 1970-01-01 UTC.
+    cosigned: Option<(u64, u64)>,
+    /// Size of its head that was cosigned last.
+    held: u64,
+    traffic: bool,
+    busy: bool,
+    failures: u32,
+    next: Option<Instant>,
+    trouble: String,
+}
+
+/// The own head, and the proof that it continues the one that a counterpart holds.
+struct Offer {
+    note: String,
+    size: LogSize,
+    proof: Vec<Vec<u8>>,
+}
+
+impl Witnesses {
+    pub(crate) fn new(folder: HeadsFolder, key: SecretKey, name: String) -> Self {
+        Self { folder, key, name, by_peer: Mutex::default(), keeping: Mutex::default(), agreed: Mutex::default() }
+    }
+
+    fn with<T>(&self, id: &str, change: impl FnOnce(&mut Witness) -> T) -> T {
+        let mut by_peer = self.by_peer.lock().unwrap_or_else(PoisonError::into_inner);
+        change(by_peer.entry(id.to_owned()).or_default())
+    }
+
+    /// Reads what was kept of the enrolled counterparts before the start.
+    pub(crate) fn load(&self, peers: &BTreeMap<String, Peer>) -> Result<(), HeadsError> {
+        for (id, peer) in peers {
+            let held = self.folder.of_counterpart(id)?.and_then(|note| own_head(&note, peer));
+            let cosigned = self.folder.cosigned_by(id)?;
+            let time = cosigned.as_ref().and_then(|note| verify_cosignature(note, &peer.card.cosigner_vkey()).ok());
+            let size = cosigned.and_then(|note| Some(Checkpoint::parse(Note::parse(&note).ok()?.text).ok()?.size.0));
+            self.with(id, |witness| {
+                witness.held = held.map_or(0, |head| head.size.0);
+                witness.cosigned = size.zip(time);
+            });
+        }
+        Ok(())
+    }
+
+    /// There was traffic with a counterpart.
+    pub(crate) fn traffic(&self, id: &str) {
+        self.with(id, |witness| witness.traffic = true);
+    }
+
+    /// Whether a counterpart knew this log since the start.
+    pub(crate) fn has_agreed(&self, id: &str) -> bool {
+        self.agreed.lock().unwrap_or_else(PoisonError::into_inner).contains(id)
+    }
+
+    /// Size of a counterpart's head that this node cosigned.
+    pub(crate) fn held_size(&self, id: &str) -> u64 {
+        self.with(id, |witness| witness.held)
+    }
+
+    /// What is kept of each counterpart, for status.
+    pub(crate) fn status(&self) -> Vec<HeadStatus> {
+        let by_peer = self.by_peer.lock().unwrap_or_else(PoisonError::into_inner);
+        let status = |(id, witness): (&String, &Witness)| HeadStatus {
+            counterpart: id.clone(),
+            cosigned_size: witness.cosigned.map_or(0, |(size, _)| size),
+            cosigned_s: witness.cosigned.map_or(0, |(_, time_s)| time_s),
+            held_size: witness.held,
+            trouble: witness.trouble.clone(),
+        };
+        by_peer.iter().map(status).collect()
+    }
+
+    /// The proofs of equivocation that are kept: files.
+    pub(crate) fn proofs(&self) -> Result<Vec<String>, HeadsError> {
+        Ok(self.folder.proofs()?.into_iter().map(|(path, _)| path.display().to_string()).collect())
+    }
+
+    /// For an export: own heads with their cosignatures, counterparts' heads, proofs of equivocation.
+    pub(crate) fn kept(&self, peers: &BTreeMap<String, Peer>) -> Result<[Vec<KeptHead>; 3], HeadsError> {
+        let all = |read: &dyn Fn(&str) -> Result<Option<String>, HeadsError>| {
+            let notes = peers.keys().map(|id| Ok(read(id)?.map(|text| KeptHead { name: id.clone(), text })));
+            Ok(notes.collect::<Result<Vec<_>, HeadsError>>()?.into_iter().flatten().collect())
+        };
+        let cosigned = all(&|id| self.folder.cosigned_by(id))?;
+        let held = all(&|id| self.folder.of_counterpart(id))?;
+        let proofs = self
+            .folder
+            .proofs()?
+            .into_iter()
+            .filter_map(|(path, text)| Some(KeptHead { name: path.file_stem()?.to_str()?.to_owned(), text }));
+        Ok([cosigned, held, proofs.collect()])
+    }
+
+    /// Answers a counterpart that shows its head: verified, kept, and only then signed.
+    fn cosign(&self, peer: &Peer, request: &WitnessRequest) -> Result<WitnessResponse, HeadsError> {
+        let _alone = self.keeping.lock().unwrap_or_else(PoisonError::into_inner);
+        let id = &peer.card.id;
+        let held_note = self.folder.of_counterpart(id)?.filter(|note| own_head(note, peer).is_some());
+        let held = held_note.as_ref().and_then(|note| own_head(note, peer));
+        let refused = |code: &str| WitnessResponse {
+            cosignature: String::new(),
+            code: code.to_owned(),
+            held: held_note.clone().unwrap_or_default(),
+        };
+        if request.checkpoint.is_empty() {
+            return Ok(refused("NOTHING_OFFERED"));
+        }
+        let Some(offered) = own_head(&request.checkpoint, peer) else { return Ok(refused("NOT_SIGNED")) };
+        let proof: Option<Vec<_>> = request.proof.iter().map(|hash| hash.as_slice().try_into().ok()).collect();
+        let trouble = match continues(held.as_ref(), &offered, LogSize(request.old_size), &proof.unwrap_or_default()) {
+            Ok(()) => {
+                self.folder.keep_of_counterpart(id, &request.checkpoint)?;
+                let time_s = u64::try_from(now_ms() / 1000).unwrap_or_default();
+                let line = cosign(&offered, time_s, &self.name, &self.key);
+                self.with(id, |witness| (witness.held, witness.trouble) = (offered.size.0, String::new()));
+                return Ok(WitnessResponse { cosignature: line, ..WitnessResponse::default() });
+            }
+            Err(WitnessRefusal::Size { .. }) => return Ok(refused("OLD_SIZE")),
+            Err(WitnessRefusal::Fork) => {
+                if let Some(held_note) = &held_note {
+                    self.folder.keep_proof(id, offered.size, (held_note, &request.checkpoint))?;
+                }
+                format!("{id} signed two roots for size {} of its log: a proof is kept", offered.size.0)
+            }
+            Err(WitnessRefusal::Proof(error)) => {
+                format!(
+                    "{id} shows a head of size {} that does not follow from the one it showed before ({error})",
+                    offered.size.0
+                )
+            }
+        };
+        tracing::error!(peer.id = id, trouble, "a counterpart's log is not the one it was");
+        self.with(id, |witness| witness.trouble = trouble);
+        Ok(refused("NOT_CONSISTENT"))
+    }
+}
+
+/// A counterpart's head, signed by the log of its present card.
+fn own_head(note: &str, peer: &Peer) -> Option<Checkpoint> {
+    Checkpoint::verify(note, &peer.card.log_vkey()).ok()
+}
+
+/// The service's side: the counterpart shows its head and what it holds of ours.
+pub(crate) async fn answer(
+    shared: &Arc<Shared>,
+    core: &Core,
+    name: &str,
+    request: WitnessRequest,
+) -> Result<WitnessResponse, Failure> {
+    let peer = shared.peers.now().by_id.get(name).cloned();
+    let peer =
+        peer.ok_or_else(|| Failure::new(FailureKind::NotAllowed, "NOT_ENROLLED", "this key is not enrolled here"))?;
+    judge(shared, core, name, &request.held)
+        .await
+        .map_err(|text| Failure::new(FailureKind::Unreachable, "STOPPING", text))?;
+    if shared.standing.trouble().is_some() {
+        // What is held is told all the same: it says to the other side what this one knows of its log.
+        let nothing = WitnessRequest { checkpoint: String::new(), ..request };
+        return keep(shared, peer, nothing)
+            .await
+            .map(|response| WitnessResponse { code: "LOG_HELD_BACK".to_owned(), ..response });
+    }
+    keep(shared, peer, request).await
+}
+
+async fn keep(shared: &Arc<Shared>, peer: Peer, request: WitnessRequest) -> Result<WitnessResponse, Failure> {
+    let fault = |text: String| Failure::new(FailureKind::Fault, "HEADS", text);
+    let shared = Arc::clone(shared);
+    let kept = tokio::task::spawn_blocking(move || shared.witnesses.cosign(&peer, &request)).await;
+    kept.map_err(|_| fault("the node is stopping".to_owned()))?.map_err(|error| fault(error.to_string()))
+}
+
+/// Compares the own log with a head of it that a counterpart holds; an empty one says that it holds none.
+async fn judge(shared: &Shared, core: &Core, holder: &str, note: &str) -> Result<(), String> {
+    let trouble = if note.is_empty() {
+        None
+    } else {
+        let Ok(held) = Checkpoint::verify(note, &shared.card.log_vkey()) else {
+            return Err(format!("{holder} says that it holds a head of this log, and this node did not sign it"));
+        };
+        let compared = core.read(move |_, journal| compare(&held, journal.size(), |size| journal.root_at(size))).await;
+        compared.map_err(|stopped| stopped.to_string())?.trouble(holder)
+    };
+    if let Some(trouble) = trouble {
+        shared.standing.hold_back(trouble);
+        return Ok(());
+    }
+    shared.witnesses.agreed.lock().unwrap_or_else(PoisonError::into_inner).insert(holder.to_owned());
+    if shared.standing.confirm() {
+        core.note(Input::Start).await.map_err(|stopped| stopped.to_string())?;
+    }
+    Ok(())
+}
+
+/// Shows the own head to a counterpart over a connection, keeps its signature, and compares what it holds.
+///
+/// # Errors
+/// Why not, for the operator.
+pub(crate) async fn show(shared: &Arc<Shared>, core: &Core, peer: &Peer, connection: Channel) -> Result<(), String> {
+    let id = &peer.card.id;
+    let shown = show_head(shared, core, peer, connection).await;
+    shared.witnesses.with(id, |witness| match &shown {
+        Ok(()) => (witness.failures, witness.trouble) = (0, String::new()),
+        Err(trouble) => {
+            witness.failures = witness.failures.saturating_add(1);
+            witness.trouble.clone_from(trouble);
+        }
+    });
+    shown?;
+    match shared.standing.trouble() {
+        Some(failure) => Err(failure.text),
+        None => Ok(()),
+    }
+}
+
+async fn show_head(shared: &Arc<Shared>, core: &Core, peer: &Peer, connection: Channel) -> Result<(), String> {
+    let id = &peer.card.id;
+    let mut client = PeerClient::new(connection).max_decoding_message_size(DELIVER_MESSAGE_BYTES_MAX);
+    let mut old = shared.witnesses.with(id, |witness| witness.cosigned).map_or(0, |(size, _)| size);
+    for _ in 0..TRIES {
+        let is_held_back = shared.standing.trouble().is_some();
+        let offer = if is_held_back { None } else { Some(offer(core, old).await?) };
+        let held = shared.witnesses.folder.of_counterpart(id).map_err(|error| error.to_string())?.unwrap_or_default();
+        let request = WitnessRequest {
+            checkpoint: offer.as_ref().map(|offer| offer.note.clone()).unwrap_or_default(),
+            old_size: old,
+            proof: offer.as_ref().map(|offer| offer.proof.clone()).unwrap_or_default(),
+            held,
+        };
+        let answered = tokio::time::timeout(ANSWER_TIME, client.witness(request)).await;
+        let answered = answered.map_err(|_| format!("{id} did not answer within 10 s"))?;
+        let response = answered.map_err(|status| format!("{id} says: {}", Failure::of(&status)))?.into_inner();
+        match offer {
+            Some(offer) if !response.cosignature.is_empty() => {
+                let note = offer.note + &response.cosignature;
+                let time_s = verify_cosignature(&note, &peer.card.cosigner_vkey());
+                let time_s = time_s.map_err(|error| format!("the cosignature of {id} does not verify ({error})"))?;
+                shared.witnesses.folder.keep_cosigned_by(id, &note).map_err(|error| error.to_string())?;
+                shared.witnesses.with(id, |witness| witness.cosigned = Some((offer.size.0, time_s)));
+                return judge(shared, core, id, "").await;
+            }
+            _ => {}
+        }
+        judge(shared, core, id, &response.held).await?;
+        if response.code != "OLD_SIZE" || shared.standing.trouble().is_some() {
+            let said: String = response.code.chars().filter(|c| c.is_ascii_uppercase() || *c == '_').take(40).collect();
+            return match said.as_str() {
+                // It holds nothing of ours, and is asked for nothing more.
+                "" | "NOTHING_OFFERED" => Ok(()),
+                said => Err(format!("{id} did not cosign this log's head: {said}")),
+            };
+        }
+        let theirs = Note::parse(&response.held).ok().and_then(|note| Checkpoint::parse(note.text).ok());
+        old = theirs.map_or(0, |head| head.size.0);
+    }
+    Err(format!("{id} says each time that it holds another head of this log"))
+}
+
+async fn offer(core: &Core, old: u64) -> Result<Offer, String> {
+    let read = core.read(move |_, journal| {
+        let proof = if old == 0 { Some(Vec::new()) } else { journal.consistency_proof(LogSize(old)) };
+        (journal.checkpoint().to_string(), journal.size(), proof.unwrap_or_default())
+    });
+    let (note, size, proof) = read.await.map_err(|stopped| stopped.to_string())?;
+    Ok(Offer { note, size, proof: proof.into_iter().map(|hash| hash.to_vec()).collect() })
+}
+
+/// Connects to a counterpart and shows it the own head.
+async fn visit(shared: Arc<Shared>, core: Core, id: String) {
+    let Some(peer) = shared.peers.now().by_id.get(&id).cloned() else { return };
+    let connected = tokio::time::timeout(CONNECT_TIME, connect(&shared, &peer)).await;
+    let connection = connected.unwrap_or_else(|_| Err(format!("{} did not answer within 10 s", peer.address)));
+    let shown = match connection {
+        Ok(connection) => show(&shared, &core, &peer, connection).await,
+        Err(trouble) => {
+            shared.witnesses.with(&id, |witness| {
+                witness.failures = witness.failures.saturating_add(1);
+                witness.trouble.clone_from(&trouble);
+            });
+            Err(trouble)
+        }
+    };
+    if let Err(trouble) = shown {
+        tracing::debug!(peer.id = id, trouble, "the head was not cosigned");
+    }
+    let interval = Duration::from_secs(shared.config.heads.interval_seconds);
+    shared.witnesses.with(&id, |witness| {
+        witness.busy = false;
+        let retry = RETRY_FIRST.saturating_mul(1 << witness.failures.min(16));
+        let wait = if witness.failures == 0 { interval } else { retry.min(interval) };
+        witness.next = Some(Instant::now() + wait);
+    });
+}
+
+/// Shows the own head to each counterpart when it is time.
+pub(crate) async fn run(shared: Arc<Shared>, core: Core) {
+    let mut looking = tokio::time::interval(AFTER_TRAFFIC);
+    looking.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        looking.tick().await;
+        for id in shared.peers.now().by_id.keys() {
+            let is_due = shared.witnesses.with(id, |witness| {
+                let is_late = witness.next.is_none_or(|next| next <= Instant::now());
+                // Traffic with one that cannot be reached waits until it is tried again.
+                let is_due = !witness.busy && (is_late || (witness.traffic && witness.failures == 0));
+                witness.busy |= is_due;
+                witness.traffic &= !is_due;
+                is_due
+            });
+            if is_due {
+                tokio::spawn(visit(Arc::clone(&shared), core.clone(), id.clone()));
+            }
+        }
+    }
+}
+
+/// Has the present head cosigned by whoever answers soon.
+pub(crate) async fn now(shared: &Arc<Shared>, core: &Core) {
+    let mut visits = JoinSet::new();
+    for id in shared.peers.now().by_id.keys() {
+        visits.spawn(visit(Arc::clone(shared), core.clone(), id.clone()));
+    }
+    let all = async { while visits.join_next().await.is_some() {} };
+    if tokio::time::timeout(EXPORT_PATIENCE, all).await.is_err() {
+        tracing::info!("a counterpart did not cosign the exported head in time");
+    }
+}
