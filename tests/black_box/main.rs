@@ -31,3 +31,4 @@ mod rules;
 mod secrecy;
 mod supervised;
 mod supply;
+mod tampering;

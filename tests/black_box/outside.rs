@@ -11,7 +11,7 @@ const CHECK_RECEIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/ou
 const REQUIRE: &str = "VERBALE_REQUIRE_TOOLS";
 
 /// Whether all tools are there.
-fn have(tools: &[&str]) -> bool {
+pub(crate) fn have(tools: &[&str]) -> bool {
     let missing = |tool: &&&str| {
         let found = Command::new("sh").args(["-c", &format!("command -v {tool}")]).stdout(Stdio::null()).status();
         !found.is_ok_and(|status| status.success())

@@ -13,7 +13,7 @@ use verbale_ledger::{
 use verbale_proto::v1::Receipt;
 
 use crate::command::{Asked, Exit, Reported, read};
-use crate::export::ExportFolder;
+use crate::export::{ExportFolder, Missing};
 use crate::presentation::moment;
 use crate::reconcile::reconcile;
 use crate::verify::{second, verify};
@@ -26,7 +26,7 @@ pub(crate) fn verify_log(asked: &Asked) -> Result<Reported, (Exit, String)> {
     let progress = Percent::new("verifying");
     let verified = verify(&ExportFolder::new(dir), &asked.cards()?, &|done, of| progress.set(done, of));
     progress.end();
-    let verified = verified.map_err(|missing| (Exit::CouldNotCheck, missing.to_string()))?;
+    let verified = verified.map_err(missing)?;
     let exit = if verified.is_sound() { Exit::Sound } else { Exit::FaultFound };
     Ok((exit, if asked.json { verified.to_json().to_string() } else { verified.to_text() }))
 }
@@ -37,7 +37,7 @@ pub(crate) fn reconcile_logs(asked: &Asked) -> Result<Reported, (Exit, String)> 
     let folders = (&ExportFolder::new(one), &ExportFolder::new(other));
     let reconciled = reconcile(folders, &asked.cards()?, &|done, of| progress.set(done, of));
     progress.end();
-    let reconciled = reconciled.map_err(|missing| (Exit::CouldNotCheck, missing.to_string()))?;
+    let reconciled = reconciled.map_err(missing)?;
     let exit = match (reconciled.is_sound(), reconciled.not_compared.is_empty()) {
         (false, _) => Exit::FaultFound,
         (true, false) => Exit::CouldNotCheck,
@@ -180,6 +180,16 @@ fn the_text(asked: &Asked) -> Result<String, (Exit, String)> {
 fn card_of<'c>(cards: &'c [Card], is_it: impl Fn(&&Card) -> bool, what: &str) -> Result<&'c Card, (Exit, String)> {
     let text = || (Exit::CouldNotCheck, format!("the card of {what} is needed: give it with --card"));
     cards.iter().find(is_it).ok_or_else(text)
+}
+
+/// What is not there cannot be checked; what is there and is not what it must be is a fault.
+#[expect(clippy::needless_pass_by_value, reason = "it is what map_err gives")]
+fn missing(missing: Missing) -> (Exit, String) {
+    let exit = match &missing {
+        Missing::File { .. } => Exit::CouldNotCheck,
+        Missing::Unusable { .. } => Exit::FaultFound,
+    };
+    (exit, missing.to_string())
 }
 
 fn usage(text: &str) -> (Exit, String) {

@@ -1,0 +1,392 @@
+//! The operator of a node writes its own log anew, with its own key.
+
+use std::rc::Rc;
+
+use verbale_keys::SecretKey;
+use verbale_proto::v1::NoticeOpened;
+use verbale_proto::v1::log_entry::Event;
+
+use super::craft::{Impostor, JAPAN, KYRGYZSTAN, Kept, Log, is_received, receipt_bytes, signed_again};
+use super::{Row, found};
+
+/// A log written anew.
+type Anew<'r> = Box<dyn Fn(&mut Log) + 'r>;
+
+fn disclosed(log: &Log) -> usize {
+    log.find(|event| matches!(event, Event::Disclosed(of) if of.code == "CONSENT_OK"))
+}
+
+/// What the log itself shows.
+#[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
+fn a_log_that_its_own_operator_rewrote_is_found_by_what_it_says() {
+    let kept = Kept::of_demo();
+    let stranger = SecretKey::from_seed([7; 32]);
+    let impostor = Impostor::of(KYRGYZSTAN);
+    let their_card = std::fs::read_to_string(impostor.card()).unwrap();
+    let their_card = verbale_evidence::parse_card_text(&their_card).unwrap();
+    let is_grant = is_received("F21");
+    let rows: Vec<Row<'_, Anew<'_>>> = vec![
+        (
+            "an entry dropped in the middle",
+            Box::new(|log| {
+                let at = log.find(|event| matches!(event, Event::NoticeReceived(_)));
+                log.entries.remove(at);
+            }),
+            "NUMBER",
+        ),
+        (
+            "two entries swapped",
+            Box::new(|log| {
+                let at = log.find_last(|event| matches!(event, Event::NoticeSent(_)));
+                let receipt = at + log.entries[at..].iter().position(|(_, receipt)| receipt.is_some()).unwrap();
+                log.entries.swap(at, receipt);
+            }),
+            "UNKNOWN_NOTICE",
+        ),
+        (
+            "an entry back-dated",
+            Box::new(|log| {
+                let at = log.find(|event| matches!(event, Event::NoticeOpened(_)));
+                log.change(at, |time_ms, _| *time_ms -= 3_600_000);
+            }),
+            "TIME_BACKWARDS",
+        ),
+        (
+            "a notice twice",
+            Box::new(|log| {
+                let at = log.find(|event| matches!(event, Event::NoticeReceived(_)));
+                let again = log.entries[at].clone();
+                log.entries.insert(at + 1, again);
+            }),
+            "NUMBER",
+        ),
+        (
+            "a statement that another key signed",
+            Box::new(|log| {
+                let at = log.find(|event| matches!(event, Event::NoticeSent(_)));
+                log.change(at, |_, event| {
+                    let Event::NoticeSent(sent) = event else { unreachable!() };
+                    sent.envelope = signed_again(&sent.envelope, &stranger, |_| {});
+                });
+            }),
+            "SIGNATURE",
+        ),
+        (
+            "a statement with another predecessor",
+            Box::new(|log| {
+                let (at, key) =
+                    (log.find_last(|event| matches!(event, Event::NoticeSent(_))), Rc::clone(&log.envelope_key));
+                log.change(at, |_, event| {
+                    let Event::NoticeSent(sent) = event else { unreachable!() };
+                    sent.envelope = signed_again(&sent.envelope, &key, |statement| statement.previous.0 = [1; 32]);
+                });
+            }),
+            "CHAIN",
+        ),
+        (
+            "other terms",
+            Box::new(|log| {
+                let (at, key) =
+                    (log.find_last(|event| matches!(event, Event::NoticeSent(_))), Rc::clone(&log.envelope_key));
+                log.change(at, |_, event| {
+                    let Event::NoticeSent(sent) = event else { unreachable!() };
+                    sent.envelope = signed_again(&sent.envelope, &key, |statement| statement.terms_digest = [1; 32]);
+                });
+            }),
+            "TERMS",
+        ),
+        (
+            "another receipt than the entry says",
+            Box::new(|log| {
+                let at = log.find(|event| matches!(event, Event::ReceiptReceived(_)));
+                log.change(at, |_, event| {
+                    let Event::ReceiptReceived(receipt) = event else { unreachable!() };
+                    receipt.receipt_digest[0] ^= 1;
+                });
+            }),
+            "RECEIPT",
+        ),
+        (
+            "a refusal told as a success",
+            Box::new(|log| {
+                let at = log.find(|event| matches!(event, Event::ReceiptReceived(_)));
+                log.change(at, |_, event| {
+                    let Event::ReceiptReceived(receipt) = event else { unreachable!() };
+                    receipt.code = "BAD_FORM".to_owned();
+                });
+            }),
+            "RECEIPT",
+        ),
+        (
+            "the receipt of another notice",
+            Box::new(|log| {
+                let (at, other) = (log.find(is_receipt), log.find_last(is_receipt));
+                let theirs = log.entries[other].1.clone();
+                log.entries[at].1.clone_from(&theirs);
+                log.change(at, |_, event| {
+                    use sha2::Digest as _;
+                    let Event::ReceiptReceived(receipt) = event else { unreachable!() };
+                    receipt.receipt_digest = sha2::Sha256::digest(receipt_bytes(theirs.as_ref().unwrap())).to_vec();
+                });
+            }),
+            "RECEIPT",
+        ),
+        (
+            "a receipt that nothing was sent for",
+            Box::new(|log| {
+                let at = log.find(is_receipt);
+                let again = log.entries[at].clone();
+                log.entries.insert(at + 1, again);
+            }),
+            "UNKNOWN_NOTICE",
+        ),
+        (
+            "the ground of a disclosure removed",
+            Box::new(|log| {
+                let at = log.find(&is_grant);
+                log.entries.remove(at);
+            }),
+            "GROUND_MISSING",
+        ),
+        (
+            "a grant that expired before the disclosure",
+            Box::new(|log| {
+                let at = disclosed(log);
+                log.change(at, |time_ms, event| {
+                    let Event::Disclosed(of) = event else { unreachable!() };
+                    of.valid_until_ms = *time_ms - 1;
+                });
+            }),
+            "GROUND_NOT_LIVE",
+        ),
+        (
+            "a disclosure on another notice's grant",
+            Box::new(|log| {
+                let (at, opened) = (disclosed(log), log.find(is_received("F01")));
+                let id = message_id(log, opened);
+                log.change(at, |_, event| {
+                    let Event::Disclosed(of) = event else { unreachable!() };
+                    of.message_id = id;
+                });
+            }),
+            "GROUND",
+        ),
+        (
+            "the wrong instrument",
+            Box::new(|log| {
+                let at = disclosed(log);
+                log.change(at, |_, event| {
+                    let Event::Disclosed(of) = event else { unreachable!() };
+                    of.code = "NOTICE_OK".to_owned();
+                });
+            }),
+            "INSTRUMENT",
+        ),
+        (
+            "the other side's information told as the own",
+            Box::new(|log| {
+                let at = disclosed(log);
+                log.change(at, |_, event| {
+                    let Event::Disclosed(of) = event else { unreachable!() };
+                    (of.code, of.grounds) = ("OWN_INFORMATION".to_owned(), Vec::new());
+                });
+            }),
+            "GROUND",
+        ),
+        (
+            "a release before the memorandum was in force",
+            Box::new(|log| {
+                let at = disclosed(log);
+                log.change(at, |time_ms, _| *time_ms = 1_600_000_000_000);
+            }),
+            "NOT_IN_FORCE",
+        ),
+        (
+            "a release that hides the one before",
+            Box::new(|log| {
+                let at = disclosed(log);
+                let again = log.entries[at].clone();
+                log.entries.insert(at + 1, again);
+            }),
+            "RELEASE_CHAIN",
+        ),
+        (
+            "a decision by no rule",
+            Box::new(|log| {
+                let at = log.find(|event| matches!(event, Event::DisclosureDenied(_)));
+                log.change(at, |_, event| {
+                    let Event::DisclosureDenied(of) = event else { unreachable!() };
+                    of.code = "BECAUSE".to_owned();
+                });
+            }),
+            "DECISION_CODE",
+        ),
+        (
+            "one person where two are needed",
+            Box::new(|log| {
+                let at = log.find(|event| matches!(event, Event::NoticeSent(of) if !of.drafted_by.is_empty()));
+                log.change(at, |_, event| {
+                    let Event::NoticeSent(of) = event else { unreachable!() };
+                    of.actor.clone_from(&of.drafted_by);
+                });
+            }),
+            "FOUR_EYES",
+        ),
+        (
+            "somebody without a role",
+            Box::new(|log| {
+                let at = log.find(|event| matches!(event, Event::NoticeOpened(_)));
+                log.change(at, |_, event| {
+                    let Event::NoticeOpened(of) = event else { unreachable!() };
+                    of.actor = "nobody".to_owned();
+                });
+            }),
+            "ACTOR",
+        ),
+        (
+            "an opening of nothing",
+            Box::new(|log| {
+                log.append(Event::NoticeOpened(NoticeOpened {
+                    message_id: vec![0x70; 16],
+                    actor: "person-1".to_owned(),
+                    facts_digest: Vec::new(),
+                }));
+            }),
+            "UNKNOWN_NOTICE",
+        ),
+        (
+            "a second card under a known id",
+            Box::new(|log| {
+                let at = log.find(|event| matches!(event, Event::PeerEnrolled(of) if of.card != their_card)) + 1;
+                let enrolled = log.entries[at - 1].clone();
+                log.entries.insert(at, enrolled);
+                log.change(at, |_, event| {
+                    let Event::PeerEnrolled(of) = event else { unreachable!() };
+                    of.card.clone_from(&their_card);
+                });
+            }),
+            "KEY",
+        ),
+        (
+            "a log that begins twice",
+            Box::new(|log| {
+                let first = log.entries[0].clone();
+                log.entries.insert(1, first);
+            }),
+            "GENESIS",
+        ),
+        (
+            "the last entries left out, the cosignatures not",
+            Box::new(|log| {
+                log.entries.truncate(log.entries.len() - 8);
+                log.with_cosignatures = true;
+            }),
+            "TAIL_SUPPRESSED",
+        ),
+        (
+            "another history under old cosignatures",
+            Box::new(|log| {
+                let at = log.find(|event| matches!(event, Event::NoticeOpened(_)));
+                log.change(at, |_, event| {
+                    let Event::NoticeOpened(of) = event else { unreachable!() };
+                    of.facts_digest = vec![1; 32];
+                });
+                log.with_cosignatures = true;
+            }),
+            "FORK",
+        ),
+    ];
+    for (row, change, code) in &rows {
+        let copy = kept.rewritten(JAPAN, change);
+        found(row, &copy.verify(JAPAN, &[]), code);
+    }
+}
+
+/// It is sound in itself: the other side's log shows it.
+#[test]
+fn a_log_that_is_sound_alone_is_found_by_the_other_sides() {
+    let kept = Kept::of_demo();
+    let rows: Vec<Row<'_, Anew<'_>>> = vec![
+        (
+            "a fork shown to others",
+            Box::new(|log| {
+                let at = log.find(|event| matches!(event, Event::NoticeOpened(_)));
+                log.change(at, |_, event| {
+                    let Event::NoticeOpened(of) = event else { unreachable!() };
+                    of.facts_digest = vec![1; 32];
+                });
+            }),
+            "FORK",
+        ),
+        (
+            "a denial left out",
+            Box::new(|log| {
+                let at = log.find(|event| matches!(event, Event::DisclosureDenied(_)));
+                log.entries.remove(at);
+            }),
+            "FORK",
+        ),
+        (
+            "the tail left out",
+            Box::new(|log| {
+                // Behind it stands what the counterpart has receipts for.
+                let at = log.find_last(|event| matches!(event, Event::NoticeReceived(_)));
+                log.entries.truncate(at);
+            }),
+            "TAIL_SUPPRESSED",
+        ),
+        (
+            "an older copy put back, and gone on with",
+            Box::new(|log| {
+                let at = log.find_last(|event| matches!(event, Event::NoticeReceived(_)));
+                let export = log.entries.pop().unwrap();
+                log.entries.truncate(at);
+                log.entries.extend(vec![export; 12]);
+            }),
+            "FORK",
+        ),
+        (
+            "a sent notice and its receipt left out",
+            Box::new(|log| {
+                let at = log.find_last(|event| matches!(event, Event::NoticeSent(_)));
+                let receipt = log.find_last(is_receipt);
+                log.entries.remove(receipt);
+                log.entries.remove(at);
+            }),
+            "RECEIVED_NOT_SENT",
+        ),
+        (
+            "other words under a used message id",
+            Box::new(|log| {
+                let (at, key) =
+                    (log.find_last(|event| matches!(event, Event::NoticeSent(_))), Rc::clone(&log.envelope_key));
+                let receipt = log.find_last(is_receipt);
+                log.change(at, |_, event| {
+                    let Event::NoticeSent(sent) = event else { unreachable!() };
+                    sent.envelope = signed_again(&sent.envelope, &key, |statement| statement.content_root = [1; 32]);
+                });
+                log.entries.remove(receipt);
+            }),
+            "DIFFERENT_BYTES",
+        ),
+    ];
+    for (row, change, code) in &rows {
+        let copy = kept.rewritten(JAPAN, change);
+        let alone = copy.verify(JAPAN, &[]);
+        assert_eq!(alone.code, 0, "{row}: {}", alone.out);
+        found(row, &copy.reconcile(), code);
+    }
+}
+
+fn is_receipt(event: &Event) -> bool {
+    matches!(event, Event::ReceiptReceived(_))
+}
+
+/// The message id of a received notice.
+fn message_id(log: &Log, index: usize) -> Vec<u8> {
+    let (_, event) = verbale_evidence::decode_entry(&log.entries[index].0).unwrap();
+    let Event::NoticeReceived(received) = event else { unreachable!() };
+    let envelope = verbale_evidence::UnverifiedEnvelope::parse(&received.envelope).unwrap();
+    envelope.claimed().unwrap().message_id.as_bytes().to_vec()
+}
