@@ -81,6 +81,9 @@ fn no_string_of_any_notice_is_in_any_file_or_trace_and_a_planted_one_is_found() 
     assert_eq!(travelled, ALL.lines().count() + commenced);
     disclose_something(&japan, &nodes[0]);
     refuse_something(&mut japan, &mut nodes[0]);
+    for node in nodes.iter().chain([&japan]) {
+        node.run(&["audit", "export", node.dir.with_file_name("exported").to_str().unwrap()]).good();
+    }
     japan.stop();
     nodes.iter_mut().for_each(Node::stop);
     nodes.push(japan);

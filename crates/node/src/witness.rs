@@ -62,6 +62,8 @@ struct Witness {
     held: u64,
     traffic: bool,
     busy: bool,
+    /// It looks at one head at a time.
+    alone: Arc<tokio::sync::Mutex<()>>,
     failures: u32,
     next: Option<Instant>,
     trouble: String,
@@ -146,6 +148,16 @@ impl Witnesses {
             .into_iter()
             .filter_map(|(path, text)| Some(KeptHead { name: path.file_stem()?.to_str()?.to_owned(), text }));
         Ok([cosigned, held, proofs.collect()])
+    }
+
+    /// Keeps a cosignature. Of one head the first is kept: it says since when the log had it, and an export that is repeated is the same.
+    fn keep_cosigned(&self, id: &str, (note, size, time_s): (&str, u64, u64)) -> Result<(), HeadsError> {
+        if self.with(id, |witness| witness.cosigned.is_some_and(|(known, _)| known == size)) {
+            return Ok(());
+        }
+        self.folder.keep_cosigned_by(id, note)?;
+        self.with(id, |witness| witness.cosigned = Some((size, time_s)));
+        Ok(())
     }
 
     /// Answers a counterpart that shows its head: verified, kept, and only then signed.
@@ -255,6 +267,8 @@ async fn judge(shared: &Shared, core: &Core, holder: &str, note: &str) -> Result
 /// Why not, for the operator.
 pub(crate) async fn show(shared: &Arc<Shared>, core: &Core, peer: &Peer, connection: Channel) -> Result<(), String> {
     let id = &peer.card.id;
+    let alone = shared.witnesses.with(id, |witness| Arc::clone(&witness.alone));
+    let _alone = alone.lock().await;
     let shown = show_head(shared, core, peer, connection).await;
     shared.witnesses.with(id, |witness| match &shown {
         Ok(()) => (witness.failures, witness.trouble) = (0, String::new()),
@@ -292,8 +306,7 @@ async fn show_head(shared: &Arc<Shared>, core: &Core, peer: &Peer, connection: C
                 let note = offer.note + &response.cosignature;
                 let time_s = verify_cosignature(&note, &peer.card.cosigner_vkey());
                 let time_s = time_s.map_err(|error| format!("the cosignature of {id} does not verify ({error})"))?;
-                shared.witnesses.folder.keep_cosigned_by(id, &note).map_err(|error| error.to_string())?;
-                shared.witnesses.with(id, |witness| witness.cosigned = Some((offer.size.0, time_s)));
+                shared.witnesses.keep_cosigned(id, (&note, offer.size.0, time_s)).map_err(|error| error.to_string())?;
                 return judge(shared, core, id, "").await;
             }
             _ => {}

@@ -74,6 +74,8 @@ pub struct ExportWriter {
     cards: BTreeMap<(String, u64), (Card, Vec<u8>, u64)>,
     own: Option<String>,
     cosigned: Vec<String>,
+    /// What stands beside the log: written last, when nothing there contradicts.
+    beside: Vec<(String, String)>,
 }
 
 impl ExportWriter {
@@ -94,40 +96,29 @@ impl ExportWriter {
             cards: BTreeMap::new(),
             own: None,
             cosigned: Vec::new(),
+            beside: Vec::new(),
         })
     }
 
-    /// Writes a memorandum's file.
-    ///
-    /// # Errors
-    /// [`ExportError::Io`].
-    pub fn memorandum(&self, id: &str, text: &str) -> Result<(), ExportError> {
-        self.replace(&format!("{MEMORANDA}/{id}.toml"), text.as_bytes())
+    /// Takes a memorandum's file.
+    pub fn memorandum(&mut self, id: &str, text: &str) {
+        self.beside.push((format!("{MEMORANDA}/{id}.toml"), text.to_owned()));
     }
 
-    /// Writes an own head that a counterpart cosigned.
-    ///
-    /// # Errors
-    /// [`ExportError::Io`].
-    pub fn cosigned(&mut self, by: &str, note: &str) -> Result<(), ExportError> {
+    /// Takes an own head that a counterpart cosigned.
+    pub fn cosigned(&mut self, by: &str, note: &str) {
         self.cosigned.push(note.to_owned());
-        self.replace(&format!("{COSIGNED}/{by}.checkpoint"), note.as_bytes())
+        self.beside.push((format!("{COSIGNED}/{by}.checkpoint"), note.to_owned()));
     }
 
-    /// Writes a counterpart's head that this contact point cosigned.
-    ///
-    /// # Errors
-    /// [`ExportError::Io`].
-    pub fn counterpart(&self, id: &str, note: &str) -> Result<(), ExportError> {
-        self.replace(&format!("{COUNTERPARTS}/{id}.checkpoint"), note.as_bytes())
+    /// Takes a counterpart's head that this contact point cosigned.
+    pub fn counterpart(&mut self, id: &str, note: &str) {
+        self.beside.push((format!("{COUNTERPARTS}/{id}.checkpoint"), note.to_owned()));
     }
 
-    /// Writes the proof that a log shows two histories.
-    ///
-    /// # Errors
-    /// [`ExportError::Io`].
-    pub fn equivocation(&self, name: &str, text: &str) -> Result<(), ExportError> {
-        self.replace(&format!("{PROOFS}/{name}.equivocation"), text.as_bytes())
+    /// Takes the proof that a log shows two histories.
+    pub fn equivocation(&mut self, name: &str, text: &str) {
+        self.beside.push((format!("{PROOFS}/{name}.equivocation"), text.to_owned()));
     }
 
     /// Takes the next entry, and the receipt that stands beside it: the counterpart's entry and its proof.
@@ -195,6 +186,9 @@ impl ExportWriter {
             }
         }
         self.write_cards()?;
+        for (name, text) in &self.beside {
+            self.replace(name, text.as_bytes())?;
+        }
         if let Some(lines) = self.decision_lines.take() {
             lines.take_its_place()?;
         }

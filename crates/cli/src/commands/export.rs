@@ -45,16 +45,16 @@ pub(crate) async fn export(
         if let Some(head) = part.head {
             (checkpoint, size) = (head.checkpoint, head.size);
             for kept in head.cosigned {
-                writer.cosigned(&kept.name, &kept.text)?;
+                writer.cosigned(&kept.name, &kept.text);
             }
             for kept in head.counterparts {
-                writer.counterpart(&kept.name, &kept.text)?;
+                writer.counterpart(&kept.name, &kept.text);
             }
             for kept in head.equivocations {
-                writer.equivocation(&kept.name, &kept.text)?;
+                writer.equivocation(&kept.name, &kept.text);
             }
             for memorandum in head.memoranda {
-                writer.memorandum(&memorandum.id, &memorandum.text)?;
+                writer.memorandum(&memorandum.id, &memorandum.text);
             }
         }
         for exported in part.entries {

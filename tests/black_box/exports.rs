@@ -1,0 +1,127 @@
+//! Exports of running nodes: repeated, cut off, gone on with; made at different times; and what counts as the log in a folder.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::node::{Node, Said, files, pair, read, until, verbale};
+use crate::notices::general;
+
+/// Every file of a folder, by its name.
+fn content(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    files(dir).into_iter().map(|path| (path.strip_prefix(dir).unwrap().to_owned(), read(&path))).collect()
+}
+
+fn export(node: &Node, name: &str, more: &[&str]) -> (PathBuf, Said) {
+    let dir = node.dir.join(name);
+    let said = node.run(&[&["--json", "audit", "export", dir.to_str().unwrap()], more].concat());
+    (dir, said)
+}
+
+fn size(said: Said) -> u64 {
+    said.good().json()[0]["size"].as_u64().unwrap()
+}
+
+fn verify(dir: &Path) -> Value {
+    verbale(&["audit", "verify", dir.to_str().unwrap(), "--json"], None).good().json().remove(0)
+}
+
+fn reconcile(one: &Path, other: &Path) -> Said {
+    verbale(&["audit", "reconcile", one.to_str().unwrap(), other.to_str().unwrap(), "--json"], None)
+}
+
+/// Notices of general information, numbered.
+fn send(node: &Node, from_japan: bool, numbers: std::ops::Range<u32>) {
+    let side = if from_japan { "JP" } else { "KG" };
+    let number = |i| format!("{side}-X-2026-{i:06}");
+    let lines: Vec<String> = numbers.map(|i| general(from_japan, &number(i), "A text")).collect();
+    node.submit(&lines.join("\n")).good();
+    node.until_delivered();
+}
+
+#[test]
+fn an_export_repeats_to_the_byte_and_goes_on_where_it_was_cut_off() {
+    let (japan, partner) = pair();
+    send(&partner, false, 1..300);
+    // What stands beside the log is the same only once the counterpart has shown its last head.
+    let status = |node: &Node| node.run(&["--json", "status"]).good().json().remove(0);
+    until("the counterpart's head is held", || status(&japan)["heads"][0]["held_size"] == status(&partner)["log_size"]);
+    let (dir, said) = export(&japan, "first", &["--for", "board-of-audit"]);
+    let first = size(said);
+    assert!(first > 256, "{first}");
+    let whole = content(&dir);
+    // The same again, there and elsewhere: nothing is logged anew, and each byte is the same.
+    assert_eq!(size(export(&japan, "first", &["--for", "board-of-audit"]).1), first);
+    assert_eq!(content(&dir), whole);
+    let (elsewhere, said) = export(&japan, "second", &["--for", "board-of-audit"]);
+    assert_eq!(size(said), first);
+    assert_eq!(content(&elsewhere), whole);
+    // Cut off: a folder without its checkpoint, and with a half-written file.
+    for name in ["checkpoint", "tile/entries/000", "tile/0/001.p"] {
+        let path = dir.join(name);
+        if path.is_dir() { std::fs::remove_dir_all(path).unwrap() } else { std::fs::remove_file(path).unwrap() }
+    }
+    std::fs::write(dir.join("tile/entries/000.part"), "half").unwrap();
+    let damaged = verbale(&["audit", "verify", dir.to_str().unwrap()], None);
+    assert_eq!(damaged.code, 3, "{}{}", damaged.out, damaged.err);
+    assert_eq!(size(export(&japan, "first", &["--for", "board-of-audit"]).1), first);
+    assert_eq!(content(&dir), whole);
+    assert_eq!(verify(&dir)["entries"]["exports"], 1);
+    // Who gets it is logged; another recipient is another export.
+    let (_, said) = export(&japan, "second", &[]);
+    let second = size(said);
+    assert_eq!(second, first + 1);
+    let refused = export(&japan, "third", &["--for", "Jane Doe"]).1;
+    assert_eq!(refused.code, 1);
+    assert!(refused.err.contains("BAD_PSEUDONYM"), "{}", refused.err);
+    // What is new since an earlier export, copied over it, is the whole.
+    send(&partner, false, 300..600);
+    let since = export(&japan, "since", &["--since", &first.to_string()]);
+    let (_, said) = export(&japan, "whole", &[]);
+    assert_eq!(size(since.1), size(said));
+    let alone = verbale(&["audit", "verify", since.0.to_str().unwrap()], None);
+    assert_eq!(alone.code, 3, "{}", alone.out);
+    assert!(alone.err.contains("--since"), "{}", alone.err);
+    for (name, bytes) in content(&since.0) {
+        std::fs::create_dir_all(dir.join(&name).parent().unwrap()).unwrap();
+        std::fs::write(dir.join(name), bytes).unwrap();
+    }
+    let sound = verify(&dir);
+    assert_eq!(sound["size"], verify(&japan.dir.join("whole"))["size"]);
+    assert!(!since.0.join("tile/entries/000").exists(), "what the auditor has already was exported again");
+    let too_far = export(&japan, "far", &["--since", "100000"]).1;
+    assert_eq!(too_far.code, 2, "{}", too_far.err);
+    // Another log does not go into the folder.
+    let (others, said) = export(&partner, "first", &[]);
+    said.good();
+    let mixed = partner.run(&["audit", "export", dir.to_str().unwrap()]);
+    assert_eq!(mixed.code, 4, "{}", mixed.err);
+    assert!(mixed.err.contains("holds another log"), "{}", mixed.err);
+    assert_eq!(reconcile(&dir, &others).good().json()[0]["agreed"], 599);
+    assert_eq!(reconcile(&others, &others).code, 3);
+}
+
+#[test]
+fn an_older_export_is_not_called_a_fault_and_a_newer_one_is_asked_for() {
+    let (japan, partner) = pair();
+    send(&japan, true, 1..3);
+    let (old, said) = export(&partner, "old", &[]);
+    said.good();
+    send(&japan, true, 3..6);
+    let (newer, said) = export(&japan, "new", &[]);
+    said.good();
+    let said = reconcile(&newer, &old);
+    assert_eq!(said.code, 3, "{}", said.out);
+    assert!(said.out.contains("ask KG-MLSSM-CECA for an export made now"), "{}", said.out);
+    let (now, said) = export(&partner, "now", &[]);
+    said.good();
+    assert_eq!(reconcile(&newer, &now).good().json()[0]["agreed"], 5);
+    // The older export is a beginning of the newer one.
+    verify(&old);
+    let status = japan.run(&["--json", "status"]).good().json().remove(0);
+    assert_eq!(status["heads"][0]["counterpart"], "KG-MLSSM-CECA");
+    assert!(status["heads"][0]["cosigned_size"].as_u64() > Some(0), "{}", status["heads"]);
+    let receipts = japan.run(&["receipts"]).good().out;
+    assert!(receipts.contains("cosigned by us"), "{receipts}");
+}

@@ -1,0 +1,139 @@
+//! A node whose log is not the one that others know: put back from an older copy, run twice, or without its heads.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::node::{Node, pair, until};
+use crate::notices::general;
+
+fn copy(from: &Path, to: &Path) {
+    let done = std::process::Command::new("cp").arg("-a").arg(from).arg(to).status().unwrap();
+    assert!(done.success());
+}
+
+fn heads(node: &Node) -> std::path::PathBuf {
+    node.dir.with_file_name("n-heads")
+}
+
+fn status(node: &Node) -> Value {
+    node.run(&["--json", "status"]).good().json().remove(0)
+}
+
+fn held_back(node: &Node) -> String {
+    status(node)["held_back"].as_str().unwrap().to_owned()
+}
+
+fn send(node: &Node, number: u32) -> crate::node::Said {
+    node.submit(&general(node.id.starts_with("JP"), &format!("{}-X-2026-{number:06}", &node.id[..2]), "A text"))
+}
+
+/// Nothing that the node is asked for gets a number, an entry or a signature.
+fn refuses_everything(node: &Node) {
+    let size = status(node)["log_size"].clone();
+    let said = send(node, 900);
+    assert_ne!(said.code, 0, "{}", said.out);
+    let text = format!("{}{}", said.out, said.err);
+    assert!(text.contains("LOG_HELD_BACK"), "{text}");
+    let exported = node.run(&["audit", "export", node.dir.join("x").to_str().unwrap()]);
+    assert_eq!(exported.code, 4, "{}", exported.err);
+    assert!(exported.err.contains("LOG_HELD_BACK"), "{}", exported.err);
+    assert_eq!(status(node)["log_size"], size);
+    assert!(node.run(&["list", "outbox"]).code == 0, "what is held can be read all the same");
+}
+
+/// An older copy of Japan's folder is put back, and both nodes exchanged notices meanwhile.
+fn restored(without_heads: bool) -> (Node, Node) {
+    let (mut japan, partner) = pair();
+    send(&japan, 1).good();
+    japan.until_delivered();
+    japan.stop();
+    let kept = japan.dir.with_file_name("yesterday");
+    copy(&japan.dir, &kept);
+    japan.start();
+    for number in 2..5 {
+        send(&japan, number).good();
+        send(&partner, number).good();
+    }
+    japan.until_delivered();
+    partner.until_delivered();
+    // The counterpart holds a head that has all of it.
+    let whole = status(&japan)["log_size"].clone();
+    until("the head is cosigned", || status(&japan)["heads"][0]["cosigned_size"] == whole);
+    japan.stop();
+    std::fs::remove_dir_all(&japan.dir).unwrap();
+    copy(&kept, &japan.dir);
+    if without_heads {
+        std::fs::remove_dir_all(heads(&japan)).unwrap();
+    }
+    japan.start();
+    (japan, partner)
+}
+
+#[test]
+fn a_folder_put_back_from_an_older_copy_is_seen_at_the_start() {
+    let (japan, partner) = restored(false);
+    let why = held_back(&japan);
+    assert!(why.contains("put back from an older copy") && why.contains("n-heads"), "{why}");
+    refuses_everything(&japan);
+    // The counterpart's notices wait; it is told why.
+    send(&partner, 6).good();
+    until("the counterpart knows why", || {
+        let channels = status(&partner)["channels"].clone();
+        channels
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|channel| channel["trouble"].as_str().unwrap().contains("LOG_HELD_BACK"))
+    });
+    assert_eq!(held_back(&partner), "");
+    let people = japan.run(&["status"]).good().out;
+    assert!(people.contains("HELD BACK"), "{people}");
+}
+
+#[test]
+fn without_its_heads_it_learns_it_from_the_counterpart() {
+    let (japan, _partner) = restored(true);
+    until("the counterpart told", || held_back(&japan).contains("KG-MLSSM-CECA holds its signed head"));
+    refuses_everything(&japan);
+}
+
+#[test]
+fn a_lost_folder_of_heads_costs_nothing_when_the_counterpart_knows_the_log() {
+    let (mut japan, partner) = pair();
+    send(&japan, 1).good();
+    japan.until_delivered();
+    japan.stop();
+    std::fs::remove_dir_all(heads(&japan)).unwrap();
+    japan.start();
+    until("the counterpart confirmed", || held_back(&japan).is_empty());
+    send(&japan, 2).good();
+    japan.until_delivered();
+    crate::audit::sound(&japan, &partner);
+}
+
+#[test]
+fn the_second_of_two_copies_is_held_back() {
+    let (mut japan, partner) = pair();
+    send(&japan, 1).good();
+    japan.until_delivered();
+    japan.stop();
+    let (kept, kept_heads) = (japan.dir.with_file_name("clone"), japan.dir.with_file_name("clone-heads"));
+    copy(&japan.dir, &kept);
+    copy(&heads(&japan), &kept_heads);
+    japan.start();
+    send(&japan, 2).good();
+    japan.until_delivered();
+    let whole = status(&japan)["log_size"].clone();
+    until("the head is cosigned", || status(&japan)["heads"][0]["cosigned_size"] == whole);
+    japan.stop();
+    // The clone takes its place, with heads of its own time.
+    std::fs::remove_dir_all(&japan.dir).unwrap();
+    std::fs::remove_dir_all(heads(&japan)).unwrap();
+    copy(&kept, &japan.dir);
+    copy(&kept_heads, &heads(&japan));
+    japan.start();
+    until("the counterpart told", || !held_back(&japan).is_empty());
+    refuses_everything(&japan);
+    assert_eq!(partner.list("inbox").len(), 2);
+}
