@@ -111,6 +111,12 @@ pub(crate) enum Command {
         #[arg(long, value_name = "DIR", requires = "id")]
         export: Option<PathBuf>,
     },
+    /// Close a log that is not the one that others know, and begin the next; without --confirm only say what is seen. The node must not run
+    Recover {
+        /// Do it
+        #[arg(long)]
+        confirm: bool,
+    },
     /// Tell how the node is
     Status,
     /// Show what each side owes, since when, and what closes it

@@ -14,6 +14,7 @@ pub(crate) mod ground;
 pub(crate) mod init;
 pub(crate) mod notices;
 pub(crate) mod receipts;
+pub(crate) mod recover;
 pub(crate) mod register;
 pub(crate) mod serve;
 pub(crate) mod status;

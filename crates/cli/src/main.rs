@@ -54,6 +54,7 @@ fn run(args: Args) -> Result<ExitCode, CliError> {
             Command::Open { id, purpose } => commands::notices::open(id, purpose, &node).await,
             Command::Ack { id } => commands::notices::acknowledge(id, &node).await,
             Command::Receipts { id, export } => commands::receipts::run(id, export.as_deref(), &node).await,
+            Command::Recover { confirm } => commands::recover::run(confirm, &node),
             Command::Status => commands::status::run(&node).await,
             Command::Duties(duties) => commands::duties::run(&duties, &node).await,
             Command::Publish { id, place } => commands::register::publish(id, place, &node).await,

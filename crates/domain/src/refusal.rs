@@ -79,6 +79,8 @@ codes! {
     BidiControl = "BIDI_CONTROL" in Schema,
     /// The same registry number, another notice.
     IdReuse = "ID_REUSE" in Policy,
+    /// This log took the place of another, and the counterpart has not said where the channel stands.
+    ChannelNotResumed = "CHANNEL_NOT_RESUMED" in Policy,
     /// A memorandum that this node does not hold.
     UnknownMemorandum = "UNKNOWN_MEMORANDUM" in Policy,
     /// A memorandum to which Japan is no party.

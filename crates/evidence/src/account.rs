@@ -13,7 +13,7 @@ use verbale_proto::v1::{Account, AccountItem, Disclosure};
 use crate::armor;
 use crate::card::Card;
 use crate::dsse::{DsseError, Unverified, sign};
-use crate::entry::{EntryError, decode_entry};
+use crate::entry::{EntryError, EntryTold, read_entry};
 use crate::presentation::{PresentationError, UnverifiedDisclosure};
 
 const PAYLOAD_TYPE: &str = "application/vnd.verbale.account.v1+protobuf";
@@ -79,6 +79,8 @@ pub struct Listed {
     pub time_ms: i64,
     /// What.
     pub event: Event,
+    /// Whether the log carried it over from the one before.
+    pub carried: bool,
     /// Of a release: what the holder signed; `None` after erasure.
     pub disclosure: Option<Disclosure>,
 }
@@ -210,7 +212,9 @@ fn verify(envelope: &[u8], holder: &Card, last_release: &mut u64) -> Result<Veri
             return Err(AccountError::Contradiction("its entries are not in the order of the log"));
         }
         if let Event::Disclosed(release) = &listed.event {
-            if release.previous_release != *last_release {
+            // What was carried over from the log before names its place there, one before its place here.
+            let shift = u64::from(listed.carried && release.previous_release > 0);
+            if release.previous_release.saturating_add(shift) != *last_release {
                 return Err(AccountError::Omission { index });
             }
             *last_release = index.saturating_add(1);
@@ -225,7 +229,7 @@ fn listed(item: &AccountItem, account: &Account, holder: &Card) -> Result<Listed
     let index = proof.index;
     let under = proof.verify(&item.entry, &holder.log_vkey());
     under.map_err(|source| AccountError::Log { index: index.0, source })?;
-    let (time_ms, event) = decode_entry(&item.entry)?;
+    let EntryTold { time_ms, event, carried, .. } = read_entry(&item.entry)?;
     let told = Told::read(&event).ok_or(AccountError::Contradiction("an entry is about something else"))?;
     if told.message_id != account.message_id {
         return Err(AccountError::Contradiction("an entry is about another notice"));
@@ -244,5 +248,5 @@ fn listed(item: &AccountItem, account: &Account, holder: &Card) -> Result<Listed
         }
         _ => None,
     };
-    Ok(Listed { index, time_ms, event, disclosure })
+    Ok(Listed { index, time_ms, event, carried, disclosure })
 }

@@ -38,6 +38,34 @@ pub fn encode_entry(time_ms: i64, event: Event) -> Result<Vec<u8>, EntryError> {
     if bytes.len() > ENTRY_BYTES_MAX { Err(EntryError::TooLarge { got: bytes.len() }) } else { Ok(bytes) }
 }
 
+/// What an entry tells: time and event, and whether it was carried over from the log before, which told it first.
+///
+/// # Errors
+/// [`EntryError`], also of an entry that carries one that carries another.
+pub fn read_entry(bytes: &[u8]) -> Result<EntryTold, EntryError> {
+    let (logged_ms, event) = decode_entry(bytes)?;
+    let Event::CarriedOver(carried) = event else {
+        return Ok(EntryTold { logged_ms, time_ms: logged_ms, event, carried: false });
+    };
+    match decode_entry(&carried.entry)? {
+        (_, Event::CarriedOver(_)) => Err(EntryError::Encoding),
+        (time_ms, event) => Ok(EntryTold { logged_ms, time_ms, event, carried: true }),
+    }
+}
+
+/// What an entry tells.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EntryTold {
+    /// When this log had it, in milliseconds since 1970-01-01 UTC.
+    pub logged_ms: i64,
+    /// When it happened: for what was carried over, by the log before.
+    pub time_ms: i64,
+    /// What happened.
+    pub event: Event,
+    /// Whether it was carried over from the log before.
+    pub carried: bool,
+}
+
 /// Time and event of an entry.
 ///
 /// # Errors

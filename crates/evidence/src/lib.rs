@@ -45,7 +45,7 @@ pub use account::{
 pub use card::{Card, CardError, UnverifiedCard, card_text, parse_card_text, sign_card};
 pub use commitment::{PartError, content_root, part};
 pub use dsse::DsseError;
-pub use entry::{ENTRY_BYTES_MAX, EntryError, decode_entry, encode_entry};
+pub use entry::{ENTRY_BYTES_MAX, EntryError, EntryTold, decode_entry, encode_entry, read_entry};
 pub use envelope::{EnvelopeError, UnverifiedEnvelope, VerifiedEnvelope, sign_statement};
 pub use presentation::{
     LoggedDisclosure, PresentationError, SignedDisclosure, VerifiedPart, VerifiedPresentation, originator_of,

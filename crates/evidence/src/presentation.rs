@@ -17,7 +17,7 @@ use crate::armor;
 use crate::card::Card;
 use crate::commitment::{PartError, verify_part};
 use crate::dsse::{DsseError, Unverified, sign};
-use crate::entry::{EntryError, decode_entry};
+use crate::entry::{EntryError, EntryTold, read_entry};
 use crate::envelope::{EnvelopeError, UnverifiedEnvelope, VerifiedEnvelope, statement_of_digest};
 use crate::receipt::{ReceiptError, VerifiedReceipt, verify_receipt};
 use crate::statement::{Statement, is_identifier};
@@ -250,7 +250,7 @@ fn logged(
 ) -> Result<LoggedDisclosure, PresentationError> {
     let proof = TlogProof::parse(&presentation.proof)?;
     let checkpoint = proof.verify(&presentation.entry, &discloser.log_vkey())?;
-    let (time_ms, event) = decode_entry(&presentation.entry)?;
+    let EntryTold { time_ms, event, .. } = read_entry(&presentation.entry)?;
     let Event::Disclosed(entry) = event else {
         return Err(PresentationError::Contradiction("its log entry is about something else"));
     };

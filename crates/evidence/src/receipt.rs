@@ -7,7 +7,7 @@ use verbale_ledger::{Checkpoint, LogIndex, TlogProof, TlogProofError};
 use verbale_proto::v1::Receipt;
 use verbale_proto::v1::log_entry::Event;
 
-use crate::entry::{EntryError, decode_entry};
+use crate::entry::{EntryError, EntryTold, read_entry};
 use crate::envelope::{VerifiedEnvelope, claimed_digest};
 use crate::statement::StatementDigest;
 
@@ -124,7 +124,7 @@ impl<'a> ReceiptVerifier<'a> {
             }
         };
         proof.verify_under(&receipt.entry, &checkpoint)?;
-        let (time_ms, event) = decode_entry(&receipt.entry)?;
+        let EntryTold { time_ms, event, .. } = read_entry(&receipt.entry)?;
         let (about, verdict) = match event {
             Event::NoticeReceived(received) => (received.envelope, Verdict::Received),
             Event::NoticeRefused(refused) if is_code(&refused.code) => {

@@ -11,7 +11,8 @@ use crate::change::Change;
 use crate::draft::HeldDraft;
 use crate::ground::HeldGround;
 use crate::own::Peer;
-use crate::state::{ChannelId, Exchange, Happening, Held, Mailbox, NoticeState, Waiting, What};
+use crate::state::{ChannelId, Exchange, Happening, Held, Mailbox, NoticeState, Outgoing, Waiting, What};
+use crate::succession::is_later;
 
 impl Exchange {
     /// Applies a change as the next entry of the log.
@@ -21,8 +22,8 @@ impl Exchange {
     pub(crate) fn apply(&mut self, time_ms: i64, change: Change) -> Result<(), &'static str> {
         let index = LogIndex(self.size);
         match change {
-            Change::Genesis if self.size != 0 => return Err("the log begins twice"),
-            Change::Genesis => {}
+            Change::Genesis { .. } if self.size != 0 => return Err("the log begins twice"),
+            Change::Genesis { succeeds } => self.succeeds = succeeds,
             Change::Sent { envelope, facts, actor } => {
                 let statement = envelope.statement();
                 let channel = ChannelId { peer: statement.recipient.clone(), memorandum: statement.memorandum.clone() };
@@ -35,7 +36,8 @@ impl Exchange {
                 held.history.push(Happening { index, time_ms, what: What::Sent(actor) });
                 // What was a draft is a notice now.
                 self.drafts.remove(&held.message_id);
-                let waiting = Waiting { message_id: held.message_id, envelope };
+                let statement = envelope.digest();
+                let waiting = Waiting { message_id: held.message_id, statement, envelope: Some(envelope) };
                 outgoing.outstanding.insert(held.number, waiting);
                 self.enter(&held, facts.as_deref());
                 self.hold(held)?;
@@ -113,6 +115,32 @@ impl Exchange {
             Change::Adopted { memorandum, digest } => {
                 self.adopted.insert(memorandum, digest);
             }
+            Change::CounterpartRotated { card } => {
+                let peer = self.peers.get_mut(&card.id).ok_or("it names a counterpart that was not enrolled")?;
+                if !is_later(&card, &peer.card) {
+                    return Err("its card is not a later one of the same card key");
+                }
+                let began_anew = peer.card.log_origin != card.log_origin;
+                peer.card = *card;
+                let of_peer = |(channel, _): &(&ChannelId, &mut Outgoing)| channel.peer == peer.card.id;
+                if began_anew {
+                    self.outgoing
+                        .iter_mut()
+                        .filter(of_peer)
+                        .for_each(|(_, outgoing)| outgoing.counterpart_began_anew());
+                }
+            }
+            Change::Resumed { channel, last } => {
+                let outgoing = self.outgoing.entry(channel).or_default();
+                if let Some(last) = last {
+                    if last.statement().number < outgoing.next_number() {
+                        return Err("it resumes a channel before its end");
+                    }
+                    outgoing.resume_behind(last.statement().number, last.digest());
+                }
+                outgoing.resumed = true;
+            }
+            Change::Reopened { channel, from } => self.reopen(&channel, from)?,
             Change::Configured { digest } => self.configured = digest,
             Change::Exported { recipient } => self.exported = Some((index, recipient)),
         }
@@ -135,6 +163,19 @@ impl Exchange {
         }
         incoming.accepted.push((digest, index));
         Ok(channel)
+    }
+
+    /// Takes everything from a number on as not delivered: the counterpart lost it.
+    fn reopen(&mut self, channel: &ChannelId, from: u64) -> Result<(), &'static str> {
+        let outgoing = self.outgoing.get_mut(channel).ok_or("it names a channel that the log does not hold")?;
+        outgoing.counterpart_began_anew = false;
+        let of_channel =
+            |held: &&Held| held.mailbox == Mailbox::Outbox && held.channel == *channel && held.number >= from;
+        for held in self.notices.values().filter(of_channel) {
+            let waiting = || Waiting { message_id: held.message_id, statement: held.statement, envelope: None };
+            outgoing.outstanding.entry(held.number).or_insert_with(waiting);
+        }
+        Ok(())
     }
 
     fn hold(&mut self, held: Held) -> Result<(), &'static str> {

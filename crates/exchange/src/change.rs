@@ -8,23 +8,23 @@ use verbale_domain::disclosure::RULES_VERSION;
 use verbale_domain::{Refusal, civil};
 use verbale_evidence::{
     Card, CardError, EntryError, EnvelopeError, MessageId, UnverifiedCard, UnverifiedEnvelope, VerifiedEnvelope,
-    decode_entry, encode_entry,
+    encode_entry, read_entry,
 };
 use verbale_keys::Fingerprint;
 use verbale_ledger::LogIndex;
 use verbale_proto::v1::log_entry::Event;
 use verbale_proto::v1::{
-    AudienceConfirmed, AudienceEntered, Configured, ConflictKept, DisclosureDenied, DraftDropped, Facts, Genesis,
-    GroundConfirmed, GroundEnded, GroundRecorded, LogExported, MemorandumAdopted, MemorandumCommenced, MemorandumEnds,
-    NoticeDrafted, NoticeExpired, NoticeHandedOver, NoticeOpened, NoticeReceived, NoticeRefused, NoticeSent,
-    PeerEnrolled, ReceiptReceived,
+    AudienceConfirmed, AudienceEntered, ChannelReopened, ChannelResumed, Configured, ConflictKept, CounterpartRotated,
+    DisclosureDenied, DraftDropped, Facts, Genesis, GroundConfirmed, GroundEnded, GroundRecorded, LogExported,
+    MemorandumAdopted, MemorandumCommenced, MemorandumEnds, NoticeDrafted, NoticeExpired, NoticeHandedOver,
+    NoticeOpened, NoticeReceived, NoticeRefused, NoticeSent, PeerEnrolled, PreviousLog, ReceiptReceived,
 };
 
 use crate::audience::HeldAudience;
 use crate::breach::{BreachReport, HeldBreach};
 use crate::draft::HeldDraft;
 use crate::ground::HeldGround;
-use crate::state::Exchange;
+use crate::state::{ChannelId, Exchange};
 
 /// An entry to be committed, with what stands beside it.
 #[derive(Clone, Default)]
@@ -60,7 +60,7 @@ pub enum ReplayError {
 
 /// A change of the state. Whatever is made of it passed its checks.
 pub(crate) enum Change {
-    Genesis,
+    Genesis { succeeds: bool },
     Sent { envelope: Arc<VerifiedEnvelope>, facts: Option<Box<Facts>>, actor: String },
     Received { envelope: VerifiedEnvelope, facts: Option<Box<Facts>> },
     Refused { envelope: VerifiedEnvelope, code: String, breach: Option<Box<HeldBreach>> },
@@ -82,6 +82,9 @@ pub(crate) enum Change {
     Ends { memorandum: String, on: Date },
     Conflict { envelope: VerifiedEnvelope },
     Expired { message_id: MessageId },
+    CounterpartRotated { card: Box<Card> },
+    Resumed { channel: ChannelId, last: Option<Arc<VerifiedEnvelope>> },
+    Reopened { channel: ChannelId, from: u64 },
     Configured { digest: Vec<u8> },
     Exported { recipient: String },
 }
@@ -91,7 +94,20 @@ pub(crate) enum Change {
 /// # Errors
 /// [`EntryError`].
 pub fn genesis(time_ms: i64, card: &Card, card_bytes: &[u8]) -> Result<Record, EntryError> {
-    let event = Genesis { id: card.id.clone(), origin: card.log_origin.clone(), card: card_bytes.to_vec() };
+    succeeding(time_ms, card, card_bytes, None)
+}
+
+/// The first entry of a log that takes the place of another.
+///
+/// # Errors
+/// [`EntryError`].
+pub fn succeeding(
+    time_ms: i64,
+    card: &Card,
+    card_bytes: &[u8],
+    previous: Option<PreviousLog>,
+) -> Result<Record, EntryError> {
+    let event = Genesis { id: card.id.clone(), origin: card.log_origin.clone(), card: card_bytes.to_vec(), previous };
     Ok(Record { entry: encode_entry(time_ms, Event::Genesis(event))?, ..Record::default() })
 }
 
@@ -177,6 +193,23 @@ pub(crate) fn conflict(envelope: &VerifiedEnvelope) -> Event {
     Event::ConflictKept(ConflictKept { envelope: envelope.bytes().to_vec() })
 }
 
+pub(crate) fn counterpart_rotated(card: &[u8]) -> Event {
+    Event::CounterpartRotated(CounterpartRotated { card: card.to_vec() })
+}
+
+pub(crate) fn channel_resumed(channel: &ChannelId, last: Option<&Arc<VerifiedEnvelope>>) -> Event {
+    Event::ChannelResumed(ChannelResumed {
+        counterpart: channel.peer.clone(),
+        memorandum: channel.memorandum.clone(),
+        envelope: last.map(|last| last.bytes().to_vec()).unwrap_or_default(),
+    })
+}
+
+pub(crate) fn channel_reopened(channel: &ChannelId, from_number: u64) -> Event {
+    let (counterpart, memorandum) = (channel.peer.clone(), channel.memorandum.clone());
+    Event::ChannelReopened(ChannelReopened { counterpart, memorandum, from_number })
+}
+
 pub(crate) fn configured(configured: &Configured) -> Event {
     Event::Configured(configured.clone())
 }
@@ -231,6 +264,13 @@ pub(crate) fn ground_ended(id: MessageId, actor: &str) -> Event {
     Event::GroundEnded(GroundEnded { ground_id: id.as_bytes().to_vec(), actor: actor.to_owned() })
 }
 
+/// A card in the log: its fingerprint was compared when it, or the one before it, was enrolled.
+fn own_signed(bytes: &[u8]) -> Result<Card, ReplayError> {
+    let unverified = UnverifiedCard::parse(bytes)?;
+    let fingerprint = unverified.claimed_fingerprint()?;
+    Ok(unverified.verify(&fingerprint)?)
+}
+
 fn day(text: &str) -> Result<Date, ReplayError> {
     civil::day(text).ok_or(ReplayError::Order("it names no day"))
 }
@@ -243,22 +283,31 @@ impl Exchange {
     /// # Errors
     /// [`ReplayError`].
     pub fn replay(&mut self, entry: &[u8], facts: Option<Facts>) -> Result<(), ReplayError> {
-        let (time_ms, event) = decode_entry(entry)?;
-        if time_ms < self.last_time_ms {
+        let told = read_entry(entry)?;
+        if told.logged_ms < self.last_time_ms {
             return Err(ReplayError::Order("its time is earlier than that of the entry before it"));
         }
-        let change = self.read_change(event, facts)?;
-        self.apply(time_ms, change).map_err(ReplayError::Order)
+        if matches!((&told.event, told.carried), (Event::Genesis(_), true)) {
+            // The beginning of the log before: that it was so stands in the first entry of this one.
+            self.size += 1;
+            return Ok(());
+        }
+        let change = self.read_change(told.event, facts)?;
+        self.apply(told.time_ms, change).map_err(ReplayError::Order)?;
+        self.last_time_ms = told.logged_ms;
+        Ok(())
     }
 
     fn read_change(&self, event: Event, facts: Option<Facts>) -> Result<Change, ReplayError> {
         let message_id =
             |bytes: &[u8]| MessageId::try_from(bytes).map_err(|_| ReplayError::Order("it names no message"));
         Ok(match event {
-            Event::Genesis(genesis) if genesis.id == self.own.card.id => Change::Genesis,
+            Event::Genesis(genesis) if genesis.id == self.own.card.id => {
+                Change::Genesis { succeeds: genesis.previous.is_some() }
+            }
             Event::Genesis(_) => return Err(ReplayError::Order("the log is another contact point's")),
             Event::NoticeSent(sent) => {
-                let envelope = UnverifiedEnvelope::parse(&sent.envelope)?.verify(&self.own.card.envelope_key)?;
+                let envelope = self.own_envelope(&sent.envelope)?;
                 Change::Sent { envelope: Arc::new(envelope), facts: facts.map(Box::new), actor: sent.actor }
             }
             Event::NoticeReceived(received) => {
@@ -314,15 +363,27 @@ impl Exchange {
                 let message_id = message_id(&receipt.message_id)?;
                 Change::Receipt { message_id, verdict: receipt.code, peer_index, peer_time_ms: receipt.peer_time_ms }
             }
+            Event::CarriedOver(_) => return Err(ReplayError::Order("it carries nothing")),
+            Event::CounterpartRotated(rotated) => {
+                Change::CounterpartRotated { card: Box::new(own_signed(&rotated.card)?) }
+            }
+            Event::ChannelResumed(resumed) => {
+                let channel = ChannelId { peer: resumed.counterpart, memorandum: resumed.memorandum };
+                let last = match resumed.envelope.as_slice() {
+                    [] => None,
+                    bytes => Some(Arc::new(self.own_envelope(bytes)?)),
+                };
+                Change::Resumed { channel, last }
+            }
+            Event::ChannelReopened(reopened) => {
+                let channel = ChannelId { peer: reopened.counterpart, memorandum: reopened.memorandum };
+                Change::Reopened { channel, from: reopened.from_number }
+            }
             Event::Configured(configured) => Change::Configured { digest: configured.file_sha256 },
             Event::LogExported(exported) => Change::Exported { recipient: exported.recipient },
             Event::NoticeExpired(expired) => Change::Expired { message_id: message_id(&expired.message_id)? },
             Event::PeerEnrolled(enrolled) => {
-                let unverified = UnverifiedCard::parse(&enrolled.card)?;
-                // It was compared when the card was enrolled.
-                let fingerprint = unverified.claimed_fingerprint()?;
-                let card = Box::new(unverified.verify(&fingerprint)?);
-                Change::Enrolled { card, address: enrolled.address }
+                Change::Enrolled { card: Box::new(own_signed(&enrolled.card)?), address: enrolled.address }
             }
             Event::MemorandumCommenced(commenced) => {
                 Change::Commenced { memorandum: commenced.memorandum, on: day(&commenced.on)? }
@@ -356,6 +417,11 @@ impl Exchange {
             index: LogIndex(self.size),
             time_ms: self.last_time_ms,
         })
+    }
+
+    /// An envelope in the log that this node signed.
+    fn own_envelope(&self, bytes: &[u8]) -> Result<VerifiedEnvelope, ReplayError> {
+        Ok(UnverifiedEnvelope::parse(bytes)?.verify(&self.own.card.envelope_key)?)
     }
 
     /// An envelope in the log, of whichever enrolled counterpart signed it.

@@ -5,6 +5,7 @@ use verbale_evidence::{Card, CardError};
 use crate::change::{self, Change, Record};
 use crate::state::{ChannelId, Exchange};
 use crate::step::{Effect, Output, Ticket, Told};
+use crate::succession::is_later;
 
 /// Why a card is not enrolled.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -51,6 +52,19 @@ impl Exchange {
             Told::Done(index)
         };
         output.effects.push(Effect::Tell { ticket, told });
+    }
+
+    /// Whether a card that a counterpart shows is a later one, which takes the place of the one enrolled.
+    pub(crate) fn check_later_card(&self, now_ms: i64, card: &Card) -> Result<(), EnrolError> {
+        let known = self.peers.get(&card.id).ok_or_else(|| EnrolError::AnotherCard(card.id.clone()))?;
+        if !is_later(card, &known.card) {
+            return Err(EnrolError::AnotherCard(card.id.clone()));
+        }
+        if !card.is_valid_at(now_ms) {
+            return Err(EnrolError::NotValid);
+        }
+        let others = self.peers.iter().filter(|(id, _)| **id != card.id).map(|(_, peer)| &peer.card);
+        Ok(others.chain([&self.own.card]).try_for_each(|other| card.require_distinct_from(other))?)
     }
 
     fn check_card(&self, now_ms: i64, card: &Card) -> Result<(), EnrolError> {

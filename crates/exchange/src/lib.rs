@@ -54,10 +54,11 @@ mod oversight;
 mod own;
 mod state;
 mod step;
+mod succession;
 
 pub use audience::HeldAudience;
 pub use breach::{BreachReport, HeldBreach};
-pub use change::{Record, ReplayError, genesis};
+pub use change::{Record, ReplayError, genesis, succeeding};
 pub use disclosure::{Asking, DisclosureRequest, Judged, Released};
 pub use draft::{Approval, HeldDraft};
 pub use enrol::EnrolError;

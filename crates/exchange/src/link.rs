@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use verbale_evidence::StatementDigest;
-use verbale_ledger::LogIndex;
+use verbale_evidence::VerifiedEnvelope;
 
 use crate::state::{ChannelId, Exchange, Outgoing};
-use crate::step::{Effect, Outbound};
+use crate::step::{Effect, Outbound, Output};
 
 /// First delay before a retry; it doubles from try to try.
 const RETRY_FIRST_MS: i64 = 1_000;
@@ -52,12 +51,12 @@ pub struct Link {
 }
 
 /// What the counterpart says of a channel when it is opened.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Opening {
     /// The number that it expects next.
     pub next_number: u64,
-    /// The last statement that it accepted.
-    pub last: Option<StatementDigest>,
+    /// The last envelope that it accepted, which this node signed.
+    pub last: Option<Arc<VerifiedEnvelope>>,
 }
 
 impl Default for Link {
@@ -86,9 +85,15 @@ impl Exchange {
         self.links.get(channel).is_some_and(|link| matches!(link.state, LinkState::Open { .. }))
     }
 
+    /// Whether a channel has something to send, or to ask: where it stands.
+    fn has_something_to_say(&self, channel: &ChannelId) -> bool {
+        let waiting = self.outgoing.get(channel).is_some_and(|outgoing| !outgoing.outstanding.is_empty());
+        waiting || self.is_unsettled(channel)
+    }
+
     /// Opens a link for a channel that has something to send.
     pub(crate) fn wake(&mut self, channel: &ChannelId, effects: &mut Vec<Effect>, now_ms: i64) {
-        let waiting = self.outgoing.get(channel).is_some_and(|outgoing| !outgoing.outstanding.is_empty());
+        let waiting = self.has_something_to_say(channel);
         if !waiting || !self.peers.contains_key(&channel.peer) {
             return;
         }
@@ -106,26 +111,27 @@ impl Exchange {
         &mut self,
         now_ms: i64,
         (channel, generation): (&ChannelId, u64),
-        opening: Opening,
+        opening: &Opening,
         jitter: i8,
-        effects: &mut Vec<Effect>,
+        output: &mut Output,
     ) {
-        let agreed = self.outgoing.get(channel).map_or(Ok(()), |outgoing| check_opening(outgoing, opening));
-        let Some(link) = self
-            .links
-            .get_mut(channel)
-            .filter(|link| link.state == LinkState::Connecting && link.generation == generation)
-        else {
+        let is_awaited = |link: &&Link| link.state == LinkState::Connecting && link.generation == generation;
+        if self.links.get(channel).filter(is_awaited).is_none() {
             return;
-        };
+        }
+        let settled = self.settle(now_ms, channel, opening, output);
+        let agreed = settled
+            .and_then(|()| self.outgoing.get(channel).map_or(Ok(()), |outgoing| check_opening(outgoing, opening)));
         match agreed {
             Ok(()) => {
-                link.state = LinkState::Open { sent: 0 };
-                link.trouble.clear();
-                self.fill(channel, effects, now_ms);
+                if let Some(link) = self.links.get_mut(channel) {
+                    link.state = LinkState::Open { sent: 0 };
+                    link.trouble.clear();
+                }
+                self.fill(channel, &mut output.effects, now_ms);
             }
             Err(trouble) => {
-                effects.push(Effect::Disconnect(channel.clone()));
+                output.effects.push(Effect::Disconnect(channel.clone()));
                 self.link_failed(now_ms, (channel, generation), trouble, jitter);
             }
         }
@@ -139,7 +145,7 @@ impl Exchange {
         trouble: &str,
         jitter: i8,
     ) {
-        let waiting = self.outgoing.get(channel).is_some_and(|outgoing| !outgoing.outstanding.is_empty());
+        let waiting = self.has_something_to_say(channel);
         let Some(link) = self.links.get_mut(channel).filter(|link| link.generation == generation) else { return };
         if waiting && matches!(link.state, LinkState::Backoff { .. }) {
             // A second report of the same failure neither hides the first nor puts the next try off.
@@ -188,23 +194,23 @@ impl Exchange {
         let (mut notices, mut bytes) = (0, 0);
         for (_, waiting) in under_way {
             notices += 1;
-            bytes += waiting.envelope.statement().sealed_bytes;
+            bytes += self.notices.get(&waiting.message_id).map_or(0, |held| held.sealed_bytes);
         }
         let mut outbound = Vec::new();
         for (number, waiting) in outgoing.outstanding.range(sent + 1..) {
-            let statement = waiting.envelope.statement();
-            if notices > 0 && (notices >= WINDOW_NOTICES || bytes + statement.sealed_bytes > WINDOW_BYTES) {
+            let Some(held) = self.notices.get(&waiting.message_id) else { continue };
+            if notices > 0 && (notices >= WINDOW_NOTICES || bytes + held.sealed_bytes > WINDOW_BYTES) {
                 break;
             }
             notices += 1;
-            bytes += statement.sealed_bytes;
+            bytes += held.sealed_bytes;
             link.state = LinkState::Open { sent: *number };
             outbound.push(Outbound {
                 number: *number,
-                index: self.notices.get(&waiting.message_id).map_or(LogIndex(0), |held| held.index),
-                envelope: Arc::clone(&waiting.envelope),
+                index: held.index,
+                envelope: waiting.envelope.clone(),
                 // It would only be refused: the statement goes alone, so that the channel goes on.
-                statement_only: now_ms > statement.not_after_ms,
+                statement_only: now_ms > held.not_after_ms,
             });
         }
         if !outbound.is_empty() {
@@ -214,15 +220,14 @@ impl Exchange {
 }
 
 /// Whether the counterpart's view of the channel is a beginning of ours.
-fn check_opening(outgoing: &Outgoing, opening: Opening) -> Result<(), &'static str> {
+fn check_opening(outgoing: &Outgoing, opening: &Opening) -> Result<(), &'static str> {
     let last = opening.next_number.checked_sub(1).ok_or("the counterpart expects number zero: its node is at fault")?;
-    let receipted = (1..outgoing.next_number()).rev().find(|number| !outgoing.outstanding.contains_key(number));
-    if receipted.is_some_and(|receipted| receipted > last) {
+    if outgoing.last_receipted().is_some_and(|receipted| receipted > last) {
         return Err(
             "the counterpart lost notices that it gave receipts for: was its folder restored from an old copy?",
         );
     }
-    match (outgoing.statement(last), opening.last) {
+    match (outgoing.statement(last), opening.last.as_ref().map(|last| last.digest())) {
         (None, None) if last == 0 => Ok(()),
         (None, _) => {
             Err("the counterpart holds later numbers than this log: was this folder restored from an old copy?")

@@ -135,6 +135,7 @@ impl Exchange {
             return Err(Refusal::new(Code::NotEnrolled, "to.office", reason));
         }
         let channel = ChannelId { peer: route.recipient, memorandum: route.memorandum.id.clone() };
+        self.require_settled(&channel)?;
         if self.outgoing.get(&channel).is_some_and(|outgoing| outgoing.outstanding.len() >= OUTSTANDING_MAX) {
             let reason =
                 format!("{OUTSTANDING_MAX} notices wait for the counterpart; see `verbale status`, then submit again");
@@ -221,11 +222,12 @@ impl Exchange {
         if !self.link_is_open(channel) {
             return;
         }
-        let waiting = self.outgoing.get(channel).and_then(|outgoing| {
-            outgoing.outstanding.values().find(|waiting| waiting.envelope.digest() == receipt.about())
-        });
+        let waiting = self
+            .outgoing
+            .get(channel)
+            .and_then(|outgoing| outgoing.outstanding.iter().find(|(_, waiting)| waiting.statement == receipt.about()));
         // A receipt that is held already comes again after a resend.
-        let Some((number, message_id)) = waiting.map(|w| (w.envelope.statement().number, w.message_id)) else { return };
+        let Some((number, message_id)) = waiting.map(|(number, waiting)| (*number, waiting.message_id)) else { return };
         let peer_index = receipt.index();
         if self.outgoing.get(channel).is_some_and(|outgoing| outgoing.contradicts(number, peer_index)) {
             let trouble = "a receipt puts this notice before an earlier one in the counterpart's log: was its folder restored \
@@ -254,9 +256,11 @@ impl Exchange {
             .outgoing
             .values()
             .flat_map(|outgoing| outgoing.outstanding.values())
-            .filter(|waiting| now_ms > waiting.envelope.statement().not_after_ms)
             .map(|waiting| waiting.message_id)
-            .filter(|id| self.notices.get(id).is_some_and(|held| held.state == NoticeState::Queued))
+            .filter(|id| {
+                let is_over = |held: &Held| now_ms > held.not_after_ms && held.state == NoticeState::Queued;
+                self.notices.get(id).is_some_and(is_over)
+            })
             .take(EXPIRED_AT_ONCE)
             .collect();
         for message_id in out_of_time {

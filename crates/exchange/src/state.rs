@@ -134,6 +134,9 @@ impl Held {
     }
 }
 
+/// Numbers that a channel may have lost: what a counterpart says costs no more memory.
+const MOST_LOST: usize = 10_000_000;
+
 /// A channel to a counterpart.
 #[derive(Default)]
 pub(crate) struct Outgoing {
@@ -143,12 +146,19 @@ pub(crate) struct Outgoing {
     pub(crate) outstanding: BTreeMap<u64, Waiting>,
     /// Where each receipted number stands in the counterpart's log.
     receipted: BTreeMap<u64, LogIndex>,
+    /// The counterpart said where the channel stands, since this log took the place of another.
+    pub(crate) resumed: bool,
+    /// The counterpart's log took the place of another: what it lost is sent again.
+    pub(crate) counterpart_began_anew: bool,
 }
 
 /// A notice without receipt.
 pub(crate) struct Waiting {
     pub(crate) message_id: MessageId,
-    pub(crate) envelope: Arc<VerifiedEnvelope>,
+    /// Its statement.
+    pub(crate) statement: StatementDigest,
+    /// `None`: it stands in its entry.
+    pub(crate) envelope: Option<Arc<VerifiedEnvelope>>,
 }
 
 /// A channel from a counterpart.
@@ -168,6 +178,8 @@ pub struct Exchange {
     pub(crate) own: Own,
     pub(crate) size: u64,
     pub(crate) last_time_ms: i64,
+    /// Whether the log took the place of another.
+    pub(crate) succeeds: bool,
     pub(crate) peers: BTreeMap<String, Peer>,
     pub(crate) outgoing: BTreeMap<ChannelId, Outgoing>,
     pub(crate) incoming: BTreeMap<ChannelId, Incoming>,
@@ -200,6 +212,7 @@ impl Exchange {
             own,
             size: 0,
             last_time_ms: i64::MIN,
+            succeeds: false,
             peers: BTreeMap::new(),
             outgoing: BTreeMap::new(),
             incoming: BTreeMap::new(),
@@ -305,6 +318,24 @@ impl Outgoing {
 }
 
 impl Outgoing {
+    /// The last number whose receipt is held.
+    pub(crate) fn last_receipted(&self) -> Option<u64> {
+        (1..self.next_number()).rev().find(|number| !self.outstanding.contains_key(number))
+    }
+
+    /// Goes on behind statements that the log lost: of those only the last is known.
+    pub(crate) fn resume_behind(&mut self, number: u64, last: StatementDigest) {
+        let lost = usize::try_from(number.saturating_sub(1)).unwrap_or(usize::MAX);
+        self.statements.resize(lost.min(MOST_LOST), StatementDigest::NONE);
+        self.statements.push(last);
+    }
+
+    /// The counterpart's log is another one now: places in the one before say nothing about it.
+    pub(crate) fn counterpart_began_anew(&mut self) {
+        self.receipted.clear();
+        self.counterpart_began_anew = true;
+    }
+
     /// Whether a receipt puts a number before an earlier one, or behind a later one: a log takes the numbers of a channel in
     /// their order, so it was rolled back, or there are two of it.
     pub(crate) fn contradicts(&self, number: u64, peer_index: LogIndex) -> bool {

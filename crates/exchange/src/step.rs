@@ -118,6 +118,15 @@ pub enum Input {
     },
     /// A verified receipt came.
     ReceiptArrived(ChannelId, Box<VerifiedReceipt>),
+    /// A counterpart shows its card, verified under its own card key.
+    CounterpartCard {
+        /// Who waits.
+        ticket: Ticket,
+        /// The card.
+        card: Box<Card>,
+        /// Its envelope.
+        bytes: Vec<u8>,
+    },
     /// A card is enrolled: verified under the fingerprint that was compared.
     Enrol {
         /// Who waits.
@@ -241,8 +250,8 @@ pub struct Outbound {
     pub number: u64,
     /// Its entry, beside which the sealed bytes stand.
     pub index: LogIndex,
-    /// Its envelope.
-    pub envelope: Arc<VerifiedEnvelope>,
+    /// Its envelope; `None`: it stands in its entry.
+    pub envelope: Option<Arc<VerifiedEnvelope>>,
     /// Whether the statement goes alone.
     pub statement_only: bool,
 }
@@ -303,12 +312,13 @@ impl Exchange {
             }
             Input::Arrived(ticket, channel, arrival) => self.arrive(now_ms, ticket, &channel, arrival, out),
             Input::LinkOpened { channel, link, opening, jitter } => {
-                self.link_opened(now_ms, (&channel, link), opening, jitter, &mut out.effects);
+                self.link_opened(now_ms, (&channel, link), &opening, jitter, out);
             }
             Input::LinkFailed { channel, link, trouble, jitter } => {
                 self.link_failed(now_ms, (&channel, link), &trouble, jitter);
             }
             Input::ReceiptArrived(channel, receipt) => self.receipt_arrived(now_ms, &channel, &receipt, out),
+            Input::CounterpartCard { ticket, card, bytes } => self.counterpart_card(now_ms, ticket, card, &bytes, out),
             Input::Enrol { ticket, card, bytes, actor, address } => {
                 self.enrol(now_ms, ticket, (card, &bytes), (&actor, address), out);
             }
@@ -335,7 +345,8 @@ impl Exchange {
             self.record(now_ms, event, Change::Adopted { memorandum, digest }, Record::default(), output);
         }
         self.configure(now_ms, output);
-        let channels: Vec<ChannelId> = self.outgoing.keys().cloned().collect();
+        let mut channels: Vec<ChannelId> = self.outgoing.keys().cloned().collect();
+        channels.extend(self.unsettled());
         for channel in channels {
             self.wake(&channel, &mut output.effects, now_ms);
         }

@@ -7,7 +7,7 @@ use prost::Message as _;
 use tokio::sync::mpsc;
 use verbale_domain::disclosure::Scope;
 use verbale_evidence::{
-    ACCOUNT_BYTES_MAX, AccountVerifier, Listed, MessageId, Told, VerifiedAccount, account_text, decode_entry,
+    ACCOUNT_BYTES_MAX, AccountVerifier, Listed, MessageId, Told, VerifiedAccount, account_text, read_entry,
     sign_account,
 };
 use verbale_exchange::{Exchange, Happening, Held, Mailbox, NoticeState, What};
@@ -85,7 +85,7 @@ pub(crate) async fn items(
 
 fn item(shared: &Shared, journal: &Journal, held: &Held, happening: &Happening) -> Result<DisclosureItem, Failure> {
     let entry = journal.entry(happening.index).map_err(|error| failed(&error))?;
-    let (_, event) = decode_entry(&entry).map_err(|error| damaged(&error.to_string()))?;
+    let event = read_entry(&entry).map_err(|error| damaged(&error.to_string()))?.event;
     let facts = facts(shared, journal, (held.message_id, happening.index), &event)?;
     let purpose = facts.as_ref().map(|facts| facts.purpose.clone()).unwrap_or_default();
     let scope = facts.and_then(|facts| facts.particulars).unwrap_or_default();
@@ -190,7 +190,8 @@ fn accounted(
     held: &Held,
     logged: &Logged,
 ) -> Result<AccountItem, Failure> {
-    let (time_ms, event) = decode_entry(logged.entry()).map_err(|error| damaged(&error.to_string()))?;
+    let told = read_entry(logged.entry()).map_err(|error| damaged(&error.to_string()))?;
+    let (time_ms, event) = (told.time_ms, told.event);
     let mut item =
         AccountItem { entry: logged.entry().to_vec(), proof: logged.proof().to_text(), disclosure: Vec::new() };
     let Event::Disclosed(release) = &event else { return Ok(item) };

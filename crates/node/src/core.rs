@@ -7,11 +7,13 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
-use verbale_evidence::VerifiedEnvelope;
+use verbale_evidence::{UnverifiedEnvelope, VerifiedEnvelope, read_entry};
 use verbale_exchange::{ChannelId, Effect, Exchange, Fault, Input, Outbound, Ticket, Told};
 use verbale_journal::{
     BATCH_BYTES_MAX, BATCH_RECORDS_MAX, Committed, Journal, JournalError, Keys, Logged, Record, Store,
 };
+use verbale_ledger::LogIndex;
+use verbale_proto::v1::log_entry::Event;
 use verbale_rpc::{Failure, FailureKind};
 
 use crate::clock::now_ms;
@@ -314,6 +316,13 @@ impl Running {
         Ok(())
     }
 
+    /// An own envelope, from its entry.
+    fn own_envelope(&self, index: LogIndex) -> Option<Arc<VerifiedEnvelope>> {
+        let Event::NoticeSent(sent) = read_entry(&self.journal.entry(index).ok()?).ok()?.event else { return None };
+        let envelope = UnverifiedEnvelope::parse(&sent.envelope).ok()?;
+        envelope.verify(&self.exchange.own().card.envelope_key).ok().map(Arc::new)
+    }
+
     fn connect(&mut self, channel: ChannelId, link: u64) {
         let (queue, waiting) = mpsc::channel(LINK_QUEUE_MAX);
         self.links.insert(channel.clone(), queue);
@@ -325,6 +334,7 @@ impl Running {
         for notice in notices {
             let Outbound { number, index, envelope, statement_only } = notice;
             let sealed = if statement_only { None } else { self.journal.sealed(index)? };
+            let Some(envelope) = envelope.or_else(|| self.own_envelope(index)) else { continue };
             if link.try_send(ToSend { number, envelope, sealed }).is_err() {
                 // The link broke a moment ago. Its task reports that, and everything is sent again.
                 self.links.remove(channel);

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_stream::wrappers::ReceiverStream;
-use verbale_evidence::is_identifier;
+use verbale_evidence::{is_identifier, read_entry};
 use verbale_exchange::{ChannelId, Input, Rejection, Told};
 use verbale_journal::Logged;
 use verbale_proto::v1::log_entry::Event;
@@ -205,9 +205,9 @@ async fn opened(core: &Core, channel: &ChannelId) -> Result<ChannelOpened, Statu
 
 /// The envelope in an entry about a counterpart's notice.
 fn envelope_in(logged: &Logged) -> Vec<u8> {
-    match verbale_evidence::decode_entry(logged.entry()) {
-        Ok((_, Event::NoticeReceived(received))) => received.envelope,
-        Ok((_, Event::NoticeRefused(refused))) => refused.envelope,
+    match read_entry(logged.entry()).map(|told| told.event) {
+        Ok(Event::NoticeReceived(received)) => received.envelope,
+        Ok(Event::NoticeRefused(refused)) => refused.envelope,
         _ => Vec::new(),
     }
 }

@@ -173,7 +173,7 @@ async fn opening(shared: &Shared, peer: &str, responses: &mut Streaming<DeliverR
         let envelope = UnverifiedEnvelope::parse(&last_envelope).and_then(|e| e.verify(&shared.card.envelope_key));
         let envelope =
             envelope.map_err(|_| "the counterpart named a last envelope that this node did not sign".to_owned())?;
-        Some(envelope.digest())
+        Some(Arc::new(envelope))
     };
     Ok(Opening { next_number, last })
 }

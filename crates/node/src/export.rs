@@ -40,7 +40,8 @@ pub(crate) async fn send(
 ) -> Result<(), Status> {
     witness::now(shared, core).await;
     let peers = shared.peers.now();
-    let [cosigned, counterparts, equivocations] = shared.witnesses.kept(&peers.by_id).map_err(|error| fault(&error))?;
+    let [cosigned, counterparts, equivocations] =
+        shared.witnesses.kept(&shared.card, &peers.by_id).map_err(|error| fault(&error))?;
     let head = core.read(|_, journal| (journal.size().0, journal.checkpoint().to_string()));
     let (size, checkpoint) = head.await.map_err(stopping)?;
     let head = ExportHead {

@@ -21,7 +21,7 @@ use crate::heads::{self, Guard, HeadsError};
 use crate::secrets::{NewSecrets, SecretError};
 
 /// A card made by `init` is valid for five years; a rotation makes the next.
-const CARD_VALIDITY_MS: i64 = 5 * 365 * 24 * 3600 * 1000;
+pub(crate) const CARD_VALIDITY_MS: i64 = 5 * 365 * 24 * 3600 * 1000;
 
 /// The folder of a node.
 #[derive(Clone, Debug)]

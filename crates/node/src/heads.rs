@@ -46,18 +46,18 @@ pub(crate) struct Guard {
 
 impl Guard {
     /// Opens the guard, and gives the latest head in it.
-    pub(crate) fn open(dir: &Path, log: &Vkey) -> Result<(Self, Option<Checkpoint>), HeadsError> {
+    pub(crate) fn open(dir: &Path, log: &Vkey) -> Result<(Self, Option<(Checkpoint, String)>), HeadsError> {
         make(dir)?;
-        let (mut files, mut released, mut turn) = (Vec::new(), None::<Checkpoint>, 0);
+        let (mut files, mut released, mut turn) = (Vec::new(), None::<(Checkpoint, String)>, 0);
         for name in ["head.0", "head.1"] {
             let path = dir.join(name);
             let mut options = OpenOptions::new();
             let file = options.read(true).write(true).create(true).truncate(false).open(&path);
             let file = file.map_err(failed("open", &path))?;
             let text = fs::read(&path).map_err(failed("read", &path))?;
-            let head = read_block(&text).and_then(|note| Checkpoint::verify(note, log).ok());
+            let head = read_block(&text).and_then(|note| Some((Checkpoint::verify(note, log).ok()?, note.to_owned())));
             if let Some(head) = head
-                && released.as_ref().is_none_or(|released| released.size < head.size)
+                && released.as_ref().is_none_or(|(released, _)| released.size < head.0.size)
             {
                 // The other one is written next.
                 turn = 1 - files.len();
@@ -122,12 +122,31 @@ impl HeadsFolder {
     /// # Durability
     /// On return it is on disk: only then may it be cosigned.
     pub(crate) fn keep_of_counterpart(&self, id: &str, note: &str) -> Result<(), HeadsError> {
-        write(&self.counterpart(id), note)
+        let path = self.counterpart(id);
+        let origin = |note: &str| note.lines().next().unwrap_or_default().to_owned();
+        if let Some(before) = read(&path)?.filter(|before| origin(before) != origin(note)) {
+            // The last head of a log that another one took the place of convicts whoever continues it all the same.
+            let number = origin(&before).rsplit('/').next().unwrap_or_default().to_owned();
+            write(&path.with_extension(format!("closed-{number}")), &before)?;
+        }
+        write(&path, note)
     }
 
     /// The own head that a counterpart cosigned last, with its signature.
     pub(crate) fn cosigned_by(&self, id: &str) -> Result<Option<String>, HeadsError> {
         read(&self.cosigned(id))
+    }
+
+    /// Every own head that is kept with a signature.
+    pub(crate) fn all_cosigned(&self) -> Result<Vec<String>, HeadsError> {
+        let dir = self.0.join("cosigned");
+        let entries = match fs::read_dir(&dir) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            other => other.map_err(failed("list", &dir))?,
+        };
+        let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+        paths.sort();
+        Ok(paths.iter().map(|path| read(path)).collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
     }
 
     /// Keeps an own head with a counterpart's signature.
@@ -209,7 +228,7 @@ mod tests {
         let key = SecretKey::from_seed([1; 32]);
         let log = Vkey { name: "log".into(), algorithm: NoteAlgorithm::Ed25519, key: key.public() };
         let head = |size| Checkpoint { origin: "log".into(), size: LogSize(size), root: [7; 32] };
-        let released = || Guard::open(dir.path(), &log).unwrap().1.map(|head| head.size.0);
+        let released = || Guard::open(dir.path(), &log).unwrap().1.map(|(head, _)| head.size.0);
         assert_eq!(released(), None);
         for size in [5, 6, 9] {
             let (mut guard, _) = Guard::open(dir.path(), &log).unwrap();

@@ -1,7 +1,7 @@
 //! What the local service reads from state and journal together.
 
 use verbale_envelope::{NoticeKeys, Reopened, reopen};
-use verbale_evidence::{MessageId, UnverifiedEnvelope, VerifiedEnvelope, decode_entry};
+use verbale_evidence::{MessageId, UnverifiedEnvelope, VerifiedEnvelope, read_entry};
 use verbale_exchange::{Exchange, Held, HeldDraft, Mailbox};
 use verbale_journal::{Journal, JournalError, Store};
 use verbale_ledger::{Checkpoint, LogIndex, Note, TlogProof};
@@ -81,10 +81,10 @@ pub(crate) fn draft<'e>(exchange: &'e Exchange, id: &str) -> Result<Option<&'e H
 /// The envelope of a notice, verified again.
 pub(crate) fn envelope(exchange: &Exchange, journal: &Journal, held: &Held) -> Result<VerifiedEnvelope, Failure> {
     let entry = journal.entry(held.index).map_err(|error| failed(&error))?;
-    let bytes = match decode_entry(&entry) {
-        Ok((_, Event::NoticeSent(sent))) => sent.envelope,
-        Ok((_, Event::NoticeReceived(received))) => received.envelope,
-        Ok((_, Event::NoticeRefused(refused))) => refused.envelope,
+    let bytes = match read_entry(&entry).map(|told| told.event) {
+        Ok(Event::NoticeSent(sent)) => sent.envelope,
+        Ok(Event::NoticeReceived(received)) => received.envelope,
+        Ok(Event::NoticeRefused(refused)) => refused.envelope,
         _ => return Err(damaged("its log entry is not about a notice")),
     };
     let key = match held.mailbox {

@@ -7,7 +7,7 @@ use verbale_audit::{Carried, Carrying, OnwardFault, carried, check_onward};
 use verbale_domain::flow::BREACH_REPORT;
 use verbale_domain::{Code, Notice, Refusal, civil};
 use verbale_envelope::{FactsKey, NoticeKeys};
-use verbale_evidence::{MessageId, decode_entry};
+use verbale_evidence::{MessageId, read_entry};
 use verbale_exchange::{BreachReport, Exchange, HeldBreach};
 use verbale_journal::{Journal, Store};
 use verbale_proto::v1::log_entry::Event;
@@ -105,7 +105,7 @@ pub(crate) fn file(shared: &Shared, (exchange, journal): (&Exchange, &Journal), 
     let none = || Failure::new(FailureKind::NotFound, "NO_SUCH_BREACH", format!("no breach {id} was refused here"));
     let held = held.ok_or_else(none)?;
     let logged = journal.logged(held.index).map_err(|error| failed(&error))?;
-    let Ok((_, Event::NoticeRefused(entry))) = decode_entry(logged.entry()) else {
+    let Ok(Event::NoticeRefused(entry)) = read_entry(logged.entry()).map(|told| told.event) else {
         return Err(damaged("the entry of a breach is not about a refusal"));
     };
     let report = json!({

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use verbale_domain::disclosure::{Audience, AudienceClass, Ground, Release, Scope};
 use verbale_domain::flow::PUBLICATION_CONFIRMATION;
 use verbale_domain::{Notice, NoticeKey, Organisation, Partial, REVOKED, civil, organisations};
-use verbale_evidence::{MessageId, SignedDisclosure};
+use verbale_evidence::{EntryTold, MessageId, SignedDisclosure, read_entry};
 use verbale_exchange::{Asking, Exchange, Held, What};
 use verbale_journal::{Journal, Logged, Store};
 use verbale_ledger::LogIndex;
@@ -302,7 +302,7 @@ fn is_published(what: &What) -> bool {
 fn published(exchange: &Exchange, journal: &Journal, id: MessageId, index: LogIndex) -> Result<Published, Failure> {
     let held = exchange.notice(&id).cloned().ok_or_else(|| damaged("a release is of no notice"))?;
     let entry = journal.entry(index).map_err(|error| failed(&error))?;
-    let Ok((time_ms, Event::Disclosed(disclosed))) = verbale_evidence::decode_entry(&entry) else {
+    let Ok(EntryTold { time_ms, event: Event::Disclosed(disclosed), .. }) = read_entry(&entry) else {
         return Err(damaged("a publication is no release"));
     };
     let facts =

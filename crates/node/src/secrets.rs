@@ -96,7 +96,7 @@ pub(crate) fn spki(key: &KeyPair) -> Vec<u8> {
     key.subject_public_key_info()
 }
 
-fn role(dir: &Path, role: Role) -> Result<SecretKey, SecretError> {
+pub(crate) fn role(dir: &Path, role: Role) -> Result<SecretKey, SecretError> {
     let path = dir.join(role.file_name());
     SecretKey::from_pem(&read_secret_text(&path)?).map_err(|error| content(&path, &error))
 }

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_stream::wrappers::ReceiverStream;
 use verbale_envelope::BadRecipient;
-use verbale_evidence::{MessageId, decode_entry};
+use verbale_evidence::{MessageId, read_entry};
 use verbale_exchange::{Exchange, Fault, Input, Own};
 use verbale_journal::{Journal, JournalError, OnProgress, ReplayError, Replayed, Settings, Store};
 use verbale_proto::v1::Facts;
@@ -32,6 +32,7 @@ use crate::folder::{Folder, LoadError, disk, journal_settings};
 use crate::heads::{Guard, HeadsError, HeadsFolder};
 use crate::local::NodeService;
 use crate::person::{Caller, Persons};
+use crate::recover;
 use crate::secrets::{SecretError, Secrets};
 use crate::share::{Memory, PEER_CONNECTIONS, Shares};
 use crate::shared::{Counters, PeerDirectory, Shared};
@@ -79,6 +80,9 @@ pub enum ServeError {
     /// The heads kept apart.
     #[error(transparent)]
     Heads(#[from] HeadsError),
+    /// A recovery was cut off.
+    #[error("a recovery was begun and not ended; run again: verbale recover --confirm")]
+    RecoveryUnfinished,
     /// TLS.
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -176,6 +180,9 @@ fn no_core_dumps() -> io::Result<()> {
 
 /// Loads the folder and replays its journal.
 fn open(folder: &Folder, progress: OnProgress) -> Result<(Arc<Shared>, Exchange, Journal, Guard), ServeError> {
+    if recover::is_unfinished(folder) {
+        return Err(ServeError::RecoveryUnfinished);
+    }
     let loaded = folder.load()?;
     let secrets = Secrets::load(&folder.keys())?;
     let recipient = secrets.age.recipient()?;
@@ -238,9 +245,9 @@ fn open(folder: &Folder, progress: OnProgress) -> Result<(Arc<Shared>, Exchange,
         local_memory: Memory::new(LOCAL_MEMORY_BYTES),
     };
     shared.peers.replace(exchange.peers().clone());
-    shared.witnesses.load(exchange.peers())?;
+    shared.witnesses.load(&shared.card, exchange.peers())?;
     let guarded = heads.display();
-    match released.map(|head| compare(&head, journal.size(), |size| journal.root_at(size))) {
+    match released.map(|(head, _)| compare(&head, journal.size(), |size| journal.root_at(size))) {
         Some(compared) => {
             if let Some(trouble) = compared.trouble(&format!("the folder of heads {guarded}")) {
                 shared.standing.hold_back(trouble);
@@ -258,7 +265,14 @@ fn open(folder: &Folder, progress: OnProgress) -> Result<(Arc<Shared>, Exchange,
 /// The facts beside an entry; `None` after erasure.
 fn facts_of(record: &Replayed<'_>, archive: &verbale_envelope::ArchiveKey) -> Result<Option<Facts>, ReplayError> {
     let Some(sealed) = record.facts else { return Ok(None) };
-    let (message_id, digest) = match decode_entry(record.entry)?.1 {
+    let Some((message_id, digest)) = keyed_facts(record.entry)? else { return Ok(None) };
+    let Some(wrapped) = record.keyring.get(message_id.as_bytes())? else { return Ok(None) };
+    Ok(Some(archive.unwrap(message_id, &wrapped)?.facts.open(message_id, sealed, &digest)?))
+}
+
+/// Under which message's key the facts of an entry stand of which state is made, and their digest.
+pub(crate) fn keyed_facts(entry: &[u8]) -> Result<Option<(MessageId, Vec<u8>)>, ReplayError> {
+    Ok(Some(match read_entry(entry)?.event {
         Event::NoticeSent(sent) => (message_id_in(&sent.envelope)?, sent.facts_digest),
         Event::NoticeReceived(received) => (message_id_in(&received.envelope)?, received.facts_digest),
         Event::AudienceEntered(of) => (MessageId::try_from(of.audience_id.as_slice())?, of.facts_digest),
@@ -284,10 +298,12 @@ fn facts_of(record: &Replayed<'_>, archive: &verbale_envelope::ArchiveKey) -> Re
         | Event::GroundConfirmed(_)
         | Event::GroundEnded(_)
         | Event::Configured(_)
-        | Event::LogExported(_) => return Ok(None),
-    };
-    let Some(wrapped) = record.keyring.get(message_id.as_bytes())? else { return Ok(None) };
-    Ok(Some(archive.unwrap(message_id, &wrapped)?.facts.open(message_id, sealed, &digest)?))
+        | Event::LogExported(_)
+        | Event::CarriedOver(_)
+        | Event::CounterpartRotated(_)
+        | Event::ChannelResumed(_)
+        | Event::ChannelReopened(_) => return Ok(None),
+    }))
 }
 
 /// The message id that an envelope names; it is verified when the entry is applied.

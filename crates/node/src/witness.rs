@@ -9,7 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
-use verbale_exchange::{Input, Peer};
+use verbale_evidence::{Card, UnverifiedCard};
+use verbale_exchange::{Input, Peer, Told};
 use verbale_journal::Store;
 use verbale_keys::SecretKey;
 use verbale_ledger::{Checkpoint, LogSize, Note, WitnessRefusal, continues, cosign, verify_cosignature};
@@ -19,7 +20,7 @@ use verbale_rpc::tonic::transport::Channel;
 use verbale_rpc::{DELIVER_MESSAGE_BYTES_MAX, Failure, FailureKind};
 
 use crate::clock::now_ms;
-use crate::core::Core;
+use crate::core::{Answer, Core, Needs};
 use crate::delivery::{CONNECT_TIME, connect};
 use crate::heads::{HeadsError, HeadsFolder};
 use crate::shared::Shared;
@@ -87,12 +88,12 @@ impl Witnesses {
     }
 
     /// Reads what was kept of the enrolled counterparts before the start.
-    pub(crate) fn load(&self, peers: &BTreeMap<String, Peer>) -> Result<(), HeadsError> {
+    pub(crate) fn load(&self, own: &Card, peers: &BTreeMap<String, Peer>) -> Result<(), HeadsError> {
         for (id, peer) in peers {
             let held = self.folder.of_counterpart(id)?.and_then(|note| own_head(&note, peer));
             let cosigned = self.folder.cosigned_by(id)?;
             let time = cosigned.as_ref().and_then(|note| verify_cosignature(note, &peer.card.cosigner_vkey()).ok());
-            let size = cosigned.and_then(|note| Some(Checkpoint::parse(Note::parse(&note).ok()?.text).ok()?.size.0));
+            let size = cosigned.and_then(|note| Some(Checkpoint::verify(&note, &own.log_vkey()).ok()?.size.0));
             self.with(id, |witness| {
                 witness.held = held.map_or(0, |head| head.size.0);
                 witness.cosigned = size.zip(time);
@@ -135,13 +136,18 @@ impl Witnesses {
     }
 
     /// For an export: own heads with their cosignatures, counterparts' heads, proofs of equivocation.
-    pub(crate) fn kept(&self, peers: &BTreeMap<String, Peer>) -> Result<[Vec<KeptHead>; 3], HeadsError> {
+    pub(crate) fn kept(&self, own: &Card, peers: &BTreeMap<String, Peer>) -> Result<[Vec<KeptHead>; 3], HeadsError> {
         let all = |read: &dyn Fn(&str) -> Result<Option<String>, HeadsError>| {
             let notes = peers.keys().map(|id| Ok(read(id)?.map(|text| KeptHead { name: id.clone(), text })));
             Ok(notes.collect::<Result<Vec<_>, HeadsError>>()?.into_iter().flatten().collect())
         };
-        let cosigned = all(&|id| self.folder.cosigned_by(id))?;
-        let held = all(&|id| self.folder.of_counterpart(id))?;
+        // Heads of logs that are closed stay in the folder; the first entries of their successors tell of them.
+        let of_log = |note: String, card: &Card| Checkpoint::verify(&note, &card.log_vkey()).is_ok().then_some(note);
+        let cosigned = all(&|id| Ok(self.folder.cosigned_by(id)?.and_then(|note| of_log(note, own))))?;
+        let held = all(&|id| {
+            let card = peers.get(id).map(|peer| &peer.card);
+            Ok(self.folder.of_counterpart(id)?.zip(card).and_then(|(note, card)| of_log(note, card)))
+        })?;
         let proofs = self
             .folder
             .proofs()?
@@ -216,6 +222,7 @@ pub(crate) async fn answer(
     name: &str,
     request: WitnessRequest,
 ) -> Result<WitnessResponse, Failure> {
+    later_card(shared, core, name, &request.card).await?;
     let peer = shared.peers.now().by_id.get(name).cloned();
     let peer =
         peer.ok_or_else(|| Failure::new(FailureKind::NotAllowed, "NOT_ENROLLED", "this key is not enrolled here"))?;
@@ -232,6 +239,34 @@ pub(crate) async fn answer(
     keep(shared, peer, request).await
 }
 
+/// Takes a later card of a counterpart, which the card key signed that was compared when it was enrolled.
+async fn later_card(shared: &Arc<Shared>, core: &Core, name: &str, bytes: &[u8]) -> Result<(), Failure> {
+    let Some(known) = shared.peers.now().by_id.get(name).map(|peer| peer.card.clone()) else { return Ok(()) };
+    let verified = UnverifiedCard::parse(bytes).and_then(|card| card.verify(&known.card_key.fingerprint()));
+    let Some(card) = verified.ok().filter(|card| card.id == known.id && card.serial > known.serial) else {
+        return Ok(());
+    };
+    let (bytes, serial) = (bytes.to_vec(), card.serial);
+    let asked = core.ask(Needs::Nothing, move |ticket| Input::CounterpartCard { ticket, card: Box::new(card), bytes });
+    let stopping = |text: String| Failure::new(FailureKind::Unreachable, "STOPPING", text);
+    let answer = asked.await.map_err(|stopped| stopping(stopped.to_string()))?;
+    match answer.await {
+        Ok(Answer::Told { told: Told::Done(_), .. }) => {
+            tracing::warn!(
+                peer.id = name,
+                serial,
+                "a counterpart shows a later card, which its card key signed: it counts from now on"
+            );
+            Ok(())
+        }
+        Ok(Answer::Told { told: Told::NotEnrolled(error), .. }) => {
+            Err(Failure::new(FailureKind::Refused, "CARD_REFUSED", error.to_string()))
+        }
+        Ok(Answer::NotNow(failure)) => Err(failure),
+        _ => Err(stopping("the node is stopping".to_owned())),
+    }
+}
+
 async fn keep(shared: &Arc<Shared>, peer: Peer, request: WitnessRequest) -> Result<WitnessResponse, Failure> {
     let fault = |text: String| Failure::new(FailureKind::Fault, "HEADS", text);
     let shared = Arc::clone(shared);
@@ -241,7 +276,10 @@ async fn keep(shared: &Arc<Shared>, peer: Peer, request: WitnessRequest) -> Resu
 
 /// Compares the own log with a head of it that a counterpart holds; an empty one says that it holds none.
 async fn judge(shared: &Shared, core: &Core, holder: &str, note: &str) -> Result<(), String> {
-    let trouble = if note.is_empty() {
+    let origin = note.lines().next().unwrap_or_default();
+    // Of a log that this one took the place of: what became of it stands in the first entry.
+    let is_closed = origin != shared.card.log_origin && is_own_origin(origin, &shared.card.id);
+    let trouble = if note.is_empty() || is_closed {
         None
     } else {
         let Ok(held) = Checkpoint::verify(note, &shared.card.log_vkey()) else {
@@ -259,6 +297,11 @@ async fn judge(shared: &Shared, core: &Core, holder: &str, note: &str) -> Result
         core.note(Input::Start).await.map_err(|stopped| stopped.to_string())?;
     }
     Ok(())
+}
+
+/// Whether an origin is of a log of this contact point.
+fn is_own_origin(origin: &str, id: &str) -> bool {
+    origin.strip_prefix("verbale/").and_then(|rest| rest.strip_prefix(id)).is_some_and(|rest| rest.starts_with('/'))
 }
 
 /// Shows the own head to a counterpart over a connection, keeps its signature, and compares what it holds.
@@ -297,6 +340,7 @@ async fn show_head(shared: &Arc<Shared>, core: &Core, peer: &Peer, connection: C
             old_size: old,
             proof: offer.as_ref().map(|offer| offer.proof.clone()).unwrap_or_default(),
             held,
+            card: shared.card_bytes.clone(),
         };
         let answered = tokio::time::timeout(ANSWER_TIME, client.witness(request)).await;
         let answered = answered.map_err(|_| format!("{id} did not answer within 10 s"))?;

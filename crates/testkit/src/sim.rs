@@ -202,8 +202,10 @@ impl World {
         let this = &self.nodes[node];
         let record = this.durable.iter().chain(this.pending.iter().filter(|_| unsynced)).nth(index).unwrap();
         let sealed = if notice.statement_only { None } else { record.sealed.clone() };
-        let envelope = notice.envelope.bytes().to_vec();
-        self.nodes[node].sent.insert(notice.number, Arc::clone(&notice.envelope));
+        // No counterpart of the simulation begins a log anew: each envelope is in memory.
+        let envelope = notice.envelope.clone().unwrap();
+        self.nodes[node].sent.insert(notice.number, Arc::clone(&envelope));
+        let envelope = envelope.bytes().to_vec();
         let link = self.nodes[node].exchange.link_generation(&self.channel(node));
         self.send(1 - node, Packet::Notice { link, envelope, sealed });
     }
@@ -240,7 +242,7 @@ impl World {
                 let last = last.map(|index| {
                     let entry = &self.nodes[node].durable[usize::try_from(index.0).unwrap()].entry;
                     let card = self.nodes[node].peer_card();
-                    statement_in(entry, &card.envelope_key)
+                    Arc::new(envelope_in(entry, &card.envelope_key))
                 });
                 self.send(1 - node, Packet::Opened { link, opening: Opening { next_number, last } });
             }
@@ -443,13 +445,13 @@ impl World {
     }
 }
 
-/// The statement that an entry about a counterpart's notice holds.
-fn statement_in(entry: &[u8], key: &verbale_keys::PublicKey) -> verbale_evidence::StatementDigest {
+/// The envelope that an entry about a counterpart's notice holds.
+fn envelope_in(entry: &[u8], key: &verbale_keys::PublicKey) -> verbale_evidence::VerifiedEnvelope {
     use verbale_proto::v1::log_entry::Event;
     let bytes = match verbale_evidence::decode_entry(entry).unwrap().1 {
         Event::NoticeReceived(received) => received.envelope,
         Event::NoticeRefused(refused) => refused.envelope,
         _ => panic!("an entry about a counterpart's notice"),
     };
-    verbale_evidence::UnverifiedEnvelope::parse(&bytes).unwrap().verify(key).unwrap().digest()
+    verbale_evidence::UnverifiedEnvelope::parse(&bytes).unwrap().verify(key).unwrap()
 }

@@ -1,0 +1,80 @@
+//! `verbale recover`: leads out of a log that is not the one that others know.
+
+use std::process::ExitCode;
+
+use serde_json::json;
+use verbale_node::{Phase, RecoverError, Succession, recover};
+
+use super::folder;
+use crate::args::NodeArgs;
+use crate::failure::CliError;
+use crate::output::say;
+use crate::progress::Progress;
+
+pub(crate) fn run(confirm: bool, node: &NodeArgs) -> Result<ExitCode, CliError> {
+    let (folder, bar) = (folder(node), Progress::new());
+    let progress = |now: verbale_node::Progress| {
+        let name = match now.phase {
+            Phase::Reading => "reading segments",
+            Phase::Replaying => "carrying entries over",
+            Phase::Indexing => "building the index",
+        };
+        bar.set(name, now.done, now.total);
+    };
+    let done = recover(&folder, confirm, &progress);
+    bar.end();
+    let seen = done.map_err(|error| match error {
+        RecoverError::Journal(error) if error.is_damage() => {
+            CliError::Damaged { text: "the log cannot be read".to_owned(), source: Some(Box::new(error)) }
+        }
+        RecoverError::Twice(_) | RecoverError::CardKey { .. } => CliError::Refused(error.to_string()),
+        other => CliError::failed("the log was not closed; nothing has changed, or the same command goes on", other),
+    })?;
+    if node.json {
+        say!(
+            "{}",
+            json!({
+                "closed": seen.closed, "held": seen.held, "known": seen.known, "trouble": seen.trouble, "next": seen.next,
+                "serial": seen.serial, "done": confirm,
+            })
+        );
+    } else if confirm {
+        told(&seen, &folder)?;
+    } else {
+        asked(&seen)?;
+    }
+    Ok(if confirm { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn asked(seen: &Succession) -> Result<(), CliError> {
+    let trouble = seen.trouble.as_deref().unwrap_or(
+        "from here nothing is seen that is wrong with it; only what a counterpart holds can be (`verbale status` of the running node)",
+    );
+    say!("Log {}: {} entries are held, others know {}.\n  {trouble}", seen.closed, seen.held, seen.known);
+    say!(
+        "\nBefore you close it: is the newest copy of this folder lost? If it is not, put that one back instead; nothing is lost then."
+    );
+    say!("Does another copy of this node run? Stop it for good.");
+    say!("\nThen: verbale recover --confirm");
+    say!(
+        "  closes {} for ever, and begins {} with what is held of it; the log says which heads others know",
+        seen.closed,
+        seen.next
+    );
+    say!("  makes card {} with a new log key; for that keys/card.pem must be in the folder", seen.serial);
+    say!(
+        "  and counterparts, which take the card by themselves, send again what was lost of theirs. What was lost of yours they hold."
+    );
+    Ok(())
+}
+
+fn told(seen: &Succession, folder: &verbale_node::Folder) -> Result<(), CliError> {
+    say!("{} is closed; {} took its place with {} entries of it carried over.", seen.closed, seen.next, seen.held);
+    say!("Card {} is in card.txt. Move keys/card.pem off this machine again.", seen.serial);
+    say!("\nNext: verbale serve --dir {}", folder.dir().display());
+    say!(
+        "It shows the card to each counterpart, and gives numbers under a memorandum once that one said where the channel stands."
+    );
+    say!("Tell both sides' auditors: their next exports show the break.");
+    Ok(())
+}

@@ -1,0 +1,110 @@
+//! A log that takes the place of another, and counterparts whose cards or logs change: channels go on, and nothing is numbered before it is
+//! known where.
+
+use verbale_domain::{Code, Refusal};
+use verbale_evidence::Card;
+
+use crate::change::{self, Change, Record};
+use crate::link::Opening;
+use crate::state::{ChannelId, Exchange};
+use crate::step::{Effect, Output, Ticket, Told};
+
+impl Exchange {
+    /// Whether a channel must first be resumed: the log took the place of another, which may have given numbers that this one lost.
+    pub(crate) fn is_unsettled(&self, channel: &ChannelId) -> bool {
+        self.succeeds && !self.outgoing.get(channel).is_some_and(|outgoing| outgoing.resumed)
+    }
+
+    /// Channels that must be resumed, used before or not.
+    pub(crate) fn unsettled(&self) -> Vec<ChannelId> {
+        if !self.succeeds {
+            return Vec::new();
+        }
+        let serves = |peer: &String| {
+            let under = self.own.memoranda.iter().filter(|memorandum| {
+                let nodes: Vec<&str> = memorandum.nodes().collect();
+                nodes.contains(&peer.as_str()) && nodes.contains(&self.own.card.id.as_str())
+            });
+            under
+                .map(|memorandum| ChannelId { peer: peer.clone(), memorandum: memorandum.id.clone() })
+                .collect::<Vec<_>>()
+        };
+        let mut channels: Vec<ChannelId> = self.peers.keys().flat_map(serves).collect();
+        channels.extend(self.outgoing.keys().filter(|channel| self.peers.contains_key(&channel.peer)).cloned());
+        channels.sort();
+        channels.dedup();
+        channels.retain(|channel| self.is_unsettled(channel));
+        channels
+    }
+
+    /// Refuses a number where it is not known which is the next.
+    pub(crate) fn require_settled(&self, channel: &ChannelId) -> Result<(), Refusal> {
+        if self.is_unsettled(channel) {
+            let reason = format!(
+                "this log took the place of one that was lost in part, and {} has not yet said where the channel stands; submit again when it \
+                 answered (`verbale status`)",
+                channel.peer
+            );
+            return Err(Refusal::new(Code::ChannelNotResumed, "", reason));
+        }
+        Ok(())
+    }
+
+    /// Goes on where the counterpart says that a channel stands: behind what this log lost, or from where the counterpart lost something.
+    pub(crate) fn settle(
+        &mut self,
+        now_ms: i64,
+        channel: &ChannelId,
+        opening: &Opening,
+        output: &mut Output,
+    ) -> Result<(), &'static str> {
+        if self.is_unsettled(channel) {
+            let held = self.outgoing.get(channel).map_or(0, |outgoing| outgoing.statements.len() as u64);
+            let last = opening.next_number.saturating_sub(1);
+            let lost = opening.last.clone().filter(|_| last > held);
+            if last > held && lost.is_none() {
+                return Err(
+                    "the counterpart says that it holds later numbers than this log, and does not show the last one",
+                );
+            }
+            let event = change::channel_resumed(channel, lost.as_ref());
+            let change = Change::Resumed { channel: channel.clone(), last: lost };
+            self.record(now_ms, event, change, Record::default(), output);
+        }
+        let outgoing = self.outgoing.get(channel);
+        let receipted = outgoing.and_then(|outgoing| outgoing.last_receipted());
+        let is_lost = receipted.is_some_and(|receipted| receipted >= opening.next_number);
+        if is_lost && outgoing.is_some_and(|outgoing| outgoing.counterpart_began_anew) {
+            let event = change::channel_reopened(channel, opening.next_number);
+            let change = Change::Reopened { channel: channel.clone(), from: opening.next_number };
+            self.record(now_ms, event, change, Record::default(), output);
+        }
+        Ok(())
+    }
+
+    /// A counterpart shows a card: a later one that the same card key signed takes the place of the one enrolled.
+    pub(crate) fn counterpart_card(
+        &mut self,
+        now_ms: i64,
+        ticket: Ticket,
+        card: Box<Card>,
+        bytes: &[u8],
+        output: &mut Output,
+    ) {
+        let index = verbale_ledger::LogIndex(self.size);
+        let told = match self.check_later_card(now_ms, &card) {
+            Ok(()) => {
+                let event = change::counterpart_rotated(bytes);
+                self.record(now_ms, event, Change::CounterpartRotated { card }, Record::default(), output);
+                Told::Done(index)
+            }
+            Err(error) => Told::NotEnrolled(error),
+        };
+        output.effects.push(Effect::Tell { ticket, told });
+    }
+}
+
+/// Whether a later card may take the place of an earlier one: whose it is was compared when the first was enrolled.
+pub(crate) fn is_later(card: &Card, known: &Card) -> bool {
+    card.id == known.id && card.card_key == known.card_key && card.serial > known.serial
+}

@@ -1,0 +1,305 @@
+//! Closes a log that is not the one that others know, and begins the next.
+//!
+//! What is held of the log before is carried over, entry by entry, with everything that stands beside it. The first entry of the next log
+//! quotes how far that goes and which signed heads others hold. A later card, signed by the card key, tells counterparts the new log key.
+//!
+//! # Durability
+//! Everything is made in `DIR/recover` and marked ready; only then it takes its place, file by file. Cut off before, nothing has changed; cut
+//! off after, the same command goes on.
+
+use std::collections::HashSet;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use verbale_evidence::{Card, card_text, encode_entry, sign_card};
+use verbale_exchange::succeeding;
+use verbale_journal::{
+    BATCH_BYTES_MAX, BATCH_RECORDS_MAX, Disk, Journal, JournalError, Keys, Phase, Progress, Record, ReplayError,
+    Settings, Store,
+};
+use verbale_keys::{FileError, Role, SecretKey, read_secret_text, write_public_text, write_secret_text};
+use verbale_ledger::{Checkpoint, LogIndex, LogSize, Note};
+use verbale_proto::v1::log_entry::Event;
+use verbale_proto::v1::{CarriedOver, PreviousLog};
+
+use crate::clock::now_ms;
+use crate::folder::{CARD_VALIDITY_MS, Folder, LoadError, Loaded, disk, journal_settings};
+use crate::heads::{Guard, HeadsError, HeadsFolder};
+use crate::random;
+use crate::secrets::{SecretError, role};
+use crate::serve::keyed_facts;
+use crate::standing::compare;
+
+/// The folder in which the next log is made.
+const MAKING: &str = "recover";
+
+/// In it, when everything is made.
+const READY: &str = "ready";
+
+/// A log could not be closed.
+#[derive(Debug, thiserror::Error)]
+pub enum RecoverError {
+    /// Configuration, card, memoranda.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// Keys.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// The card key is used offline.
+    #[error("the next card needs the card key: put card.pem back into {} for this command ({source})", keys.display())]
+    CardKey {
+        /// The folder of keys.
+        keys: PathBuf,
+        /// Why it cannot be used.
+        source: SecretError,
+    },
+    /// A journal.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The heads kept apart.
+    #[error(transparent)]
+    Heads(#[from] HeadsError),
+    /// A file.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The disk.
+    #[error("cannot {action} {}", path.display())]
+    Io {
+        /// What was attempted.
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// Places in a log that was carried over twice are not told apart yet.
+    #[error(
+        "{0} took the place of another log already, and this version carries a log over only once; keep the folder and ask its makers"
+    )]
+    Twice(String),
+    /// The next card or an entry could not be made.
+    #[error("the next log could not be begun: {0}")]
+    Begin(String),
+}
+
+/// What is seen of a log, and what its successor begins with.
+pub struct Succession {
+    /// Origin of the log that is closed.
+    pub closed: String,
+    /// Entries of it that are held.
+    pub held: u64,
+    /// The most entries of it of which others hold a signed head.
+    pub known: u64,
+    /// Why it is not the log that others know, as far as this machine can see.
+    pub trouble: Option<String>,
+    /// Origin of the next log.
+    pub next: String,
+    /// Serial of the next card.
+    pub serial: u64,
+}
+
+/// Whether a recovery was begun and not ended.
+pub(crate) fn is_unfinished(folder: &Folder) -> bool {
+    folder.dir().join(MAKING).join(READY).exists()
+}
+
+/// Looks at the log of a node that does not run; with `confirmed` closes it, and begins the next.
+///
+/// # Errors
+/// [`RecoverError`].
+pub fn recover(folder: &Folder, confirmed: bool, progress: &dyn Fn(Progress)) -> Result<Succession, RecoverError> {
+    let loaded = folder.load()?;
+    let making = folder.dir().join(MAKING);
+    let log = role(&folder.keys(), Role::Log)?;
+    let heads = folder.heads(&loaded.config.heads);
+    let known = known_heads(&heads, &loaded.card)?;
+    let finishing = is_unfinished(folder);
+    let seen = if finishing { None } else { Some(Held::open(folder, &loaded, log)?) };
+    let card = next_card(&loaded.card);
+    let succession = Succession {
+        closed: loaded.card.log_origin.clone(),
+        held: seen.as_ref().map_or(0, |held| held.journal.size().0),
+        known: known.iter().map(|(head, _)| head.size.0).max().unwrap_or_default(),
+        trouble: seen.as_ref().and_then(|held| held.trouble(&known)),
+        next: card.log_origin.clone(),
+        serial: card.serial,
+    };
+    if !confirmed {
+        return Ok(succession);
+    }
+    if let Some(held) = seen {
+        if succeeds(&held.journal)? {
+            return Err(RecoverError::Twice(loaded.card.log_origin.clone()));
+        }
+        let card_key = role(&folder.keys(), Role::Card);
+        let card_key = card_key.map_err(|source| RecoverError::CardKey { keys: folder.keys(), source })?;
+        if making.exists() {
+            fs::remove_dir_all(&making).map_err(failed("remove", &making))?;
+        }
+        fs::create_dir(&making).map_err(failed("create", &making))?;
+        make(&making, (held, card, &card_key), &loaded.card, known, progress)?;
+    }
+    take_place(folder, &loaded.card.log_origin)?;
+    Ok(succession)
+}
+
+/// The journal of the log that is closed.
+struct Held {
+    journal: Journal,
+}
+
+impl Held {
+    fn open(folder: &Folder, loaded: &Loaded, log: SecretKey) -> Result<Self, RecoverError> {
+        let settings = journal_settings(folder, loaded, log);
+        Ok(Self { journal: Journal::open(disk(), settings, &mut |_| Ok::<(), ReplayError>(()))? })
+    }
+
+    fn trouble(&self, known: &[(Checkpoint, String)]) -> Option<String> {
+        let (size, root_at) = (self.journal.size(), |size| self.journal.root_at(size));
+        known
+            .iter()
+            .find_map(|(head, _)| compare(head, size, root_at).trouble("the folder of heads, or a counterpart,"))
+    }
+}
+
+/// Heads of the log that others know, signed by its key.
+fn known_heads(heads: &Path, card: &Card) -> Result<Vec<(Checkpoint, String)>, RecoverError> {
+    let (_, released) = Guard::open(heads, &card.log_vkey())?;
+    let mut known: Vec<(Checkpoint, String)> = released.into_iter().collect();
+    for note in HeadsFolder::new(heads).all_cosigned()? {
+        known.extend(Checkpoint::verify(&note, &card.log_vkey()).ok().map(|head| (head, note)));
+    }
+    Ok(known)
+}
+
+fn next_card(card: &Card) -> Card {
+    let (stem, number) = card.log_origin.rsplit_once('/').unwrap_or((&card.log_origin, "0"));
+    let number = number.parse::<u64>().unwrap_or_default().saturating_add(1);
+    let now = now_ms();
+    Card {
+        serial: card.serial.saturating_add(1),
+        log_origin: format!("{stem}/{number}"),
+        valid_from_ms: now,
+        valid_until_ms: now.saturating_add(CARD_VALIDITY_MS),
+        ..card.clone()
+    }
+}
+
+/// Makes the next log, its key and its card beside the old ones.
+fn make(
+    making: &Path,
+    (held, card, card_key): (Held, Card, &SecretKey),
+    before: &Card,
+    known: Vec<(Checkpoint, String)>,
+    progress: &dyn Fn(Progress),
+) -> Result<(), RecoverError> {
+    let begin = |error: &dyn std::fmt::Display| RecoverError::Begin(error.to_string());
+    let key = SecretKey::from_seed(random::bytes());
+    let card = Card { log_key: key.public(), ..card };
+    let card_bytes = sign_card(&card, card_key).map_err(|error| begin(&error))?;
+    write_secret_text(&making.join(Role::Log.file_name()), &key.to_pem())?;
+    write_public_text(&making.join("card.txt"), &card_text(&card_bytes, &card))?;
+    let size = held.journal.size();
+    let last = held.journal.entry(LogIndex(size.0.saturating_sub(1)))?;
+    let last_ms = verbale_evidence::read_entry(&last).map_err(|error| begin(&error))?.logged_ms;
+    let at_ms = now_ms().max(last_ms);
+    let previous = PreviousLog {
+        origin: before.log_origin.clone(),
+        held_size: size.0,
+        held_root: held.journal.root_at(size).unwrap_or_default().to_vec(),
+        known_heads: known.into_iter().map(|(_, note)| note).collect(),
+    };
+    let first = succeeding(at_ms, &card, &card_bytes, Some(previous)).map_err(|error| begin(&error))?;
+    let settings = || {
+        let key = SecretKey::from_pem(&key.to_pem()).map_err(|error| begin(&error))?;
+        Ok::<_, RecoverError>(Settings { index: false, ..Settings::new(making, &card.log_origin, key) })
+    };
+    Journal::create(&Disk, &settings()?, &Record::entry(first.entry))?;
+    let mut next = Journal::open(disk(), settings()?, &mut |_| Ok::<(), ReplayError>(()))?;
+    carry(&held.journal, &mut next, (size, at_ms), progress)?;
+    next.close()?;
+    let ready = making.join(READY);
+    write_public_text(&ready, &before.log_origin)?;
+    sync(making)
+}
+
+/// Whether a log took the place of another.
+fn succeeds(journal: &Journal) -> Result<bool, RecoverError> {
+    let first = verbale_evidence::decode_entry(&journal.entry(LogIndex(0))?);
+    Ok(matches!(first, Ok((_, Event::Genesis(genesis))) if genesis.previous.is_some()))
+}
+
+/// Carries every entry over, with what stands beside it.
+fn carry(
+    from: &Journal,
+    to: &mut Journal,
+    (size, at_ms): (LogSize, i64),
+    progress: &dyn Fn(Progress),
+) -> Result<(), RecoverError> {
+    let begin = |error: &dyn std::fmt::Display| RecoverError::Begin(error.to_string());
+    let (mut batch, mut bytes, mut keyed) = (Vec::new(), 0, HashSet::new());
+    for index in (0..size.0).map(LogIndex) {
+        let entry = from.entry(index)?;
+        let message_id = keyed_facts(&entry).map_err(|error| begin(&error))?.map(|(message_id, _)| message_id);
+        let keys = match message_id.filter(|id| keyed.insert(*id)) {
+            Some(id) => from.keys(id.as_bytes())?.map(|wrapped| Keys { message_id: *id.as_bytes(), wrapped }),
+            None => None,
+        };
+        let carried = encode_entry(at_ms, Event::CarriedOver(CarriedOver { entry })).map_err(|error| begin(&error))?;
+        let record = Record {
+            entry: carried,
+            sealed: from.sealed(index)?,
+            facts: from.facts(index)?,
+            receipt: from.receipt(index)?,
+            keys,
+        };
+        bytes += record.bytes();
+        batch.push(record);
+        if batch.len() == BATCH_RECORDS_MAX || bytes >= BATCH_BYTES_MAX {
+            to.commit(std::mem::take(&mut batch), ())?;
+            bytes = 0;
+            progress(Progress { phase: Phase::Replaying, done: index.0, total: size.0 });
+        }
+    }
+    to.commit(batch, ())?;
+    Ok(())
+}
+
+/// Puts what was made in the place of what was; each step may have been done before.
+fn take_place(folder: &Folder, closed: &str) -> Result<(), RecoverError> {
+    let dir = folder.dir();
+    let making = dir.join(MAKING);
+    let number = closed.rsplit('/').next().unwrap_or_default();
+    let log = Role::Log.file_name();
+    let moves = [
+        (making.join("journal"), dir.join("journal"), dir.join(format!("journal-{number}"))),
+        (making.join(log), folder.keys().join(log), folder.keys().join(format!("log-{number}.pem"))),
+        (making.join("card.txt"), dir.join("card.txt"), dir.join(format!("card-{number}.txt"))),
+    ];
+    for (new, place, old) in moves {
+        if !new.exists() {
+            continue;
+        }
+        if place.exists() && !old.exists() {
+            fs::rename(&place, &old).map_err(failed("set aside", &place))?;
+        }
+        fs::rename(&new, &place).map_err(failed("put in place", &place))?;
+        sync(place.parent().unwrap_or(dir))?;
+    }
+    let index = dir.join("index");
+    if index.exists() {
+        fs::remove_dir_all(&index).map_err(failed("remove", &index))?;
+    }
+    fs::remove_dir_all(&making).map_err(failed("remove", &making))?;
+    sync(dir)
+}
+
+fn sync(dir: &Path) -> Result<(), RecoverError> {
+    fs::File::open(dir).and_then(|dir| dir.sync_all()).map_err(failed("sync", dir))
+}
+
+fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> RecoverError {
+    let path = path.to_owned();
+    move |source| RecoverError::Io { action, path, source }
+}
