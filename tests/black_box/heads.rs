@@ -137,3 +137,66 @@ fn the_second_of_two_copies_is_held_back() {
     refuses_everything(&japan);
     assert_eq!(partner.list("inbox").len(), 2);
 }
+
+fn verified(node: &Node, name: &str) -> (std::path::PathBuf, Value) {
+    let dir = node.dir.with_file_name(name);
+    node.run(&["audit", "export", dir.to_str().unwrap()]).good();
+    let said = crate::node::verbale(&["audit", "verify", dir.to_str().unwrap(), "--json"], None).good();
+    (dir, said.json().remove(0))
+}
+
+#[test]
+fn a_recovered_node_goes_on_and_an_auditor_sees_both_logs_and_the_break() {
+    let (mut japan, mut partner) = restored(false);
+    // What was lost of the partner's, and what it sends meanwhile.
+    send(&partner, 6).good();
+    let running = japan.run(&["recover"]);
+    assert_ne!(running.code, 0, "a running node is not recovered: {}", running.out);
+    japan.stop();
+    let asked = japan.run(&["recover"]);
+    assert_eq!(asked.code, 1, "{}", asked.err);
+    assert!(asked.out.contains("put back from an older copy") && asked.out.contains("--confirm"), "{}", asked.out);
+    // Without the card key nothing changes.
+    let (key, away) = (japan.dir.join("keys/card.pem"), japan.dir.with_file_name("card.pem"));
+    std::fs::rename(&key, &away).unwrap();
+    let refused = japan.run(&["recover", "--confirm"]);
+    assert!(refused.code == 1 && refused.err.contains("card.pem"), "{}", refused.err);
+    std::fs::rename(&away, &key).unwrap();
+    let done = japan.run(&["--json", "recover", "--confirm"]).good().json().remove(0);
+    assert_eq!((&done["next"], &done["serial"]), (&Value::from("verbale/JP-MOJ-ISA-RMD/2"), &Value::from(2)));
+    assert!(done["known"].as_u64() > done["held"].as_u64(), "{done}");
+    japan.start();
+    until("the channel is resumed", || {
+        held_back(&japan).is_empty() && send(&japan, 7).json()[0]["status"] == "ACCEPTED"
+    });
+    japan.until_delivered();
+    partner.until_delivered();
+    // What the counterpart had delivered to the log that is closed is here again: three that were lost, and the one after.
+    until("what was lost came again", || japan.list("inbox").len() == 4);
+    send(&partner, 8).good();
+    partner.until_delivered();
+    assert_eq!(japan.list("inbox").len(), 5);
+    // One before the copy, three lost, one after.
+    assert_eq!((partner.list("inbox").len(), japan.list("outbox").len()), (5, 2));
+    // Both start again from what they hold.
+    for node in [&mut japan, &mut partner] {
+        node.stop();
+        node.start();
+    }
+    send(&japan, 9).good();
+    japan.until_delivered();
+    let ((ours, broken), (theirs, whole)) = (verified(&japan, "export"), verified(&partner, "export"));
+    assert_eq!(broken["break"]["closed"], "verbale/JP-MOJ-ISA-RMD/1");
+    assert_eq!(broken["break"]["known"], done["known"]);
+    assert_eq!(whole["break"], Value::Null);
+    let pair =
+        crate::node::verbale(&["audit", "reconcile", ours.to_str().unwrap(), theirs.to_str().unwrap(), "--json"], None);
+    let pair = pair.good().json().remove(0);
+    assert_eq!((&pair["agreed"], &pair["under_way"]), (&Value::from(8), &Value::from(0)), "{pair}");
+    assert!(pair["lost"].as_u64() >= Some(3), "{}", pair["lost"]);
+    // It is not done twice by this version, and nothing is lost by asking.
+    japan.stop();
+    let twice = japan.run(&["recover", "--confirm"]);
+    assert!(twice.code == 1 && twice.err.contains("only once"), "{}", twice.err);
+    japan.start();
+}

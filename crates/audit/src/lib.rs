@@ -25,4 +25,4 @@ pub use finding::Finding;
 pub use onward::{Carried, Carrying, OnwardFault, carried, check_onward};
 pub use presentation::{Checked, Fault, check_presentation};
 pub use reconcile::{Reconciled, reconcile};
-pub use verify::{Tally, Verified, verify};
+pub use verify::{Break, Tally, Verified, verify};

@@ -7,12 +7,12 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 use verbale_evidence::{Card, MessageId, StatementDigest};
-use verbale_ledger::LogSize;
+use verbale_ledger::{Hash, LogSize};
 
 use crate::export::{ExportFolder, Missing};
 use crate::finding::Finding;
 use crate::presentation::moment;
-use crate::verify::{Crossed, HeldHead, Taken, Verified, check, roots_at};
+use crate::verify::{Break, Crossed, HeldHead, Taken, Verified, check, closed_roots_at, roots_at};
 
 /// What was established about two logs.
 pub struct Reconciled {
@@ -26,6 +26,8 @@ pub struct Reconciled {
     pub heads: u64,
     /// What is under way: sent, and not there yet; taken, and its receipt not back yet.
     pub under_way: u64,
+    /// What one side lost when its log was closed, and the other holds: notices and heads.
+    pub lost: u64,
     /// What does not fit.
     pub findings: Vec<Finding>,
     /// Why something could not be compared, and what to ask for.
@@ -49,11 +51,12 @@ pub fn reconcile(
         agreed: 0,
         heads: 0,
         under_way: 0,
+        lost: 0,
         findings: Vec::new(),
         not_compared: Vec::new(),
     };
-    let one = Side { folder: first, id: reconciled.first.id.clone(), crossed: &from_one };
-    let other = Side { folder: second, id: reconciled.second.id.clone(), crossed: &from_other };
+    let one = Side::new(first, &reconciled.first, &from_one);
+    let other = Side::new(second, &reconciled.second, &from_other);
     let sizes = (reconciled.first.head.clone(), reconciled.second.head.clone());
     if one.id == other.id {
         let text = "both exports are of one log: give those of two contact points";
@@ -62,7 +65,10 @@ pub fn reconcile(
     }
     for (from, to, head) in [(&one, &other, &sizes.1), (&other, &one, &sizes.0)] {
         reconciled.notices(from, to);
-        reconciled.heads(from, to, (&head.origin, head.size))?;
+        reconciled.heads(from, to, (&head.origin, head.size), roots_at)?;
+        if let Some(broke) = to.broke.clone() {
+            reconciled.heads(from, to, (&broke.closed, head.size), closed_roots_at)?;
+        }
     }
     Ok(reconciled)
 }
@@ -71,10 +77,27 @@ pub fn reconcile(
 struct Side<'c> {
     folder: &'c ExportFolder,
     id: String,
+    origin: String,
+    broke: Option<Break>,
     crossed: &'c Crossed,
 }
 
-impl Side<'_> {
+impl<'c> Side<'c> {
+    fn new(folder: &'c ExportFolder, of: &Verified, crossed: &'c Crossed) -> Self {
+        Self { folder, id: of.id.clone(), origin: of.head.origin.clone(), broke: of.broke.clone(), crossed }
+    }
+
+    /// Whether an origin is of the log that this one took the place of.
+    fn is_closed(&self, origin: &str) -> bool {
+        self.broke.as_ref().is_some_and(|broke| broke.closed == origin)
+    }
+
+    /// Whether a notice stands where a receipt has it.
+    fn stands_at(&self, taken: &Taken, (origin, index): &(String, u64)) -> bool {
+        let carried = taken.shift > 0 && self.is_closed(origin) && taken.entry.checked_sub(taken.shift) == Some(*index);
+        carried || (*origin == self.origin && taken.entry == *index)
+    }
+
     /// Whether something that happened at a moment is after everything that its export shows.
     fn ended_before(&self, moment_ms: i64) -> bool {
         self.crossed.ends_with_export && self.crossed.last_ms < moment_ms
@@ -114,9 +137,9 @@ impl Reconciled {
         sent.sort_by_key(|(_, sent)| sent.entry);
         for (digest, sent) in sent {
             let is_past = receipted.get(&sent.channel).is_some_and(|last| sent.number < *last);
-            match (to.crossed.taken.get(digest), sent.receipt) {
-                (Some(taken), Some(receipt)) if taken.entry == receipt => self.agreed += 1,
-                (Some(Taken { entry, .. }), Some(receipt)) => {
+            match (to.crossed.taken.get(digest), sent.receipt.clone()) {
+                (Some(taken), Some(receipt)) if to.stands_at(taken, &receipt) => self.agreed += 1,
+                (Some(Taken { entry, .. }), Some((_, receipt))) => {
                     let expected = format!("the statement at entry {receipt}, where the receipt has it");
                     self.find("MOVED", &to.id, *entry, (expected, format!("it stands at entry {entry}")));
                 }
@@ -133,7 +156,9 @@ impl Reconciled {
                         (expected, "another one under the same message id"),
                     );
                 }
-                (None, Some(receipt)) => {
+                // What the log before held of it was lost, and it was not sent again.
+                (None, Some((origin, _))) if to.is_closed(&origin) => self.lost += 1,
+                (None, Some((_, receipt))) => {
                     // Where its head is beyond the export, that says it.
                     if receipt < self.size_of(&to.id) {
                         let expected = format!(
@@ -163,6 +188,10 @@ impl Reconciled {
             if from.crossed.sent.contains_key(digest) || by_sender.contains(id) {
                 continue;
             }
+            if from.broke.as_ref().is_some_and(|broke| *created_ms <= broke.at_ms) {
+                self.lost += 1;
+                continue;
+            }
             let expected = format!("an entry in the log of {} that sends message {id}", from.id);
             // It carries the sender's signature.
             if from.ended_before(*created_ms) {
@@ -178,10 +207,18 @@ impl Reconciled {
     }
 
     /// The heads of one log that the other side holds.
-    fn heads(&mut self, holder: &Side<'_>, of: &Side<'_>, (origin, size): (&str, LogSize)) -> Result<(), Missing> {
+    fn heads(
+        &mut self,
+        holder: &Side<'_>,
+        of: &Side<'_>,
+        (origin, size): (&str, LogSize),
+        roots_at: fn(&ExportFolder, LogSize, &[u64]) -> Result<Vec<Hash>, Missing>,
+    ) -> Result<(), Missing> {
         let mine = holder.crossed.heads.iter().filter(|((log, _), _)| log == origin);
         let held: BTreeMap<u64, &HeldHead> = mine.map(|((_, size), head)| (*size, head)).collect();
-        let within: Vec<u64> = held.keys().copied().filter(|held| *held <= size.0).collect();
+        let is_closed = of.is_closed(origin);
+        let ends_at = of.broke.as_ref().filter(|_| is_closed).map_or(size.0, |broke| broke.held);
+        let within: Vec<u64> = held.keys().copied().filter(|held| *held <= ends_at).collect();
         let roots = roots_at(of.folder, size, &within)?;
         for (at, root) in within.iter().zip(roots) {
             let Some((theirs, entry, _)) = held.get(at) else { continue };
@@ -197,7 +234,11 @@ impl Reconciled {
                 );
             }
         }
-        let beyond: Vec<_> = held.iter().filter(|(held, _)| **held > size.0).collect();
+        let beyond: Vec<_> = held.iter().filter(|(held, _)| **held > ends_at).collect();
+        if is_closed {
+            self.lost += beyond.len() as u64;
+            return Ok(());
+        }
         if let (Some((_, (_, _, first_ms))), Some((last, (_, entry, _)))) = (beyond.first(), beyond.last()) {
             if of.ended_before(*first_ms) {
                 self.not_compared.push(older(
@@ -217,7 +258,7 @@ impl Reconciled {
     /// For machines.
     pub fn to_json(&self) -> Value {
         json!({
-            "sound": self.is_sound(), "agreed": self.agreed, "heads": self.heads, "under_way": self.under_way,
+            "sound": self.is_sound(), "agreed": self.agreed, "heads": self.heads, "under_way": self.under_way, "lost": self.lost,
             "findings": self.findings.iter().map(Finding::to_json).collect::<Vec<_>>(), "not_compared": self.not_compared,
             "logs": [self.first.to_json(), self.second.to_json()],
         })
@@ -236,6 +277,13 @@ impl Reconciled {
                 text,
                 "  under way     {}: sent and not there yet, or its receipt not back yet",
                 self.under_way
+            );
+        }
+        if self.lost > 0 {
+            let _ = writeln!(
+                text,
+                "  lost          {} notices and heads of a log that was closed; the other side holds them",
+                self.lost
             );
         }
         for reason in &self.not_compared {

@@ -10,17 +10,23 @@ mod kept;
 mod notices;
 mod prepare;
 mod releases;
+mod succession;
 mod tally;
 
 use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use verbale_evidence::Card;
-use verbale_ledger::{Checkpoint, Frontier, Hash, LogSize, Note, TILE_WIDTH, Tile, policy_text, verify_cosignature};
+use verbale_evidence::{Card, decode_entry};
+use verbale_ledger::{
+    Checkpoint, Frontier, Hash, LogSize, Note, TILE_WIDTH, Tile, decode_bundle, leaf_hash, policy_text,
+    verify_cosignature,
+};
+use verbale_proto::v1::log_entry::Event;
 
 pub(crate) use chronicle::Chronicle;
 pub(crate) use crossed::{Crossed, HeldHead, Taken};
+pub use succession::Break;
 pub use tally::Tally;
 
 use crate::export::{DECISIONS, Decisions, ExportFolder, Missing, POLICY};
@@ -51,6 +57,8 @@ pub struct Verified {
     pub findings: Vec<Finding>,
     /// How much more does not hold than is listed.
     pub more_findings: u64,
+    /// The log that it took the place of.
+    pub broke: Option<Break>,
     /// Time of the last entry.
     pub last_ms: i64,
     /// Who cosigned which size, and when, in seconds since 1970-01-01 UTC.
@@ -86,8 +94,8 @@ pub(crate) fn check(
         tiles.take(prepared.leaf);
         frontier.append(prepared.leaf);
         kept.passed(&frontier);
-        if let Ok((time_ms, event)) = &prepared.read
-            && let Some(line) = decisions.line(index, *time_ms, event)
+        if let Ok(told) = &prepared.read
+            && let Some(line) = decisions.line(index, told.time_ms, &told.event)
         {
             decided.update(line);
         }
@@ -102,6 +110,7 @@ pub(crate) fn check(
         let (expected, found) = (hex::encode(frontier.root()), hex::encode(head.root));
         chronicle.find("ROOT", None, format!("root {expected}, which follows from the entries"), found);
     }
+    chronicle.carried_all(head.size.0.saturating_sub(1));
     let mut cosigned = signatures(&note, &mut chronicle);
     cosigned.extend(kept.check(&head, &mut chronicle));
     cosigned.sort();
@@ -123,6 +132,7 @@ pub(crate) fn check(
         withdrawn: chronicle.tally_withdrawn,
         findings: std::mem::take(&mut chronicle.findings),
         more_findings: chronicle.more_findings,
+        broke: chronicle.broke(),
         last_ms: chronicle.last_ms(),
         cosigned,
         crossed: chronicle.crossed.take(),
@@ -253,6 +263,25 @@ impl<'f> Tiles<'f> {
     }
 }
 
+/// The roots at some sizes, in their order, of the log that this one took the place of: of its entries that were carried over.
+pub(crate) fn closed_roots_at(folder: &ExportFolder, size: LogSize, sizes: &[u64]) -> Result<Vec<Hash>, Missing> {
+    let (mut roots, mut frontier, mut wanted) = (Vec::new(), Frontier::default(), sizes.iter().peekable());
+    for tile in Tile::of_level(0, size) {
+        let bundle = folder.bundle(tile)?;
+        for entry in decode_bundle(&bundle).unwrap_or_default() {
+            let Ok((_, Event::CarriedOver(carried))) = decode_entry(entry) else { continue };
+            frontier.append(leaf_hash(&carried.entry));
+            while wanted.next_if(|size| **size == frontier.size().0).is_some() {
+                roots.push(frontier.root());
+            }
+        }
+        if wanted.peek().is_none() {
+            break;
+        }
+    }
+    Ok(roots)
+}
+
 /// The roots of a log at some sizes, in their order, from its tiles; the leaves were verified.
 pub(crate) fn roots_at(folder: &ExportFolder, size: LogSize, sizes: &[u64]) -> Result<Vec<Hash>, Missing> {
     let (mut roots, mut frontier, mut wanted) = (Vec::new(), Frontier::default(), sizes.iter().peekable());
@@ -289,7 +318,7 @@ impl Verified {
             "root": hex::encode(self.head.root), "last_entry_at": moment(self.last_ms), "fingerprint": self.fingerprint,
             "cards_compared": self.is_compared, "counterparts": self.peers.iter().map(|(id, _)| id).collect::<Vec<_>>(),
             "entries": self.tally.to_json(), "waiting_for_receipt": self.waiting, "released_on_withdrawn_grant": self.withdrawn,
-            "cosigned": cosigned, "findings": self.findings.iter().map(Finding::to_json).collect::<Vec<_>>(),
+            "break": self.broke.as_ref().map(Break::to_json), "cosigned": cosigned, "findings": self.findings.iter().map(Finding::to_json).collect::<Vec<_>>(),
             "more_findings": self.more_findings,
         })
     }
@@ -307,6 +336,9 @@ impl Verified {
             self.tally.to_text(),
             self.fingerprint
         );
+        if let Some(broke) = &self.broke {
+            let _ = writeln!(text, "  BREAK         {}", broke.to_text());
+        }
         for (id, fingerprint) in &self.peers {
             let _ = writeln!(text, "  counterpart   {id}, card key {fingerprint}");
         }

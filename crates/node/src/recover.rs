@@ -18,8 +18,8 @@ use verbale_journal::{
     BATCH_BYTES_MAX, BATCH_RECORDS_MAX, Disk, Journal, JournalError, Keys, Phase, Progress, Record, ReplayError,
     Settings, Store,
 };
-use verbale_keys::{FileError, Role, SecretKey, read_secret_text, write_public_text, write_secret_text};
-use verbale_ledger::{Checkpoint, LogIndex, LogSize, Note};
+use verbale_keys::{FileError, Role, SecretKey, write_public_text, write_secret_text};
+use verbale_ledger::{Checkpoint, LogIndex, LogSize};
 use verbale_proto::v1::log_entry::Event;
 use verbale_proto::v1::{CarriedOver, PreviousLog};
 

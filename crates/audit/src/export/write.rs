@@ -10,7 +10,7 @@ use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
-use verbale_evidence::{Card, EntryError, UnverifiedCard, card_text, decode_entry};
+use verbale_evidence::{Card, EntryError, UnverifiedCard, card_text, read_entry};
 use verbale_ledger::{
     Checkpoint, LogSize, Note, TILE_WIDTH, Tile, Tree, encode_bundle, leaf_hash, policy_text, with_extra,
 };
@@ -127,13 +127,15 @@ impl ExportWriter {
     /// [`ExportError`].
     pub fn entry(&mut self, entry: Vec<u8>, receipt: Option<(&[u8], &str)>) -> Result<(), ExportError> {
         let index = self.tree.size().0;
-        let (time_ms, event) = decode_entry(&entry).map_err(|source| ExportError::Entry { index, source })?;
+        let told = read_entry(&entry).map_err(|source| ExportError::Entry { index, source })?;
+        let (time_ms, event) = (told.time_ms, told.event);
         match &event {
             Event::Genesis(genesis) => {
                 self.own = Some(genesis.id.clone());
                 self.card(&genesis.card, index);
             }
             Event::PeerEnrolled(enrolled) => self.card(&enrolled.card, index),
+            Event::CounterpartRotated(rotated) => self.card(&rotated.card, index),
             _ => {}
         }
         let line = self.decisions.line(index, time_ms, &event);

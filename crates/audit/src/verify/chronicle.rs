@@ -9,6 +9,7 @@ use verbale_proto::v1::{Configured, Genesis};
 
 use super::crossed::Crossed;
 use super::prepare::{Prepared, ReadEnvelope, ReadReceipt};
+use super::succession::Carrying;
 use super::tally::Tally;
 use crate::finding::Finding;
 use crate::presentation::moment;
@@ -53,6 +54,8 @@ pub(super) struct Direction {
     pub(super) last: Option<(u64, StatementDigest)>,
     /// Where the last receipt stands in the counterpart's log.
     pub(super) receipted: Option<u64>,
+    /// What the counterpart lost was sent again.
+    pub(super) reopened: bool,
     pub(super) conflicts: HashSet<Vec<u8>>,
 }
 
@@ -81,6 +84,10 @@ pub(crate) struct Chronicle<'m> {
     pub(crate) tally: Tally,
     /// Releases whose grant a withdrawal answers.
     pub(crate) tally_withdrawn: u64,
+    /// What is carried over from the log before.
+    pub(super) carrying: Option<Carrying>,
+    /// How much later an entry stands here than in the log before; 0: it was never there.
+    pub(super) shift: u64,
     pub(crate) findings: Vec<Finding>,
     /// Findings beyond those kept.
     pub(crate) more_findings: u64,
@@ -110,6 +117,8 @@ impl<'m> Chronicle<'m> {
             last_ms: i64::MIN,
             tally: Tally::default(),
             tally_withdrawn: 0,
+            carrying: None,
+            shift: 0,
             findings: Vec::new(),
             more_findings: 0,
             crossed: crossed.then(Crossed::default),
@@ -161,20 +170,34 @@ impl<'m> Chronicle<'m> {
         if !prepared.in_tile {
             self.find("TILE", index, "the hash of the entry in tile/0", "another hash");
         }
-        let (time_ms, event) = match prepared.read {
-            Ok(read) => read,
+        let (logged_ms, time_ms, event) = match prepared.read {
+            Ok(told) => (told.logged_ms, told.time_ms, told.event),
             Err(error) => return self.find("ENTRY_FORM", index, "a log entry", error.to_string()),
         };
-        if time_ms < self.last_ms {
-            let (expected, found) = (format!("a time from {} on", moment(self.last_ms)), moment(time_ms));
+        if logged_ms < self.last_ms {
+            let (expected, found) = (format!("a time from {} on", moment(self.last_ms)), moment(logged_ms));
             self.find("TIME_BACKWARDS", index, expected, found);
         }
-        self.last_ms = self.last_ms.max(time_ms);
+        self.last_ms = self.last_ms.max(logged_ms);
         if let Some(crossed) = &mut self.crossed {
             crossed.last_ms = self.last_ms;
             crossed.ends_with_export = matches!(event, Event::LogExported(_));
         }
         self.tally.count(&event);
+        self.shift = u64::from(prepared.carried.is_some());
+        if let Some(leaf) = prepared.carried {
+            let first_card = match &event {
+                Event::Genesis(genesis) => Some(genesis.card.as_slice()),
+                _ => None,
+            };
+            if self.carried(index, leaf, first_card) {
+                self.event(index, time_ms, event, (prepared.envelope, prepared.receipt));
+            }
+            return;
+        }
+        if index > 0 {
+            self.carried_all(index);
+        }
         if (index == 0) != matches!(event, Event::Genesis(_)) {
             return self.find("GENESIS", index, "a log that begins once, with its first entry", "another beginning");
         }
@@ -190,7 +213,12 @@ impl<'m> Chronicle<'m> {
 
     fn event(&mut self, index: u64, time_ms: i64, event: Event, (envelope, receipt): (ReadEnvelope, ReadReceipt)) {
         match event {
-            Event::Genesis(genesis) => self.genesis(index, time_ms, &genesis),
+            Event::Genesis(genesis) => {
+                self.genesis(index, time_ms, &genesis);
+                if let Some(previous) = genesis.previous {
+                    self.succeeds(time_ms, previous);
+                }
+            }
             Event::PeerEnrolled(enrolled) => self.enrolled(index, &enrolled.card),
             Event::NoticeSent(sent) => self.sent(index, time_ms, envelope, (sent.actor, sent.drafted_by)),
             Event::NoticeReceived(_) => self.taken(index, time_ms, envelope, false),
@@ -224,6 +252,9 @@ impl<'m> Chronicle<'m> {
                 self.commenced.insert(of.memorandum, of.on);
             }
             Event::MemorandumEnds(of) => self.named(index, &of.message_id),
+            Event::CounterpartRotated(of) => self.rotated(index, &of.card),
+            Event::ChannelResumed(of) => self.resumed(index, time_ms, &of, envelope),
+            Event::ChannelReopened(of) => self.reopened(&of),
             Event::Configured(configured) => self.configured = Some(configured),
             other => self.by_people(index, time_ms, other),
         }
@@ -351,7 +382,7 @@ impl<'m> Chronicle<'m> {
 }
 
 /// A card that its own card key signed.
-fn own_signed(bytes: &[u8]) -> Result<Card, String> {
+pub(super) fn own_signed(bytes: &[u8]) -> Result<Card, String> {
     let verified = UnverifiedCard::parse(bytes).and_then(|card| {
         let fingerprint = card.claimed_fingerprint()?;
         card.verify(&fingerprint)

@@ -29,6 +29,8 @@ pub(crate) struct Taken {
     pub(crate) from: String,
     pub(crate) message_id: MessageId,
     pub(crate) entry: u64,
+    /// How much earlier it stands in the log that this one took the place of; 0: not there.
+    pub(crate) shift: u64,
     pub(crate) created_ms: i64,
 }
 
@@ -39,6 +41,6 @@ pub(crate) struct Sent {
     pub(crate) entry: u64,
     pub(crate) channel: u32,
     pub(crate) number: u64,
-    /// The entry of the counterpart's log that the receipt names.
-    pub(crate) receipt: Option<u64>,
+    /// The log and the entry that the last receipt names.
+    pub(crate) receipt: Option<(String, u64)>,
 }

@@ -11,7 +11,13 @@ use super::prepare::{ReadEnvelope, ReadReceipt};
 
 impl Chronicle<'_> {
     /// The envelope of an entry, if who it names as sender signed it with a key of its card.
-    fn signed_by(&mut self, index: u64, time_ms: i64, envelope: ReadEnvelope, own: bool) -> Option<VerifiedEnvelope> {
+    pub(super) fn signed_by(
+        &mut self,
+        index: u64,
+        time_ms: i64,
+        envelope: ReadEnvelope,
+        own: bool,
+    ) -> Option<VerifiedEnvelope> {
         let envelope = match envelope {
             Some(Ok(envelope)) => envelope,
             Some(Err(error)) => {
@@ -35,7 +41,7 @@ impl Chronicle<'_> {
         Some(envelope)
     }
 
-    fn channel(&mut self, peer: &str, memorandum: &str) -> u32 {
+    pub(super) fn channel(&mut self, peer: &str, memorandum: &str) -> u32 {
         let is_it = |(of, under): &(String, String)| of == peer && under == memorandum;
         let at = self.channels.iter().position(is_it).unwrap_or_else(|| {
             self.channels.push((peer.to_owned(), memorandum.to_owned()));
@@ -175,6 +181,7 @@ impl Chronicle<'_> {
                 from: statement.sender.clone(),
                 message_id: statement.message_id,
                 entry: index,
+                shift: self.shift,
                 created_ms: statement.created_ms,
             };
             crossed.taken.insert(envelope.digest(), taken);
@@ -194,7 +201,8 @@ impl Chronicle<'_> {
 
     pub(super) fn receipt(&mut self, index: u64, event: &ReceiptReceived, receipt: ReadReceipt) {
         let Some(id) = message_id(&event.message_id) else { return self.find("ID", index, "a message id", "none") };
-        let Some(waiting) = self.outstanding.remove(&id) else {
+        let waiting = self.outstanding.remove(&id).or_else(|| self.sent_again(id, &receipt));
+        let Some(waiting) = waiting else {
             return self.find("UNKNOWN_NOTICE", index, "a sent notice without receipt", id.to_string());
         };
         let (about, receipt) = match receipt {
@@ -245,8 +253,17 @@ impl Chronicle<'_> {
         if let (Some(crossed), Some(digest)) = (&mut self.crossed, digest)
             && let Some(sent) = crossed.sent.get_mut(&digest)
         {
-            sent.receipt = Some(event.peer_index);
+            sent.receipt = Some((head.origin, event.peer_index));
         }
+    }
+
+    /// A notice that has a receipt of a log which another took the place of, and was sent again.
+    fn sent_again(&self, id: MessageId, receipt: &ReadReceipt) -> Option<Outstanding> {
+        let notice = self.content_of(id).filter(|notice| notice.sent)?;
+        let is_reopened = self.outgoing.get(&notice.channel).is_some_and(|direction| direction.reopened);
+        let (envelope, verified) = receipt.as_ref()?.as_ref().ok()?;
+        let is_same = is_reopened && verified.about() == notice.digest;
+        is_same.then(|| Outstanding { envelope: envelope.clone(), channel: notice.channel, not_after_ms: 0 })
     }
 
     /// A head of a counterpart's log that was cosigned here.

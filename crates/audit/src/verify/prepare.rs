@@ -6,7 +6,8 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
 
 use verbale_evidence::{
-    Card, EntryError, ReceiptVerifier, UnverifiedEnvelope, VerifiedEnvelope, VerifiedReceipt, decode_entry,
+    Card, EntryError, EntryTold, ReceiptVerifier, UnverifiedEnvelope, VerifiedEnvelope, VerifiedReceipt, decode_entry,
+    read_entry,
 };
 use verbale_keys::{Fingerprint, PublicKey, Vkey};
 use verbale_ledger::{
@@ -31,7 +32,9 @@ pub(crate) struct Prepared {
     pub(crate) leaf: Hash,
     /// Whether the tile has the same hash.
     pub(crate) in_tile: bool,
-    pub(crate) read: Result<(i64, Event), EntryError>,
+    pub(crate) read: Result<EntryTold, EntryError>,
+    /// Of an entry carried over: its hash in the log before.
+    pub(crate) carried: Option<Hash>,
     /// The envelope in it, and which key of which card signed it.
     pub(crate) envelope: ReadEnvelope,
     /// The receipt beside it: `None` when none belongs there, or it is missing.
@@ -104,20 +107,26 @@ fn prepare(folder: &ExportFolder, tile: Tile, keys: &Keys) -> Result<Vec<Prepare
     for (at, entry) in entries.into_iter().enumerate() {
         let leaf = leaf_hash(entry);
         let in_tile = hashes.chunks(32).nth(at) == Some(leaf.as_slice());
-        let read = decode_entry(entry);
+        let read = read_entry(entry);
+        let is_carried = read.as_ref().is_ok_and(|told| told.carried);
+        let carried = match is_carried.then(|| decode_entry(entry)) {
+            Some(Ok((_, Event::CarriedOver(carried)))) => Some(leaf_hash(&carried.entry)),
+            _ => None,
+        };
         let (mut envelope, mut receipt) = (None, None);
-        match read.as_ref().map(|(_, event)| event) {
+        match read.as_ref().map(|told| &told.event) {
             Ok(Event::NoticeSent(of)) => envelope = Some(signed(&of.envelope, keys)),
             Ok(Event::NoticeReceived(of)) => envelope = Some(signed(&of.envelope, keys)),
             Ok(Event::NoticeRefused(of)) => envelope = Some(signed(&of.envelope, keys)),
             Ok(Event::ConflictKept(of)) => envelope = Some(signed(&of.envelope, keys)),
+            Ok(Event::ChannelResumed(of)) if !of.envelope.is_empty() => envelope = Some(signed(&of.envelope, keys)),
             Ok(Event::ReceiptReceived(_)) => {
                 let text = folder.receipt(LogIndex(tile.number * TILE_WIDTH + at as u64))?;
                 receipt = text.map(|text| received(&text, keys, &mut verifiers));
             }
             _ => {}
         }
-        prepared.push(Prepared { leaf, in_tile, read, envelope, receipt });
+        prepared.push(Prepared { leaf, in_tile, read, carried, envelope, receipt });
     }
     Ok(prepared)
 }

@@ -1,0 +1,164 @@
+//! A log that took the place of another, cards that follow each other, and channels that went on behind what was lost.
+
+use serde_json::{Value, json};
+use verbale_evidence::Card;
+use verbale_ledger::{Checkpoint, Frontier, Hash, Note};
+use verbale_proto::v1::{ChannelReopened, ChannelResumed, PreviousLog};
+
+use super::chronicle::{Chronicle, own_signed};
+use super::prepare::ReadEnvelope;
+use crate::presentation::moment;
+
+/// Where a log took the place of another.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Break {
+    /// Origin of the log that was closed.
+    pub closed: String,
+    /// Entries of it that are held, and carried over.
+    pub held: u64,
+    /// The most entries of it of which others hold a head that it signed.
+    pub known: u64,
+    /// When, in milliseconds since 1970-01-01 UTC.
+    pub at_ms: i64,
+}
+
+/// What was carried over so far.
+pub(super) struct Carrying {
+    pub(super) at: Break,
+    root: Hash,
+    frontier: Frontier,
+    heads: Vec<String>,
+    ended: bool,
+}
+
+impl Break {
+    pub(super) fn to_json(&self) -> Value {
+        json!({"closed": self.closed, "held": self.held, "known": self.known, "at": moment(self.at_ms)})
+    }
+
+    pub(super) fn to_text(&self) -> String {
+        format!(
+            "{} was closed on {} with {} entries held, which are carried over; others know {}: {} were lost",
+            self.closed,
+            moment(self.at_ms),
+            self.held,
+            self.known,
+            self.known.saturating_sub(self.held)
+        )
+    }
+}
+
+impl Chronicle<'_> {
+    /// The log before this one, as the first entry quotes it.
+    pub(super) fn succeeds(&mut self, time_ms: i64, previous: PreviousLog) {
+        let size = |note: &String| Some(Checkpoint::parse(Note::parse(note).ok()?.text).ok()?.size.0);
+        let known = previous.known_heads.iter().filter_map(size).max().unwrap_or_default();
+        let at = Break { closed: previous.origin, held: previous.held_size, known, at_ms: time_ms };
+        let root = previous.held_root.try_into().unwrap_or_default();
+        let heads = previous.known_heads;
+        self.carrying = Some(Carrying { at, root, frontier: Frontier::default(), heads, ended: false });
+    }
+
+    /// An entry of the log before. True when the checks of entries go on with it.
+    pub(super) fn carried(&mut self, index: u64, leaf: Hash, first_card: Option<&[u8]>) -> bool {
+        let Some(carrying) = self.carrying.as_mut().filter(|carrying| !carrying.ended) else {
+            self.find(
+                "CARRIED",
+                index,
+                "entries of the log before right behind the first entry",
+                "one at another place",
+            );
+            return false;
+        };
+        carrying.frontier.append(leaf);
+        let Some(bytes) = first_card else { return true };
+        let (closed, heads) = (carrying.at.closed.clone(), std::mem::take(&mut carrying.heads));
+        let own = self.own.as_ref().map(|own| (own.card_key, own.serial));
+        match own_signed(bytes) {
+            Ok(card) if Some(card.card_key) == own.map(|(key, _)| key) && card.log_origin == closed => {
+                let forged = heads.iter().find(|note| Checkpoint::verify(note, &card.log_vkey()).is_err());
+                if forged.is_some() {
+                    self.find(
+                        "CARRIED",
+                        index,
+                        format!("known heads that {closed} signed"),
+                        "one that it did not sign",
+                    );
+                }
+            }
+            _ => self.find("CARD", index, format!("the card of {closed}, of the same card key"), "another card"),
+        }
+        false
+    }
+
+    /// What is carried over ended: it is what the first entry says.
+    pub(super) fn carried_all(&mut self, index: u64) {
+        let Some(carrying) = self.carrying.as_mut().filter(|carrying| !carrying.ended) else { return };
+        carrying.ended = true;
+        let is_it = carrying.frontier.size().0 == carrying.at.held && carrying.frontier.root() == carrying.root;
+        if !is_it {
+            let expected = format!(
+                "{} entries of {} under the root that the first entry quotes",
+                carrying.at.held, carrying.at.closed
+            );
+            let found = format!("{} entries, or another root", carrying.frontier.size().0);
+            self.find("CARRIED", index, expected, found);
+        }
+    }
+
+    /// The log before this one.
+    pub(crate) fn broke(&self) -> Option<Break> {
+        self.carrying.as_ref().map(|carrying| carrying.at.clone())
+    }
+
+    /// A counterpart's later card.
+    pub(super) fn rotated(&mut self, index: u64, card: &[u8]) {
+        let later = own_signed(card).and_then(|card| {
+            let known = self.peers.get(&card.id).ok_or("of nobody who was enrolled")?;
+            if card.card_key == known.card_key && card.serial > known.serial {
+                Ok(card)
+            } else {
+                Err("not a later one of the same card key".to_owned())
+            }
+        });
+        match later {
+            Ok(card) => self.replace(card),
+            Err(error) => self.find("KEY", index, "a later card that the enrolled card key signed", error),
+        }
+    }
+
+    fn replace(&mut self, card: Card) {
+        let began_anew = self.peers.get(&card.id).is_some_and(|known| known.log_origin != card.log_origin);
+        if began_anew {
+            let of_peer = |at: &u32| self.channels.get(*at as usize).is_some_and(|(peer, _)| *peer == card.id);
+            self.outgoing
+                .iter_mut()
+                .filter(|(at, _)| of_peer(at))
+                .for_each(|(_, direction)| direction.receipted = None);
+        }
+        self.peers.insert(card.id.clone(), card);
+    }
+
+    pub(super) fn resumed(&mut self, index: u64, time_ms: i64, of: &ChannelResumed, envelope: ReadEnvelope) {
+        if self.carrying.is_none() {
+            return self.find("RESUMED", index, "a log that took the place of another", "one that did not");
+        }
+        if of.envelope.is_empty() {
+            return;
+        }
+        let Some(envelope) = self.signed_by(index, time_ms, envelope, true) else { return };
+        let statement = envelope.statement();
+        let channel = self.channel(&of.counterpart, &of.memorandum);
+        let direction = self.outgoing.entry(channel).or_default();
+        let is_behind = direction.last.is_none_or(|(number, _)| statement.number > number);
+        if !is_behind || statement.recipient != of.counterpart || statement.memorandum != of.memorandum {
+            return self.find("RESUMED", index, "a later statement of this channel", "another one");
+        }
+        direction.last = Some((statement.number, envelope.digest()));
+    }
+
+    pub(super) fn reopened(&mut self, of: &ChannelReopened) {
+        let channel = self.channel(&of.counterpart, &of.memorandum);
+        self.outgoing.entry(channel).or_default().reopened = true;
+    }
+}
