@@ -167,7 +167,7 @@ fn a_recovered_node_goes_on_and_an_auditor_sees_both_logs_and_the_break() {
     assert!(done["known"].as_u64() > done["held"].as_u64(), "{done}");
     japan.start();
     until("the channel is resumed", || {
-        held_back(&japan).is_empty() && send(&japan, 7).json()[0]["status"] == "ACCEPTED"
+        held_back(&japan).is_empty() && send(&japan, 7).json()[0]["outcome"] == "accepted"
     });
     japan.until_delivered();
     partner.until_delivered();

@@ -28,7 +28,7 @@ impl Chronicle<'_> {
         };
         let statement = envelope.statement();
         let (sender, key) = (statement.sender.clone(), statement.sender_key);
-        let card = if own { self.own.as_ref() } else { self.peers.get(&sender) }.cloned();
+        let card = if own { self.own_card() } else { self.peers.get(&sender) }.cloned();
         let Some(card) = card.filter(|card| card.id == sender && card.envelope_key.fingerprint() == key) else {
             let expected =
                 if own { "the envelope key of the log's own card" } else { "the envelope key of an enrolled card" };

@@ -28,6 +28,8 @@ pub(super) struct Carrying {
     root: Hash,
     frontier: Frontier,
     heads: Vec<String>,
+    /// The card of the log that was closed.
+    card: Option<Card>,
     ended: bool,
 }
 
@@ -56,7 +58,7 @@ impl Chronicle<'_> {
         let at = Break { closed: previous.origin, held: previous.held_size, known, at_ms: time_ms };
         let root = previous.held_root.try_into().unwrap_or_default();
         let heads = previous.known_heads;
-        self.carrying = Some(Carrying { at, root, frontier: Frontier::default(), heads, ended: false });
+        self.carrying = Some(Carrying { at, root, frontier: Frontier::default(), heads, card: None, ended: false });
     }
 
     /// An entry of the log before. True when the checks of entries go on with it.
@@ -77,6 +79,9 @@ impl Chronicle<'_> {
         match own_signed(bytes) {
             Ok(card) if Some(card.card_key) == own.map(|(key, _)| key) && card.log_origin == closed => {
                 let forged = heads.iter().find(|note| Checkpoint::verify(note, &card.log_vkey()).is_err());
+                if let Some(carrying) = &mut self.carrying {
+                    carrying.card = Some(card.clone());
+                }
                 if forged.is_some() {
                     self.find(
                         "CARRIED",
@@ -89,6 +94,12 @@ impl Chronicle<'_> {
             _ => self.find("CARD", index, format!("the card of {closed}, of the same card key"), "another card"),
         }
         false
+    }
+
+    /// The own card under which an entry was made: of what was carried over, that of the log that was closed.
+    pub(super) fn own_card(&self) -> Option<&Card> {
+        let closed = self.carrying.as_ref().filter(|_| self.shift > 0).and_then(|carrying| carrying.card.as_ref());
+        closed.or(self.own.as_ref())
     }
 
     /// What is carried over ended: it is what the first entry says.
