@@ -73,6 +73,9 @@ pub fn reconcile(
     Ok(reconciled)
 }
 
+/// The roots of a log at some sizes.
+type RootsAt = fn(&ExportFolder, LogSize, &[u64]) -> Result<Vec<Hash>, Missing>;
+
 /// One of the two.
 struct Side<'c> {
     folder: &'c ExportFolder,
@@ -212,7 +215,7 @@ impl Reconciled {
         holder: &Side<'_>,
         of: &Side<'_>,
         (origin, size): (&str, LogSize),
-        roots_at: fn(&ExportFolder, LogSize, &[u64]) -> Result<Vec<Hash>, Missing>,
+        roots_at: RootsAt,
     ) -> Result<(), Missing> {
         let mine = holder.crossed.heads.iter().filter(|((log, _), _)| log == origin);
         let held: BTreeMap<u64, &HeldHead> = mine.map(|((_, size), head)| (*size, head)).collect();

@@ -76,18 +76,6 @@ impl Exchange {
             Change::Denied { message_id, code, actor } => {
                 self.happened(&message_id, Happening { index, time_ms, what: What::Denied { code, actor } })?;
             }
-            Change::AudienceEntered(held) => self.hold_audience(*held)?,
-            Change::AudienceConfirmed { id, actor } => {
-                let held = self.audiences.get_mut(&id).ok_or("it names an audience that the log does not hold")?;
-                held.confirmed_by = Some(actor);
-            }
-            Change::GroundRecorded(held) => {
-                if self.grounds.insert(held.id, *held).is_some() {
-                    return Err("its ground is there already");
-                }
-            }
-            Change::GroundConfirmed { id, actor } => self.held_ground(&id)?.confirmed = Some((actor, time_ms)),
-            Change::GroundEnded { id } => self.held_ground(&id)?.ended = true,
             Change::Opened { message_id, actor } if self.is_draft(&message_id) => self.draft_opened(&message_id, actor),
             Change::Opened { message_id, actor } => {
                 self.happened(&message_id, Happening { index, time_ms, what: What::Opened(actor) })?;
@@ -115,6 +103,28 @@ impl Exchange {
             Change::Adopted { memorandum, digest } => {
                 self.adopted.insert(memorandum, digest);
             }
+            other => self.apply_beside((index, time_ms), other)?,
+        }
+        self.size += 1;
+        self.last_time_ms = time_ms;
+        Ok(())
+    }
+
+    /// What is not about a notice: audiences, grounds, counterparts' logs, oversight.
+    fn apply_beside(&mut self, (index, time_ms): (LogIndex, i64), change: Change) -> Result<(), &'static str> {
+        match change {
+            Change::AudienceEntered(held) => self.hold_audience(*held)?,
+            Change::AudienceConfirmed { id, actor } => {
+                let held = self.audiences.get_mut(&id).ok_or("it names an audience that the log does not hold")?;
+                held.confirmed_by = Some(actor);
+            }
+            Change::GroundRecorded(held) => {
+                if self.grounds.insert(held.id, *held).is_some() {
+                    return Err("its ground is there already");
+                }
+            }
+            Change::GroundConfirmed { id, actor } => self.held_ground(&id)?.confirmed = Some((actor, time_ms)),
+            Change::GroundEnded { id } => self.held_ground(&id)?.ended = true,
             Change::CounterpartRotated { card } => {
                 let peer = self.peers.get_mut(&card.id).ok_or("it names a counterpart that was not enrolled")?;
                 if !is_later(&card, &peer.card) {
@@ -143,9 +153,8 @@ impl Exchange {
             Change::Reopened { channel, from } => self.reopen(&channel, from)?,
             Change::Configured { digest } => self.configured = digest,
             Change::Exported { recipient } => self.exported = Some((index, recipient)),
+            _ => return Err("it is of a kind that nothing applies"),
         }
-        self.size += 1;
-        self.last_time_ms = time_ms;
         Ok(())
     }
 

@@ -115,8 +115,8 @@ impl Exchange {
         jitter: i8,
         output: &mut Output,
     ) {
-        let is_awaited = |link: &&Link| link.state == LinkState::Connecting && link.generation == generation;
-        if self.links.get(channel).filter(is_awaited).is_none() {
+        let is_awaited = |link: &Link| link.state == LinkState::Connecting && link.generation == generation;
+        if !self.links.get(channel).is_some_and(is_awaited) {
             return;
         }
         let settled = self.settle(now_ms, channel, opening, output);

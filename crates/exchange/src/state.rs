@@ -325,8 +325,8 @@ impl Outgoing {
 
     /// Goes on behind statements that the log lost: of those only the last is known.
     pub(crate) fn resume_behind(&mut self, number: u64, last: StatementDigest) {
-        let lost = usize::try_from(number.saturating_sub(1)).unwrap_or(usize::MAX);
-        self.statements.resize(lost.min(MOST_LOST), StatementDigest::NONE);
+        let before = usize::try_from(number.saturating_sub(1)).unwrap_or(usize::MAX);
+        self.statements.resize(before.min(MOST_LOST), StatementDigest::NONE);
         self.statements.push(last);
     }
 

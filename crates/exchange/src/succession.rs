@@ -6,7 +6,7 @@ use verbale_evidence::Card;
 
 use crate::change::{self, Change, Record};
 use crate::link::Opening;
-use crate::state::{ChannelId, Exchange};
+use crate::state::{ChannelId, Exchange, Outgoing};
 use crate::step::{Effect, Output, Ticket, Told};
 
 impl Exchange {
@@ -60,9 +60,9 @@ impl Exchange {
     ) -> Result<(), &'static str> {
         if self.is_unsettled(channel) {
             let held = self.outgoing.get(channel).map_or(0, |outgoing| outgoing.statements.len() as u64);
-            let last = opening.next_number.saturating_sub(1);
-            let lost = opening.last.clone().filter(|_| last > held);
-            if last > held && lost.is_none() {
+            let theirs = opening.next_number.saturating_sub(1);
+            let lost = opening.last.clone().filter(|_| theirs > held);
+            if theirs > held && lost.is_none() {
                 return Err(
                     "the counterpart says that it holds later numbers than this log, and does not show the last one",
                 );
@@ -72,7 +72,7 @@ impl Exchange {
             self.record(now_ms, event, change, Record::default(), output);
         }
         let outgoing = self.outgoing.get(channel);
-        let receipted = outgoing.and_then(|outgoing| outgoing.last_receipted());
+        let receipted = outgoing.and_then(Outgoing::last_receipted);
         let is_lost = receipted.is_some_and(|receipted| receipted >= opening.next_number);
         if is_lost && outgoing.is_some_and(|outgoing| outgoing.counterpart_began_anew) {
             let event = change::channel_reopened(channel, opening.next_number);
