@@ -1,8 +1,10 @@
 //! A log that takes the place of another, and counterparts whose cards or logs change: channels go on, and nothing is numbered before it is
 //! known where.
 
+use std::sync::Arc;
+
 use verbale_domain::{Code, Refusal};
-use verbale_evidence::Card;
+use verbale_evidence::{Card, VerifiedEnvelope};
 
 use crate::change::{self, Change, Record};
 use crate::link::Opening;
@@ -61,7 +63,13 @@ impl Exchange {
         if self.is_unsettled(channel) {
             let held = self.outgoing.get(channel).map_or(0, |outgoing| outgoing.statements.len() as u64);
             let theirs = opening.next_number.saturating_sub(1);
-            let lost = opening.last.clone().filter(|_| theirs > held);
+            // This node signed it: that it did so for this channel and number is looked at here.
+            let is_of_channel = |last: &Arc<VerifiedEnvelope>| {
+                let statement = last.statement();
+                let of = (statement.recipient.as_str(), statement.memorandum.as_str(), statement.number);
+                theirs > held && of == (channel.peer.as_str(), channel.memorandum.as_str(), theirs)
+            };
+            let lost = opening.last.clone().filter(is_of_channel);
             if theirs > held && lost.is_none() {
                 return Err(
                     "the counterpart says that it holds later numbers than this log, and does not show the last one",

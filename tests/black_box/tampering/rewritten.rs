@@ -3,8 +3,8 @@
 use std::rc::Rc;
 
 use verbale_keys::SecretKey;
-use verbale_proto::v1::NoticeOpened;
 use verbale_proto::v1::log_entry::Event;
+use verbale_proto::v1::{CarriedOver, ChannelResumed, CounterpartRotated, NoticeOpened};
 
 use super::craft::{Impostor, JAPAN, KYRGYZSTAN, Kept, Log, is_received, receipt_bytes, signed_again};
 use super::{Row, found};
@@ -267,6 +267,24 @@ fn a_log_that_its_own_operator_rewrote_is_found_by_what_it_says() {
                 });
             }),
             "KEY",
+        ),
+        (
+            "a later card that another card key signed",
+            Box::new(|log| log.append(Event::CounterpartRotated(CounterpartRotated { card: their_card.clone() }))),
+            "KEY",
+        ),
+        (
+            "a channel resumed in a log that took nobody's place",
+            Box::new(|log| log.append(Event::ChannelResumed(ChannelResumed::default()))),
+            "RESUMED",
+        ),
+        (
+            "an entry carried over from no log",
+            Box::new(|log| {
+                let entry = log.entries[1].0.clone();
+                log.append(Event::CarriedOver(CarriedOver { entry }));
+            }),
+            "CARRIED",
         ),
         (
             "a log that begins twice",
