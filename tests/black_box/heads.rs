@@ -138,6 +138,26 @@ fn the_second_of_two_copies_is_held_back() {
     assert_eq!(partner.list("inbox").len(), 2);
 }
 
+/// As a crash leaves it between setting the closed journal aside and putting the next one in place; the same command goes on.
+fn cut_off_while_it_took_its_place(node: &Node) {
+    let making = node.dir.join("recover");
+    std::fs::create_dir(&making).unwrap();
+    let back = [("journal", None), ("keys/log.pem", Some("keys/log-1.pem")), ("card.txt", Some("card-1.txt"))];
+    for (place, old) in back {
+        let name = Path::new(place).file_name().unwrap();
+        std::fs::rename(node.dir.join(place), making.join(name)).unwrap();
+        if let Some(old) = old {
+            std::fs::rename(node.dir.join(old), node.dir.join(place)).unwrap();
+        }
+    }
+    std::fs::write(making.join("ready"), "verbale/JP-MOJ-ISA-RMD/1").unwrap();
+    let serving = node.run(&["serve"]);
+    assert!(serving.code != 0 && serving.err.contains("begun and not ended"), "{}", serving.err);
+    let done = node.run(&["--json", "recover", "--confirm"]).good().json().remove(0);
+    assert_eq!(done["next"], "verbale/JP-MOJ-ISA-RMD/2");
+    assert!(!making.exists() && node.dir.join("journal").is_dir() && node.dir.join("journal-1").is_dir());
+}
+
 fn verified(node: &Node, name: &str) -> (std::path::PathBuf, Value) {
     let dir = node.dir.with_file_name(name);
     node.run(&["audit", "export", dir.to_str().unwrap()]).good();
@@ -165,6 +185,7 @@ fn a_recovered_node_goes_on_and_an_auditor_sees_both_logs_and_the_break() {
     let done = japan.run(&["--json", "recover", "--confirm"]).good().json().remove(0);
     assert_eq!((&done["next"], &done["serial"]), (&Value::from("verbale/JP-MOJ-ISA-RMD/2"), &Value::from(2)));
     assert!(done["known"].as_u64() > done["held"].as_u64(), "{done}");
+    cut_off_while_it_took_its_place(&japan);
     japan.start();
     until("the channel is resumed", || {
         held_back(&japan).is_empty() && send(&japan, 7).json()[0]["outcome"] == "accepted"
@@ -194,8 +215,23 @@ fn a_recovered_node_goes_on_and_an_auditor_sees_both_logs_and_the_break() {
     let pair = pair.good().json().remove(0);
     assert_eq!((&pair["agreed"], &pair["under_way"]), (&Value::from(8), &Value::from(0)), "{pair}");
     assert!(pair["lost"].as_u64() >= Some(3), "{}", pair["lost"]);
-    // It is not done twice by this version, and nothing is lost by asking.
     japan.stop();
+    // The copy that was put back, started once more: the counterpart knows a later log, and does not confirm this one.
+    let (recovered, heads_of_it) = (japan.dir.with_file_name("recovered"), japan.dir.with_file_name("recovered-heads"));
+    std::fs::rename(&japan.dir, &recovered).unwrap();
+    std::fs::rename(heads(&japan), &heads_of_it).unwrap();
+    copy(&japan.dir.with_file_name("yesterday"), &japan.dir);
+    japan.start();
+    until("it is told of the later log", || {
+        status(&japan)["heads"][0]["trouble"].as_str().unwrap().contains("later log")
+    });
+    refuses_everything(&japan);
+    japan.stop();
+    std::fs::remove_dir_all(&japan.dir).unwrap();
+    std::fs::remove_dir_all(heads(&japan)).unwrap();
+    std::fs::rename(&recovered, &japan.dir).unwrap();
+    std::fs::rename(&heads_of_it, heads(&japan)).unwrap();
+    // It is not done twice by this version, and nothing is lost by asking.
     let twice = japan.run(&["recover", "--confirm"]);
     assert!(twice.code == 1 && twice.err.contains("only once"), "{}", twice.err);
     japan.start();

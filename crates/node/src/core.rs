@@ -209,7 +209,8 @@ impl Running {
             let committed = self.journal.commit(round.records, round.effects)?;
             if is_longer {
                 self.guard.release(committed.checkpoint())?;
-            } else if self.synced.elapsed() > GUARD_SYNC {
+            }
+            if self.synced.elapsed() > GUARD_SYNC {
                 self.guard.sync()?;
                 self.synced = Instant::now();
             }
@@ -334,7 +335,15 @@ impl Running {
         for notice in notices {
             let Outbound { number, index, envelope, statement_only } = notice;
             let sealed = if statement_only { None } else { self.journal.sealed(index)? };
-            let Some(envelope) = envelope.or_else(|| self.own_envelope(index)) else { continue };
+            let Some(envelope) = envelope.or_else(|| self.own_envelope(index)) else {
+                // Nothing behind it may go before it.
+                tracing::error!(
+                    index = index.0,
+                    "the entry of a sent notice does not show its envelope: the link is given up"
+                );
+                self.links.remove(channel);
+                break;
+            };
             if link.try_send(ToSend { number, envelope, sealed }).is_err() {
                 // The link broke a moment ago. Its task reports that, and everything is sent again.
                 self.links.remove(channel);

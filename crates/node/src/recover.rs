@@ -115,10 +115,18 @@ pub fn recover(folder: &Folder, confirmed: bool, progress: &dyn Fn(Progress)) ->
     let heads = folder.heads(&loaded.config.heads);
     let known = known_heads(&heads, &loaded.card)?;
     let finishing = is_unfinished(folder);
+    // The card may be the next one already; the mark says which log is closed.
+    let closed = if finishing {
+        let ready = making.join(READY);
+        fs::read_to_string(&ready).map_err(failed("read", &ready))?
+    } else {
+        loaded.card.log_origin.clone()
+    };
     let seen = if finishing { None } else { Some(Held::open(folder, &loaded, log)?) };
-    let card = next_card(&loaded.card);
+    let is_placed = loaded.card.log_origin != closed;
+    let card = if is_placed { loaded.card.clone() } else { next_card(&loaded.card) };
     let succession = Succession {
-        closed: loaded.card.log_origin.clone(),
+        closed: closed.clone(),
         held: seen.as_ref().map_or(0, |held| held.journal.size().0),
         known: known.iter().map(|(head, _)| head.size.0).max().unwrap_or_default(),
         trouble: seen.as_ref().and_then(|held| held.trouble(&known)),
@@ -140,7 +148,7 @@ pub fn recover(folder: &Folder, confirmed: bool, progress: &dyn Fn(Progress)) ->
         fs::create_dir(&making).map_err(failed("create", &making))?;
         make(&making, (held, card, &card_key), &loaded.card, known, progress)?;
     }
-    take_place(folder, &loaded.card.log_origin)?;
+    take_place(folder, &closed)?;
     Ok(succession)
 }
 

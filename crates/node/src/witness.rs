@@ -228,7 +228,7 @@ pub(crate) async fn answer(
         peer.ok_or_else(|| Failure::new(FailureKind::NotAllowed, "NOT_ENROLLED", "this key is not enrolled here"))?;
     judge(shared, core, name, &request.held)
         .await
-        .map_err(|text| Failure::new(FailureKind::Unreachable, "STOPPING", text))?;
+        .map_err(|text| Failure::new(FailureKind::Refused, "HEAD_NOT_OURS", text))?;
     if shared.standing.trouble().is_some() {
         // What is held is told all the same: it says to the other side what this one knows of its log.
         let nothing = WitnessRequest { checkpoint: String::new(), ..request };
@@ -276,9 +276,15 @@ async fn keep(shared: &Arc<Shared>, peer: Peer, request: WitnessRequest) -> Resu
 
 /// Compares the own log with a head of it that a counterpart holds; an empty one says that it holds none.
 async fn judge(shared: &Shared, core: &Core, holder: &str, note: &str) -> Result<(), String> {
-    let origin = note.lines().next().unwrap_or_default();
+    let (own, theirs) = (log_number(&shared.card.log_origin, &shared.card.id), note.lines().next());
+    let theirs = theirs.and_then(|origin| log_number(origin, &shared.card.id));
+    if theirs > own {
+        return Err(format!(
+            "{holder} knows a later log of this contact point than this one, which was closed then: stop this node for good"
+        ));
+    }
     // Of a log that this one took the place of: what became of it stands in the first entry.
-    let is_closed = origin != shared.card.log_origin && is_own_origin(origin, &shared.card.id);
+    let is_closed = theirs.is_some() && theirs < own;
     let trouble = if note.is_empty() || is_closed {
         None
     } else {
@@ -299,9 +305,9 @@ async fn judge(shared: &Shared, core: &Core, holder: &str, note: &str) -> Result
     Ok(())
 }
 
-/// Whether an origin is of a log of this contact point.
-fn is_own_origin(origin: &str, id: &str) -> bool {
-    origin.strip_prefix("verbale/").and_then(|rest| rest.strip_prefix(id)).is_some_and(|rest| rest.starts_with('/'))
+/// Which of the logs of a contact point an origin names; `None`: none of them.
+fn log_number(origin: &str, id: &str) -> Option<u64> {
+    origin.strip_prefix("verbale/")?.strip_prefix(id)?.strip_prefix('/')?.parse().ok()
 }
 
 /// Shows the own head to a counterpart over a connection, keeps its signature, and compares what it holds.

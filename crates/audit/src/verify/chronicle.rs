@@ -191,6 +191,7 @@ impl<'m> Chronicle<'m> {
                 _ => None,
             };
             if self.carried(index, leaf, first_card) {
+                self.actor(index, &event);
                 self.event(index, time_ms, event, (prepared.envelope, prepared.receipt));
             }
             return;
@@ -201,14 +202,18 @@ impl<'m> Chronicle<'m> {
         if (index == 0) != matches!(event, Event::Genesis(_)) {
             return self.find("GENESIS", index, "a log that begins once, with its first entry", "another beginning");
         }
-        if let Some(actor) = actor_of(&event)
+        self.actor(index, &event);
+        self.event(index, time_ms, event, (prepared.envelope, prepared.receipt));
+    }
+
+    /// Who did it is somebody whom the configuration names.
+    fn actor(&mut self, index: u64, event: &Event) {
+        if let Some(actor) = actor_of(event)
             && let Some(configured) = &self.configured
             && !configured.persons.iter().any(|person| person.person == actor)
         {
-            let actor = actor.to_owned();
-            self.find("ACTOR", index, "a person of the configuration that the log names", actor);
+            self.find("ACTOR", index, "a person of the configuration that the log names", actor.to_owned());
         }
-        self.event(index, time_ms, event, (prepared.envelope, prepared.receipt));
     }
 
     fn event(&mut self, index: u64, time_ms: i64, event: Event, (envelope, receipt): (ReadEnvelope, ReadReceipt)) {
