@@ -8,11 +8,11 @@ use verbale_ledger::{Hash, LogIndex, LogSize, Tree, leaf_hash};
 
 use crate::error::JournalError;
 use crate::files::{Files, StoredFile};
-use crate::frame::{Kind, Salt};
+use crate::frame::{CRC_AT, HEADER_BYTES, KIND_AT, Kind, Salt, erased_crc};
 use crate::index::{Index, Place, Span};
 use crate::keyring::{Keyring, SLOT_KEYS_BYTES};
 use crate::recovery::{Recovered, Replay, recover};
-use crate::segment::{Active, Draft, HEAD_BYTES, Head, segment_path};
+use crate::segment::{Active, Draft, HEAD_BYTES, Head, HeadRead, ZEROS, segment_path};
 use crate::store::{Committed, Logged, Record, Settings, Store, sign_head};
 
 /// A journal in a folder that is locked for this process.
@@ -172,6 +172,46 @@ impl Journal {
         Ok(bytes)
     }
 
+    /// What the sealed frame at a place has become.
+    fn sealed_kind(&self, place: &Place) -> Result<Option<Kind>, JournalError> {
+        let at = Span { offset: sealed_frame(place) + KIND_AT, length: 1 };
+        Ok(self.read(place.segment, at)?.first().and_then(|byte| Kind::of(*byte)))
+    }
+
+    /// Each write before a sync is one byte, or lies in a frame whose checksum does not count: wherever it is cut off, the segment reads.
+    fn erase_sealed(&self, index: LogIndex, place: &Place) -> Result<(), JournalError> {
+        let path = segment_path(&self.dir, place.segment);
+        let kind = self.sealed_kind(place)?;
+        if kind == Some(Kind::Erased) {
+            return Ok(());
+        }
+        let file = self.files.open(&path).map_err(JournalError::io("open", &path))?;
+        let write = |offset: u64, bytes: &[u8]| file.write_at(offset, bytes).map_err(JournalError::io("write", &path));
+        let sync = || file.sync().map_err(JournalError::io("sync", &path));
+        let mut head = [0; HEAD_BYTES];
+        file.read_at(0, &mut head).map_err(JournalError::io("read", &path))?;
+        let HeadRead::Head(Head { salt, .. }) = Head::read(&head) else {
+            let what = "it does not begin as a segment";
+            return Err(JournalError::Corrupt { path, offset: 0, what });
+        };
+        let frame = sealed_frame(place);
+        if kind == Some(Kind::Sealed) {
+            write(frame + KIND_AT, &[Kind::Erasing as u8])?;
+            sync()?;
+        }
+        let end = place.sealed.offset + u64::from(place.sealed.length);
+        let mut at = place.sealed.offset;
+        while at < end {
+            let length = usize::try_from(end - at).unwrap_or(usize::MAX).min(ZEROS.len());
+            write(at, ZEROS.get(..length).unwrap_or_default())?;
+            at += length as u64;
+        }
+        write(frame + CRC_AT, &erased_crc(frame, &salt, index.0, place.sealed.length))?;
+        sync()?;
+        write(frame + KIND_AT, &[Kind::Erased as u8])?;
+        sync()
+    }
+
     fn beside(&self, index: LogIndex, which: fn(&Place) -> Span) -> Result<Option<Vec<u8>>, JournalError> {
         let place = self.place(index)?;
         let span = which(&place);
@@ -230,7 +270,9 @@ impl Store for Journal {
     }
 
     fn sealed(&self, index: LogIndex) -> Result<Option<Vec<u8>>, JournalError> {
-        self.beside(index, |place| place.sealed)
+        let place = self.place(index)?;
+        let is_held = place.sealed.length > 0 && self.sealed_kind(&place)? == Some(Kind::Sealed);
+        if is_held { self.read(place.segment, place.sealed).map(Some) } else { Ok(None) }
     }
 
     fn facts(&self, index: LogIndex) -> Result<Option<Vec<u8>>, JournalError> {
@@ -243,6 +285,22 @@ impl Store for Journal {
 
     fn keys(&self, message_id: &[u8; 16]) -> Result<Option<[u8; SLOT_KEYS_BYTES]>, JournalError> {
         self.keyring.get(message_id)
+    }
+
+    fn erase(&mut self, message_id: &[u8; 16], sealed: &[LogIndex]) -> Result<(), JournalError> {
+        if self.failed {
+            return Err(JournalError::Failed);
+        }
+        self.failed = true;
+        self.keyring.erase(message_id)?;
+        for index in sealed {
+            let place = self.place(*index)?;
+            if place.sealed.length > 0 {
+                self.erase_sealed(*index, &place)?;
+            }
+        }
+        self.failed = false;
+        Ok(())
     }
 
     fn require_room(&self, bytes: u64) -> Result<(), JournalError> {
@@ -279,6 +337,11 @@ fn write_batch(draft: &mut Draft, tree: &mut Tree, segment: u32, batch: &[Record
     }
     draft.frame(Kind::Commit, &[&tree.size().0.to_be_bytes(), &tree.root()]);
     places
+}
+
+/// Where the frame begins whose body holds the log index and the sealed bytes.
+fn sealed_frame(place: &Place) -> u64 {
+    place.sealed.offset.saturating_sub(HEADER_BYTES as u64 + 8)
 }
 
 fn span(offset: u64, body: &[u8]) -> Span {

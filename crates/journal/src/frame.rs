@@ -11,6 +11,9 @@
 //!
 //! The salt is random for each segment: bytes of an older file at the same place are no frames. Bodies of sealed, facts,
 //! receipt and erased frames begin with the log index (u64) of the entry they stand beside.
+//!
+//! A sealed frame that is erased becomes `Erasing` by one byte; its checksum counts no more, so a crash while its body is
+//! overwritten leaves a frame that can be read. The checksum of the emptied body follows, and with one more byte it is `Erased`.
 
 use std::ops::Range;
 
@@ -34,13 +37,23 @@ pub(crate) enum Kind {
     Pad = 6,
     /// A sealed frame whose body was overwritten.
     Erased = 7,
+    /// A sealed frame whose body is being overwritten: its checksum says nothing.
+    Erasing = 8,
 }
 
 impl Kind {
-    fn of(byte: u8) -> Option<Self> {
-        [Self::Entry, Self::Sealed, Self::Facts, Self::Receipt, Self::Commit, Self::Pad, Self::Erased]
-            .into_iter()
-            .find(|kind| *kind as u8 == byte)
+    pub(crate) fn of(byte: u8) -> Option<Self> {
+        const KINDS: [Kind; 8] = [
+            Kind::Entry,
+            Kind::Sealed,
+            Kind::Facts,
+            Kind::Receipt,
+            Kind::Commit,
+            Kind::Pad,
+            Kind::Erased,
+            Kind::Erasing,
+        ];
+        KINDS.into_iter().find(|kind| *kind as u8 == byte)
     }
 }
 
@@ -71,6 +84,24 @@ pub(crate) fn write(out: &mut Vec<u8>, offset: u64, salt: &Salt, kind: Kind, par
     }
 }
 
+/// Where a frame's kind and checksum stand in its header.
+pub(crate) const KIND_AT: u64 = 4;
+pub(crate) const CRC_AT: u64 = 8;
+
+/// The checksum of an erased frame at `offset`: of the log index, and zeros in place of `sealed_bytes` sealed bytes.
+pub(crate) fn erased_crc(offset: u64, salt: &Salt, index: u64, sealed_bytes: u32) -> [u8; 4] {
+    let length = sealed_bytes.saturating_add(8).to_be_bytes();
+    let mut crc = seed(salt, offset, length, Kind::Erased as u8);
+    crc = crc32c::crc32c_append(crc, &index.to_be_bytes());
+    let (mut left, zeros) = (sealed_bytes as usize, [0; 4096]);
+    while left > 0 {
+        let part = left.min(zeros.len());
+        crc = crc32c::crc32c_append(crc, zeros.get(..part).unwrap_or_default());
+        left -= part;
+    }
+    crc.to_be_bytes()
+}
+
 /// Reads the frame at `at` of a whole segment.
 pub(crate) fn read(segment: &[u8], at: usize, salt: &Salt) -> Read {
     let Some((header, rest)) = segment.get(at..).and_then(<[u8]>::split_first_chunk::<HEADER_BYTES>) else {
@@ -85,7 +116,7 @@ pub(crate) fn read(segment: &[u8], at: usize, salt: &Salt) -> Read {
     let length = u32::from_be_bytes(length_bytes) as usize;
     let (Some(known), Some(body)) = (Kind::of(kind), rest.get(..length)) else { return Read::Bad };
     let crc = crc32c::crc32c_append(seed(salt, at as u64, length_bytes, kind), body);
-    if crc.to_be_bytes() != [c0, c1, c2, c3] {
+    if crc.to_be_bytes() != [c0, c1, c2, c3] && known != Kind::Erasing {
         return Read::Bad;
     }
     Read::Frame(known, at + HEADER_BYTES..at + HEADER_BYTES + length)

@@ -2,7 +2,8 @@
 //!
 //! # Layout
 //! Slots of 128 bytes: CRC-32C of the rest (4), kind 1 (1), zero (3), log index (8), message id (16), wrapped keys (88), zero
-//! (8). Numbers are big-endian. A free slot is all zero.
+//! (8). Numbers are big-endian. A free slot is all zero. A slot of kind 2 is erased, whatever else is in it: the one byte is
+//! written first, so a crash before the rest is zero leaves no slot that could be taken for damage.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -16,6 +17,10 @@ pub const SLOT_KEYS_BYTES: usize = 88;
 
 const SLOT_BYTES: usize = 128;
 const USED: u8 = 1;
+const ERASED: u8 = 2;
+
+/// Where the kind stands in a slot.
+const KIND_AT: u64 = 4;
 
 /// Slots are added in so many bytes at once: 1,024 slots.
 const STEP_BYTES: u64 = 1024 * SLOT_BYTES as u64;
@@ -26,6 +31,8 @@ pub struct Keyring {
     file: Box<dyn StoredFile>,
     /// Slot of each notice.
     slots: HashMap<[u8; 16], u64>,
+    /// Slots that were marked as erased, and may still hold the keys.
+    erasing: HashMap<[u8; 16], u64>,
     /// The first slot after all used ones.
     next: u64,
     /// Bytes that are filled.
@@ -36,7 +43,7 @@ impl Keyring {
     pub(crate) fn create(files: &dyn Files, dir: &Path) -> Result<Self, JournalError> {
         let path = keyring_path(dir);
         let file = files.create(&path).map_err(JournalError::io("create", &path))?;
-        let mut keyring = Self { path, file, slots: HashMap::new(), next: 0, filled: 0 };
+        let mut keyring = Self { path, file, slots: HashMap::new(), erasing: HashMap::new(), next: 0, filled: 0 };
         keyring.fill(STEP_BYTES)?;
         keyring.sync()?;
         Ok(keyring)
@@ -47,7 +54,7 @@ impl Keyring {
         let path = keyring_path(dir);
         let file = files.open(&path).map_err(JournalError::io("open", &path))?;
         let filled = file.length().map_err(JournalError::io("measure", &path))?;
-        Ok(Self { path, file, slots: HashMap::new(), next: 0, filled })
+        Ok(Self { path, file, slots: HashMap::new(), erasing: HashMap::new(), next: 0, filled })
     }
 
     /// Reads all slots of a log of `size` entries; slots of entries that were never committed are freed.
@@ -60,6 +67,7 @@ impl Keyring {
             match read_slot(slot) {
                 Slot::Free => {}
                 Slot::Bad => damaged.push(number),
+                Slot::Erased { message_id } => drop(self.erasing.insert(message_id, number)),
                 Slot::Used { index, .. } if index >= size => orphans.push(number),
                 Slot::Used { keys, .. } => {
                     self.slots.insert(keys.message_id, number);
@@ -117,6 +125,28 @@ impl Keyring {
         }
     }
 
+    /// Erases the wrapped keys of a notice. Again, it changes nothing.
+    ///
+    /// # Durability
+    /// On return the keys are overwritten on disk.
+    pub(crate) fn erase(&mut self, message_id: &[u8; 16]) -> Result<(), JournalError> {
+        if let Some(number) = self.slots.remove(message_id) {
+            // A crash after this: the slot is erased, and what is left in it is overwritten when this is asked again.
+            self.write_bytes(number * SLOT_BYTES as u64 + KIND_AT, &[ERASED])?;
+            self.sync()?;
+            self.erasing.insert(*message_id, number);
+        }
+        if let Some(number) = self.erasing.get(message_id).copied() {
+            let (start, rest) = (number * SLOT_BYTES as u64, [0; SLOT_BYTES]);
+            let (before, after) = rest.split_at(usize::try_from(KIND_AT).unwrap_or_default());
+            self.write_bytes(start, before)?;
+            self.write_bytes(start + KIND_AT + 1, after.get(1..).unwrap_or_default())?;
+            self.sync()?;
+            self.erasing.remove(message_id);
+        }
+        Ok(())
+    }
+
     fn fill(&mut self, needed: u64) -> Result<(), JournalError> {
         if needed > self.filled {
             let to = needed.next_multiple_of(STEP_BYTES);
@@ -129,7 +159,11 @@ impl Keyring {
 
     /// Writes whole slots, the first under this number.
     fn write(&self, number: u64, slots: &[u8]) -> Result<(), JournalError> {
-        self.file.write_at(number * SLOT_BYTES as u64, slots).map_err(JournalError::io("write", &self.path))
+        self.write_bytes(number * SLOT_BYTES as u64, slots)
+    }
+
+    fn write_bytes(&self, offset: u64, bytes: &[u8]) -> Result<(), JournalError> {
+        self.file.write_at(offset, bytes).map_err(JournalError::io("write", &self.path))
     }
 
     pub(crate) fn sync(&self) -> Result<(), JournalError> {
@@ -140,6 +174,7 @@ impl Keyring {
 enum Slot {
     Free,
     Used { index: u64, keys: Keys },
+    Erased { message_id: [u8; 16] },
     Bad,
 }
 
@@ -165,6 +200,7 @@ fn read_slot(bytes: &[u8]) -> Slot {
         Some((crc, rest, index, message_id, after.first_chunk::<SLOT_KEYS_BYTES>()?))
     });
     match parts {
+        Some((_, [ERASED, ..], _, message_id, _)) => Slot::Erased { message_id: *message_id },
         Some((crc, rest, index, message_id, wrapped)) if crc32c::crc32c(rest).to_be_bytes() == *crc => {
             let keys = Keys { message_id: *message_id, wrapped: *wrapped };
             Slot::Used { index: u64::from_be_bytes(*index), keys }

@@ -149,16 +149,16 @@ impl Recovered {
                     pending.entry(next).or_default().entry = Some(span(0));
                     next += 1;
                 }
-                Kind::Sealed | Kind::Facts | Kind::Receipt | Kind::Erased => {
+                Kind::Sealed | Kind::Facts | Kind::Receipt | Kind::Erased | Kind::Erasing => {
                     let Some((index, _)) = body.split_first_chunk::<8>() else {
                         return Err((at, "a frame is too short"));
                     };
                     let place = &mut pending.entry(u64::from_be_bytes(*index)).or_default().place;
                     match kind {
-                        Kind::Sealed => place.sealed = span(8),
                         Kind::Facts => place.facts = span(8),
                         Kind::Receipt => place.receipt = span(8),
-                        _ => {}
+                        // The index keeps the place of what was erased; the frame there says that it was.
+                        _ => place.sealed = span(8),
                     }
                 }
                 Kind::Commit => {

@@ -27,7 +27,7 @@ const MAGIC: &[u8; 8] = b"VERBALEJ";
 const FORMAT: u32 = 1;
 
 /// Zeros to fill ahead with: few enough to stay in the processor's cache, where 4 MiB of fresh ones would each cost a fault.
-static ZEROS: [u8; 128 << 10] = [0; 128 << 10];
+pub(crate) static ZEROS: [u8; 128 << 10] = [0; 128 << 10];
 
 /// Sealed frames are aligned to blocks of so many bytes.
 const BLOCK_BYTES: u64 = 4096;

@@ -68,6 +68,16 @@ pub trait Store {
     /// [`JournalError`].
     fn keys(&self, message_id: &[u8; 16]) -> Result<Option<[u8; SLOT_KEYS_BYTES]>, JournalError>;
 
+    /// Erases the keys of a notice, and overwrites the sealed bytes beside these entries. Entries, facts and receipts stay; the facts open
+    /// under none of the keys that are left. Asked again, it goes on where it was cut off, or changes nothing.
+    ///
+    /// # Errors
+    /// [`JournalError`]: how much is erased is then unknown, the process must end, and the next start asks again.
+    ///
+    /// # Durability
+    /// On return the bytes are overwritten in the journal's files. A disk may keep what it moved elsewhere.
+    fn erase(&mut self, message_id: &[u8; 16], sealed: &[LogIndex]) -> Result<(), JournalError>;
+
     /// Whether there is room for `bytes` more beside the reserve.
     ///
     /// # Errors

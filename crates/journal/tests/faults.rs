@@ -51,6 +51,9 @@ struct Told {
     heads: Vec<(u64, String)>,
     /// Entries that the batch under way would add.
     under_way: u8,
+    /// What is erased, and what perhaps is.
+    erased: Vec<u8>,
+    erasing: Option<u8>,
 }
 
 fn open(disk: &MemoryDisk) -> Result<(Journal, Vec<Vec<u8>>), JournalError> {
@@ -73,7 +76,15 @@ fn commit(journal: &mut Journal, told: &mut Told, count: u8) -> Result<(), Journ
     Ok(())
 }
 
-/// A journal's life: begun, written, rolled to new segments, stopped in order, killed, opened again.
+fn erase(journal: &mut Journal, told: &mut Told, number: u8) -> Result<(), JournalError> {
+    told.erasing = Some(number);
+    journal.erase(&[number; 16], &[LogIndex(number.into())])?;
+    told.erasing = None;
+    told.erased.push(number);
+    Ok(())
+}
+
+/// A journal's life: begun, written, rolled to new segments, erased in part, stopped in order, killed, opened again.
 fn life(disk: &MemoryDisk, told: &mut Told) -> Result<(), JournalError> {
     told.under_way = 1;
     Journal::create(disk, &settings(), &record(0))?;
@@ -84,9 +95,14 @@ fn life(disk: &MemoryDisk, told: &mut Told) -> Result<(), JournalError> {
     }
     journal.close()?;
     let (mut journal, _) = open(disk)?;
+    // In a segment that is full, and in the one that is written to; one that is the last in the keyring.
+    for number in [1, 13] {
+        erase(&mut journal, told, number)?;
+    }
     for count in [5, 1] {
         commit(&mut journal, told, count)?;
     }
+    erase(&mut journal, told, 19)?;
     // Killed: the next opening writes the last segment anew.
     drop(journal);
     let (mut journal, _) = open(disk)?;
@@ -117,10 +133,23 @@ fn audit(disk: &MemoryDisk, told: &Told, row: &str) {
         if let Some((_, given)) = told.heads.iter().find(|(size, _)| *size == head.size.0) {
             assert_eq!(*logged.checkpoint().as_ref(), **given, "{row}: another head than the one given");
         }
-        assert_eq!(journal.sealed(LogIndex(index.into())).unwrap(), expected.sealed, "{row}");
+        let is_erased = told.erased.contains(&index);
+        if told.erasing == Some(index) {
+            // What is asked again ends as what was not cut off.
+            journal.erase(&[index; 16], &[LogIndex(index.into())]).unwrap_or_else(|e| panic!("{row}: {e}"));
+        }
+        let is_erased = is_erased || told.erasing == Some(index);
+        let sealed = expected.sealed.filter(|_| !is_erased);
+        assert_eq!(journal.sealed(LogIndex(index.into())).unwrap(), sealed, "{row}");
         assert_eq!(journal.receipt(LogIndex(index.into())).unwrap(), expected.receipt, "{row}");
         if let Some(keys) = expected.keys {
-            assert_eq!(journal.keys(&keys.message_id).unwrap(), Some(keys.wrapped), "{row}");
+            let wrapped = (!is_erased).then_some(keys.wrapped);
+            assert_eq!(journal.keys(&keys.message_id).unwrap(), wrapped, "{row}");
+        }
+        if is_erased {
+            // Facts are 50 bytes of it, and stay.
+            let left = disk.holds(index, 60);
+            assert!(!left, "{row}: bytes of what was erased are left");
         }
     }
     let mut after = Told { entries: size, ..Told::default() };
@@ -176,9 +205,10 @@ fn a_second_fault_during_the_recovery_from_the_first_changes_nothing() {
                     commit(&mut journal, &mut after, 3).unwrap();
                     drop(journal);
                     let under_way = 0;
+                    let heads = after.heads;
                     audit(
                         &disk,
-                        &Told { entries: next + 3, under_way, heads: after.heads },
+                        &Told { entries: next + 3, under_way, heads, erased: told.erased, erasing: told.erasing },
                         &format!("write {point}, then {second}"),
                     );
                 } else {

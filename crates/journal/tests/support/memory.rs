@@ -88,6 +88,13 @@ impl MemoryDisk {
         (state.crashed, state.fails) = (false, None);
     }
 
+    /// Whether a file that has a name holds so many of this byte in a row, so that a power cut would leave them.
+    pub fn holds(&self, byte: u8, count: usize) -> bool {
+        let state = self.state();
+        let files = state.durable.values().filter_map(|id| state.files.get(id));
+        files.into_iter().any(|file| file.durable.split(|other| *other != byte).any(|run| run.len() >= count))
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
