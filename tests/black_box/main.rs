@@ -16,6 +16,7 @@ mod cases;
 mod crash;
 mod demo;
 mod disclosure;
+mod erasure;
 mod exchange;
 mod exports;
 mod four_eyes;

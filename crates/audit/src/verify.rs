@@ -6,6 +6,7 @@
 
 mod chronicle;
 mod crossed;
+mod erasures;
 mod kept;
 mod notices;
 mod prepare;

@@ -103,6 +103,20 @@ pub(crate) enum Command {
         /// Message id or registry number
         id: String,
     },
+    /// Erase a notice's content for good, with a second person; every log entry stays. With the id alone: what was asked for and done
+    Erase {
+        /// Message id or registry number; without it, all erasures
+        id: Option<String>,
+        /// Ask for it, and say why in one line that names nobody: the reason stays
+        #[arg(long, value_name = "TEXT", requires = "id")]
+        reason: Option<String>,
+        /// Erase what another person asked for (approver)
+        #[arg(long, requires = "id", conflicts_with = "reason")]
+        confirm: bool,
+        /// Give it up
+        #[arg(long, requires = "id", conflicts_with_all = ["reason", "confirm"])]
+        drop: bool,
+    },
     /// Show and verify the counterpart's receipts
     Receipts {
         /// Message id or registry number; without it, all

@@ -9,6 +9,7 @@ pub(crate) mod disclosure;
 pub(crate) mod disclosures;
 pub(crate) mod drafts;
 pub(crate) mod duties;
+pub(crate) mod erase;
 pub(crate) mod export;
 pub(crate) mod ground;
 pub(crate) mod init;

@@ -53,6 +53,9 @@ fn run(args: Args) -> Result<ExitCode, CliError> {
             Command::Show { id } => commands::notices::show(id, &node).await,
             Command::Open { id, purpose } => commands::notices::open(id, purpose, &node).await,
             Command::Ack { id } => commands::notices::acknowledge(id, &node).await,
+            Command::Erase { id, reason, confirm, drop } => {
+                commands::erase::run(id, (reason, confirm, drop), &node).await
+            }
             Command::Receipts { id, export } => commands::receipts::run(id, export.as_deref(), &node).await,
             Command::Recover { confirm } => commands::recover::run(confirm, &node),
             Command::Status => commands::status::run(&node).await,

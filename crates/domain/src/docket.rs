@@ -143,6 +143,17 @@ impl Docket {
         }
     }
 
+    /// Takes a notice out whose content was erased: its answers stand for themselves from here on, as after a start without its facts.
+    pub fn erase(&mut self, memorandum: &str, key: &NoticeKey) {
+        self.strike(memorandum, key);
+        let Some(course) = self.0.get_mut(memorandum) else { return };
+        for answer in course.answers.remove(key).unwrap_or_default() {
+            if let Some(docketed) = course.notices.get_mut(&answer) {
+                docketed.answers = None;
+            }
+        }
+    }
+
     /// Takes a notice out again: the counterpart refused it, so it does not know it.
     pub fn strike(&mut self, memorandum: &str, key: &NoticeKey) {
         let Some(course) = self.0.get_mut(memorandum) else { return };

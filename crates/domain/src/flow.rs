@@ -14,6 +14,8 @@ pub const DISCLOSURE_NOTICE: &str = "F24";
 pub const COMMENCEMENT_NOTIFICATION: &str = "F33";
 /// Ends a memorandum, so many months after its receipt.
 pub const TERMINATION: &str = "F34";
+/// Consults about a dispute.
+pub const DISPUTE_CONSULTATION: &str = "F35";
 /// Tells that a notice was published.
 pub const PUBLICATION_CONFIRMATION: &str = "S02";
 /// Takes the place of a notice of its sender.

@@ -28,6 +28,7 @@ mod decode;
 pub mod disclosure;
 mod docket;
 mod duties;
+mod erasure;
 pub mod flow;
 mod form;
 mod json;
@@ -44,6 +45,7 @@ pub mod values;
 
 pub use docket::{Course, Docket, Docketed, Entered, NoticeKey};
 pub use duties::{DutyItem, duties};
+pub use erasure::needed;
 pub use memorandum::{Basis, Class, CommencesOn, ContactPoint, Duty, Memoranda, Memorandum, MemorandumError};
 pub use notice::{Header, Notice, Party};
 pub use offline::{OfflineCheck, Verdict};

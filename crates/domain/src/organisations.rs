@@ -54,8 +54,16 @@ pub(crate) fn is_full_list(notice: &Docketed) -> bool {
 
 /// All organisations that are listed under a memorandum, by side and number. What was corrected or not delivered does not count.
 pub fn organisations(course: &Course) -> Vec<Organisation> {
+    organisations_without(course, None)
+}
+
+/// The same, as if one notice were not known.
+pub(crate) fn organisations_without(course: &Course, without: Option<&NoticeKey>) -> Vec<Organisation> {
     let told = course.notices().filter(|(key, notice)| {
-        !notice.particulars().organisations.is_empty() && notice.delivered_ms.is_some() && !course.is_superseded(key)
+        !notice.particulars().organisations.is_empty()
+            && notice.delivered_ms.is_some()
+            && !course.is_superseded(key)
+            && Some(*key) != without
     });
     let mut told: Vec<_> = told.collect();
     // In the order in which they came; the number decides between those of one moment.

@@ -133,6 +133,10 @@ codes! {
     FourEyes = "FOUR_EYES" in Policy,
     /// The person who approves it has not read it.
     NotRead = "NOT_READ" in Policy,
+    /// Its content is needed: a duty, a grant or a dispute is open, or something rests on it.
+    StillNeeded = "STILL_NEEDED" in Policy,
+    /// Its content was erased.
+    Erased = "ERASED" in Policy,
     /// Too many notices wait for the counterpart.
     QueueFull = "QUEUE_FULL" in Policy,
     /// The sealed bytes could not be opened.

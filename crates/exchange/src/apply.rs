@@ -9,6 +9,7 @@ use crate::audience::HeldAudience;
 use crate::breach::HeldBreach;
 use crate::change::Change;
 use crate::draft::HeldDraft;
+use crate::erasure::HeldErasure;
 use crate::ground::HeldGround;
 use crate::own::Peer;
 use crate::state::{ChannelId, Exchange, Happening, Held, Mailbox, NoticeState, Outgoing, Waiting, What};
@@ -34,19 +35,20 @@ impl Exchange {
                 outgoing.statements.push(envelope.digest());
                 let mut held = held(Mailbox::Outbox, channel.clone(), &envelope, (index, time_ms), facts.as_deref());
                 held.history.push(Happening { index, time_ms, what: What::Sent(actor) });
+                let answers = statement.answers;
                 // What was a draft is a notice now.
-                self.drafts.remove(&held.message_id);
+                held.drafted = self.drafts.remove(&held.message_id).map(|draft| draft.index);
                 let statement = envelope.digest();
                 let waiting = Waiting { message_id: held.message_id, statement, envelope: Some(envelope) };
                 outgoing.outstanding.insert(held.number, waiting);
-                self.enter(&held, facts.as_deref());
+                self.enter(&held, facts.as_deref(), answers);
                 self.hold(held)?;
             }
             Change::Received { envelope, facts } => {
                 let channel = self.accept(envelope.statement(), envelope.digest(), index)?;
                 let mut held = held(Mailbox::Inbox, channel, &envelope, (index, time_ms), facts.as_deref());
                 held.history.push(Happening { index, time_ms, what: What::Received });
-                self.enter(&held, facts.as_deref());
+                self.enter(&held, facts.as_deref(), envelope.statement().answers);
                 self.hold(held)?;
             }
             Change::Refused { envelope, code, breach } => {
@@ -125,6 +127,17 @@ impl Exchange {
             }
             Change::GroundConfirmed { id, actor } => self.held_ground(&id)?.confirmed = Some((actor, time_ms)),
             Change::GroundEnded { id } => self.held_ground(&id)?.ended = true,
+            Change::ErasureAsked(held) => {
+                if self.erasures.insert(held.id, HeldErasure { asked_ms: time_ms, ..*held }).is_some() {
+                    return Err("its erasure is there already");
+                }
+            }
+            Change::ErasureDropped { id, actor } => self.settled(&id, actor, (index, time_ms), false)?,
+            Change::Erased { id, about, actor } => {
+                self.settled(&id, actor.clone(), (index, time_ms), true)?;
+                self.happened(&about, Happening { index, time_ms, what: What::Erased(actor) })?;
+                self.forget(&about)?;
+            }
             Change::CounterpartRotated { card } => {
                 let peer = self.peers.get_mut(&card.id).ok_or("it names a counterpart that was not enrolled")?;
                 if !is_later(&card, &peer.card) {
@@ -204,6 +217,18 @@ impl Exchange {
         if self.audiences.insert(held.id, held).is_some() { Err("its audience is there already") } else { Ok(()) }
     }
 
+    fn settled(
+        &mut self,
+        id: &MessageId,
+        actor: String,
+        (index, time_ms): (LogIndex, i64),
+        done: bool,
+    ) -> Result<(), &'static str> {
+        let erasure = self.erasures.get_mut(id).ok_or("it names an erasure that nobody asked for")?;
+        (erasure.settled, erasure.index, erasure.done) = (Some((actor, time_ms)), index, done);
+        Ok(())
+    }
+
     fn held_ground(&mut self, id: &MessageId) -> Result<&mut HeldGround, &'static str> {
         self.grounds.get_mut(id).ok_or("it names a ground that the log does not hold")
     }
@@ -278,6 +303,8 @@ fn held(
             Mailbox::Inbox => NoticeState::Received,
             Mailbox::Outbox => NoticeState::Queued,
         },
+        erased: false,
+        drafted: None,
         index,
         time_ms,
         receipt: None,

@@ -14,15 +14,17 @@ use verbale_keys::Fingerprint;
 use verbale_ledger::LogIndex;
 use verbale_proto::v1::log_entry::Event;
 use verbale_proto::v1::{
-    AudienceConfirmed, AudienceEntered, ChannelReopened, ChannelResumed, Configured, ConflictKept, CounterpartRotated,
-    DisclosureDenied, DraftDropped, Facts, Genesis, GroundConfirmed, GroundEnded, GroundRecorded, LogExported,
-    MemorandumAdopted, MemorandumCommenced, MemorandumEnds, NoticeDrafted, NoticeExpired, NoticeHandedOver,
-    NoticeOpened, NoticeReceived, NoticeRefused, NoticeSent, PeerEnrolled, PreviousLog, ReceiptReceived,
+    AudienceConfirmed, AudienceEntered, ChannelReopened, ChannelResumed, Configured, ConflictKept, ContentErased,
+    CounterpartRotated, DisclosureDenied, DraftDropped, ErasureAsked, ErasureDropped, Facts, Genesis, GroundConfirmed,
+    GroundEnded, GroundRecorded, LogExported, MemorandumAdopted, MemorandumCommenced, MemorandumEnds, NoticeDrafted,
+    NoticeExpired, NoticeHandedOver, NoticeOpened, NoticeReceived, NoticeRefused, NoticeSent, PeerEnrolled,
+    PreviousLog, ReceiptReceived,
 };
 
 use crate::audience::HeldAudience;
 use crate::breach::{BreachReport, HeldBreach};
 use crate::draft::HeldDraft;
+use crate::erasure::HeldErasure;
 use crate::ground::HeldGround;
 use crate::state::{ChannelId, Exchange};
 
@@ -73,6 +75,9 @@ pub(crate) enum Change {
     GroundRecorded(Box<HeldGround>),
     GroundConfirmed { id: MessageId, actor: String },
     GroundEnded { id: MessageId },
+    ErasureAsked(Box<HeldErasure>),
+    ErasureDropped { id: MessageId, actor: String },
+    Erased { id: MessageId, about: MessageId, actor: String },
     Opened { message_id: MessageId, actor: String },
     HandedOver { message_id: MessageId, actor: String },
     Receipt { message_id: MessageId, verdict: String, peer_index: LogIndex, peer_time_ms: i64 },
@@ -264,6 +269,24 @@ pub(crate) fn ground_ended(id: MessageId, actor: &str) -> Event {
     Event::GroundEnded(GroundEnded { ground_id: id.as_bytes().to_vec(), actor: actor.to_owned() })
 }
 
+pub(crate) fn erasure_asked((id, about): (MessageId, MessageId), facts_digest: &[u8], actor: &str) -> Event {
+    Event::ErasureAsked(ErasureAsked {
+        erasure_id: id.as_bytes().to_vec(),
+        message_id: about.as_bytes().to_vec(),
+        facts_digest: facts_digest.to_vec(),
+        actor: actor.to_owned(),
+    })
+}
+
+pub(crate) fn erasure_dropped(id: MessageId, actor: &str) -> Event {
+    Event::ErasureDropped(ErasureDropped { erasure_id: id.as_bytes().to_vec(), actor: actor.to_owned() })
+}
+
+pub(crate) fn content_erased((id, about): (MessageId, MessageId), actor: &str) -> Event {
+    let (erasure_id, message_id) = (id.as_bytes().to_vec(), about.as_bytes().to_vec());
+    Event::ContentErased(ContentErased { erasure_id, message_id, actor: actor.to_owned() })
+}
+
 /// A card in the log: its fingerprint was compared when it, or the one before it, was enrolled.
 fn own_signed(bytes: &[u8]) -> Result<Card, ReplayError> {
     let unverified = UnverifiedCard::parse(bytes)?;
@@ -351,6 +374,24 @@ impl Exchange {
                 Change::GroundConfirmed { id: message_id(&confirmed.ground_id)?, actor: confirmed.actor }
             }
             Event::GroundEnded(ended) => Change::GroundEnded { id: message_id(&ended.ground_id)? },
+            Event::ErasureAsked(asked) => Change::ErasureAsked(Box::new(HeldErasure {
+                id: message_id(&asked.erasure_id)?,
+                about: message_id(&asked.message_id)?,
+                reason: facts.map(|facts| facts.purpose),
+                asked_by: asked.actor,
+                asked_ms: self.last_time_ms,
+                settled: None,
+                done: false,
+                index: LogIndex(self.size),
+            })),
+            Event::ErasureDropped(dropped) => {
+                Change::ErasureDropped { id: message_id(&dropped.erasure_id)?, actor: dropped.actor }
+            }
+            Event::ContentErased(erased) => Change::Erased {
+                id: message_id(&erased.erasure_id)?,
+                about: message_id(&erased.message_id)?,
+                actor: erased.actor,
+            },
             Event::DraftDropped(dropped) => Change::DraftDropped { message_id: message_id(&dropped.message_id)? },
             Event::NoticeOpened(opened) => {
                 Change::Opened { message_id: message_id(&opened.message_id)?, actor: opened.actor }

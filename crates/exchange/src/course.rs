@@ -2,7 +2,7 @@
 
 use verbale_domain::flow::{COMMENCEMENT_RECORD, TERMINATION};
 use verbale_domain::{Entered, NoticeKey, Subject, civil};
-use verbale_evidence::MessageId;
+use verbale_evidence::{Answers, MessageId};
 use verbale_proto::v1::Facts;
 
 use crate::change::{self, Change, Record};
@@ -37,12 +37,15 @@ impl Exchange {
     }
 
     /// Takes an accepted notice into the docket, as far as its facts are still there.
-    pub(crate) fn enter(&mut self, held: &Held, facts: Option<&Facts>) {
+    pub(crate) fn enter(&mut self, held: &Held, facts: Option<&Facts>, answers: Option<Answers>) {
         let Some(facts) = facts else { return };
+        // What it answers may be erased, and another notice have the same number.
+        let answered = answers.and_then(|answers| self.notices.get(&answers.message_id));
+        let is_gone = answered.is_some_and(|answered| answered.notice_id.is_none());
         let key = NoticeKey { side: facts.from_side.clone(), number: facts.notice_id.clone() };
         let entered = Entered {
             flow: held.flow.clone(),
-            correlates_to: Some(facts.correlates_to.clone()).filter(|number| !number.is_empty()),
+            correlates_to: Some(facts.correlates_to.clone()).filter(|number| !number.is_empty() && !is_gone),
             particulars: facts.particulars.clone().unwrap_or_default(),
             since_ms: held.time_ms,
             known_to_both: held.mailbox == Mailbox::Inbox,

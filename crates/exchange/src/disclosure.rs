@@ -201,7 +201,7 @@ impl Exchange {
     }
 
     /// The side that this node writes for under a memorandum, and its office.
-    fn own_office<'m>(&self, now_ms: i64, memorandum: &'m Memorandum) -> (&'m str, &'m str) {
+    pub(crate) fn own_office<'m>(&self, now_ms: i64, memorandum: &'m Memorandum) -> (&'m str, &'m str) {
         let today = civil::date_of(now_ms, time::UtcOffset::UTC);
         let side = memorandum.side_of(&self.own.card.id, today).unwrap_or_default();
         (side, memorandum.contact_point(side, today).map(|contact| contact.office).unwrap_or_default())
@@ -223,7 +223,8 @@ impl Exchange {
 
     fn disclosed(&mut self, now_ms: i64, request: DisclosureRequest, output: &mut Output) -> Told {
         let DisclosureRequest { message_id, actor, marks, scope, facts, nonce, asking } = request;
-        let known = self.notices.get(&message_id).filter(|held| !matches!(held.state, NoticeState::RefusedByUs(_)));
+        let known = self.notices.get(&message_id).filter(|held| !held.erased);
+        let known = known.filter(|held| !matches!(held.state, NoticeState::RefusedByUs(_)));
         let Some(held) = known.cloned() else { return Told::NoSuchNotice };
         let by_clock = self.judge(now_ms, &held, &marks, &scope, asking);
         // The time of the entry, which the disclosure and the log say. Once the clock was ahead it is later: both must allow it.
@@ -279,7 +280,9 @@ fn answers_other(held: &Held, course: &Course, side: &str) -> bool {
     let refused = matches!(held.state, NoticeState::Refused(_));
     let docketed = held.key().filter(|_| !refused).and_then(|key| course.get(&key).cloned());
     docketed
-        .map_or(held.correlates_to.is_some(), |docketed| docketed.answers.is_some_and(|answered| answered.side != side))
+        // What was answered may be erased: it still is what it may repeat.
+        .and_then(|docketed| docketed.answers)
+        .map_or(held.correlates_to.is_some(), |answered| answered.side != side)
 }
 
 /// Whether the other side has a request for consent or a notice about this very disclosure.

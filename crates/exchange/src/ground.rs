@@ -130,7 +130,8 @@ impl Exchange {
 
     pub(crate) fn record_ground(&mut self, now_ms: i64, ticket: Ticket, recording: Recording, output: &mut Output) {
         let Recording { id, about, actor, document, recorded, facts, sealed } = recording;
-        let known = self.notices.get(&about).filter(|held| !matches!(held.state, NoticeState::RefusedByUs(_)));
+        let known =
+            self.notices.get(&about).filter(|held| !held.erased && !matches!(held.state, NoticeState::RefusedByUs(_)));
         let told = if known.is_none() {
             Told::NoSuchNotice
         } else if self.grounds.len() >= GROUNDS_MAX {

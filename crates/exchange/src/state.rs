@@ -10,6 +10,7 @@ use verbale_ledger::LogIndex;
 use crate::audience::HeldAudience;
 use crate::breach::HeldBreach;
 use crate::draft::HeldDraft;
+use crate::erasure::HeldErasure;
 use crate::ground::HeldGround;
 use crate::link::Link;
 use crate::own::{Own, Peer};
@@ -84,6 +85,8 @@ pub enum What {
         /// The person.
         actor: String,
     },
+    /// Its content was erased, by this person.
+    Erased(String),
 }
 
 /// One line of a notice's history.
@@ -118,6 +121,10 @@ pub struct Held {
     /// Keyed digest of the notice.
     pub(crate) digest: Option<Vec<u8>>,
     pub state: NoticeState,
+    /// Whether its content was erased.
+    pub erased: bool,
+    /// The entry of the draft that it was.
+    pub(crate) drafted: Option<LogIndex>,
     /// Its own entry.
     pub index: LogIndex,
     pub time_ms: i64,
@@ -201,6 +208,8 @@ pub struct Exchange {
     pub(crate) grounds: BTreeMap<MessageId, HeldGround>,
     /// Third sides' information that was carried here without a ground, likewise.
     pub(crate) breaches: BTreeMap<MessageId, HeldBreach>,
+    /// Erasures, likewise.
+    pub(crate) erasures: BTreeMap<MessageId, HeldErasure>,
     pub(crate) docket: Docket,
     pub(crate) links: BTreeMap<ChannelId, Link>,
 }
@@ -226,6 +235,7 @@ impl Exchange {
             audiences: BTreeMap::new(),
             grounds: BTreeMap::new(),
             breaches: BTreeMap::new(),
+            erasures: BTreeMap::new(),
             docket: Docket::default(),
             links: BTreeMap::new(),
         }

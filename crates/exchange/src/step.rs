@@ -14,6 +14,7 @@ use crate::change::{self, Change, Record};
 use crate::disclosure::{DisclosureRequest, Released};
 use crate::draft::Approval;
 use crate::enrol::EnrolError;
+use crate::erasure::Erasing;
 use crate::ground::Recording;
 use crate::incoming::{Arrival, Rejection};
 use crate::link::Opening;
@@ -80,6 +81,19 @@ pub enum Input {
         actor: String,
         /// SHA-256 of the document that the second person holds; `None`: the ground is to end.
         document: Option<[u8; 32]>,
+    },
+    /// A person asks for an erasure.
+    AskErasure(Ticket, Box<Erasing>),
+    /// A second person erases, or a person gives the erasure up.
+    SettleErasure {
+        /// Who waits.
+        ticket: Ticket,
+        /// The notice.
+        about: MessageId,
+        /// Pseudonym of the person.
+        actor: String,
+        /// Whether to erase.
+        confirm: bool,
     },
     /// The log is exported for auditors.
     Export {
@@ -238,6 +252,13 @@ pub enum Effect {
         /// The notices, in the order of their numbers.
         notices: Vec<Outbound>,
     },
+    /// The content of a notice is to be erased; done before, it changes nothing.
+    Erase {
+        /// The notice.
+        message_id: MessageId,
+        /// The entries beside which its sealed bytes stand.
+        sealed: Vec<LogIndex>,
+    },
     /// A link is to be given up.
     Disconnect(ChannelId),
     /// A receipt of this counterpart contradicts an earlier one; nothing was logged.
@@ -305,6 +326,10 @@ impl Exchange {
             Input::SettleGround { ticket, id, actor, document } => {
                 self.settle_ground(now_ms, ticket, (id, actor, document), out);
             }
+            Input::AskErasure(ticket, erasing) => self.ask_erasure(now_ms, ticket, *erasing, out),
+            Input::SettleErasure { ticket, about, actor, confirm } => {
+                self.settle_erasure(now_ms, ticket, (about, actor, confirm), out);
+            }
             Input::Export { ticket, recipient, actor } => self.export(now_ms, ticket, recipient, &actor, out),
             Input::PeerOpened(ticket, channel) => {
                 let told = self.channel_opened(&channel);
@@ -345,6 +370,7 @@ impl Exchange {
             self.record(now_ms, event, Change::Adopted { memorandum, digest }, Record::default(), output);
         }
         self.configure(now_ms, output);
+        self.erase_again(output);
         let mut channels: Vec<ChannelId> = self.outgoing.keys().cloned().collect();
         channels.extend(self.unsettled());
         for channel in channels {
@@ -362,7 +388,7 @@ impl Exchange {
     ) {
         use crate::state::{Mailbox, NoticeState};
         let told = match self.notices.get(&message_id) {
-            Some(held) if matches!(held.state, NoticeState::RefusedByUs(_)) => Told::NoSuchNotice,
+            Some(held) if held.erased || matches!(held.state, NoticeState::RefusedByUs(_)) => Told::NoSuchNotice,
             Some(held) if held.mailbox == Mailbox::Outbox && matches!(change, Change::HandedOver { .. }) => {
                 Told::NoSuchNotice
             }

@@ -293,6 +293,7 @@ impl Running {
                 Effect::Tell { ticket, told } => self.tell(ticket, told)?,
                 Effect::Connect { channel, link } => self.connect(channel, link),
                 Effect::Transmit { channel, notices } => self.transmit(&channel, notices)?,
+                Effect::Erase { message_id, sealed } => self.journal.erase(message_id.as_bytes(), &sealed)?,
                 Effect::Disconnect(channel) => drop(self.links.remove(&channel)),
                 Effect::ReceiptContradicts(peer) => {
                     self.shared.rejected.count("RECEIPT_CONTRADICTS");

@@ -34,6 +34,7 @@ mod deliver;
 mod delivery;
 mod directory;
 mod disclosure;
+mod erasure;
 mod export;
 mod folder;
 mod ground;

@@ -13,15 +13,16 @@ use verbale_keys::Fingerprint;
 use verbale_ledger::LogIndex;
 use verbale_proto::v1::{
     AcknowledgeRequest, AcknowledgeResponse, ApproveRequest, ApproveResponse, AskAccountRequest, AskAccountResponse,
-    AudiencesRequest, AudiencesResponse, BreachesRequest, BreachesResponse, CommenceRequest, CommenceResponse,
-    ConfirmAudienceRequest, ConfirmAudienceResponse, ConfirmGroundRequest, ConfirmGroundResponse, ConsentsRequest,
-    ConsentsResponse, DiscloseResponse, DisclosureItem, DisclosureQuery, DisclosuresRequest, DraftsRequest,
-    DraftsResponse, DropDraftRequest, DropDraftResponse, DutiesRequest, DutiesResponse, EndGroundRequest,
-    EndGroundResponse, EnrolCardRequest, EnrolCardResponse, EnterAudienceRequest, EnterAudienceResponse,
-    ExportLogRequest, ExportLogResponse, Facts, GroundsRequest, GroundsResponse, JudgeResponse, ListRequest,
-    ListResponse, OpenRequest, OpenResponse, OrganisationsRequest, OrganisationsResponse, PublishRequest,
-    PublishResponse, ReadLogRequest, ReadLogResponse, ReceiptsRequest, ReceiptsResponse, RecordGroundRequest,
-    RecordGroundResponse, RegisterEntry, RegisterRequest, ReportBreachRequest, ReportBreachResponse, ShowCardRequest,
+    AskErasureRequest, AskErasureResponse, AudiencesRequest, AudiencesResponse, BreachesRequest, BreachesResponse,
+    CommenceRequest, CommenceResponse, ConfirmAudienceRequest, ConfirmAudienceResponse, ConfirmGroundRequest,
+    ConfirmGroundResponse, ConsentsRequest, ConsentsResponse, DiscloseResponse, DisclosureItem, DisclosureQuery,
+    DisclosuresRequest, DraftsRequest, DraftsResponse, DropDraftRequest, DropDraftResponse, DutiesRequest,
+    DutiesResponse, EndGroundRequest, EndGroundResponse, EnrolCardRequest, EnrolCardResponse, EnterAudienceRequest,
+    EnterAudienceResponse, ErasuresRequest, ErasuresResponse, ExportLogRequest, ExportLogResponse, Facts,
+    GroundsRequest, GroundsResponse, JudgeResponse, ListRequest, ListResponse, OpenRequest, OpenResponse,
+    OrganisationsRequest, OrganisationsResponse, PublishRequest, PublishResponse, ReadLogRequest, ReadLogResponse,
+    ReceiptsRequest, ReceiptsResponse, RecordGroundRequest, RecordGroundResponse, RegisterEntry, RegisterRequest,
+    ReportBreachRequest, ReportBreachResponse, SettleErasureRequest, SettleErasureResponse, ShowCardRequest,
     ShowCardResponse, ShowRequest, ShowResponse, StatusRequest, StatusResponse, SubmitRequest, SubmitResponse,
     WriteRequest,
 };
@@ -36,8 +37,8 @@ use crate::local_reads::{draft, failed, find, receipts, reveal, sealed};
 use crate::person::{Person, Sight, require};
 use crate::shared::Shared;
 use crate::{
-    account, approval, commencement, consent, directory, disclosure, export, ground, onward, random, register, submit,
-    view,
+    account, approval, commencement, consent, directory, disclosure, erasure, export, ground, onward, random, register,
+    submit, view,
 };
 
 /// Entries of one message of the log: under 1 MiB.
@@ -304,6 +305,41 @@ impl Node for NodeService {
         Ok(Response::new(GroundsResponse { grounds }))
     }
 
+    async fn ask_erasure(&self, request: Request<AskErasureRequest>) -> Result<Response<AskErasureResponse>, Status> {
+        let person = self.person(&request, &[Operator, Approver])?;
+        let (shared, actor, request) = (Arc::clone(&self.shared), person.name.clone(), request.into_inner());
+        let erasing = self.core.read(move |exchange, _| erasure::erasing(&shared, exchange, actor, &request));
+        let erasing = erasing.await.map_err(stopping)??;
+        let (erasure_id, message_id) = (erasing.id.to_string(), erasing.about.to_string());
+        let index = self.done(move |ticket| Input::AskErasure(ticket, Box::new(erasing))).await?;
+        let approvers = self.shared.persons.approvers(&person.name);
+        Ok(Response::new(AskErasureResponse { erasure_id, message_id, log_index: index.0, approvers }))
+    }
+
+    async fn settle_erasure(
+        &self,
+        request: Request<SettleErasureRequest>,
+    ) -> Result<Response<SettleErasureResponse>, Status> {
+        let confirm = request.get_ref().confirm;
+        let roles: &[_] = if confirm { &[Approver] } else { &[Operator, Approver] };
+        let person = self.person(&request, roles)?;
+        let id = request.into_inner().id;
+        let found = self.core.read(move |exchange, _| find(exchange, &id, Sight::Numbers));
+        let about = found.await.map_err(stopping)??.message_id;
+        let actor = person.name.clone();
+        let index = self.done(move |ticket| Input::SettleErasure { ticket, about, actor, confirm }).await?;
+        let still_in = if confirm { erasure::still_in(&self.shared.folder) } else { Vec::new() };
+        Ok(Response::new(SettleErasureResponse { message_id: about.to_string(), log_index: index.0, still_in }))
+    }
+
+    async fn erasures(&self, request: Request<ErasuresRequest>) -> Result<Response<ErasuresResponse>, Status> {
+        self.person(&request, &[Operator, Approver])?;
+        let id = request.into_inner().id;
+        let erasures =
+            self.core.read(move |exchange, _| erasure::erasures(exchange, &id)).await.map_err(stopping)??;
+        Ok(Response::new(ErasuresResponse { erasures }))
+    }
+
     async fn judge(&self, request: Request<DisclosureQuery>) -> Result<Response<JudgeResponse>, Status> {
         self.person(&request, &[Operator, Approver])?;
         disclosure::judge(&self.shared, &self.core, request.into_inner()).await.map(Response::new)
@@ -423,7 +459,7 @@ impl NodeService {
             }
             Ok(Answer::Told { told: Told::NoSuchNotice, .. }) => {
                 let text = "nothing of this id is held that this can be done to: only a notice that was received is handed over, and what \
-                            was refused is neither opened nor disclosed";
+                            was refused or erased is neither opened nor disclosed";
                 Err(Failure::new(FailureKind::NotFound, "NO_SUCH_NOTICE", text).status())
             }
             Ok(Answer::NotNow(failure)) => Err(failure.status()),

@@ -77,6 +77,12 @@ pub enum ServeError {
     /// The journal.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// The keyring lost what nobody erased.
+    #[error(
+        "the keys of notice {0} are missing from journal/keyring, and no entry says that it was erased; nothing was changed. Restore the \
+         keyring from a copy of the same journal, or call for help"
+    )]
+    KeysMissing(MessageId),
     /// The heads kept apart.
     #[error(transparent)]
     Heads(#[from] HeadsError),
@@ -113,7 +119,11 @@ pub enum ServeError {
 impl ServeError {
     /// Whether data on disk is damaged (exit code 4).
     pub fn is_damage(&self) -> bool {
-        matches!(self, Self::Journal(error) if error.is_damage())
+        match self {
+            Self::Journal(error) => error.is_damage(),
+            Self::KeysMissing(_) => true,
+            _ => false,
+        }
     }
 }
 
@@ -217,6 +227,9 @@ fn open(folder: &Folder, progress: OnProgress) -> Result<(Arc<Shared>, Exchange,
         let facts = facts_of(record, &archive)?;
         Ok(exchange.replay(record.entry, facts)?)
     })?;
+    if let Some(held) = exchange.without_facts() {
+        return Err(ServeError::KeysMissing(held.message_id));
+    }
     let heads = folder.heads(&loaded.config.heads);
     let (guard, released) = Guard::open(&heads, &loaded.card.log_vkey())?;
     let cosigner_name = loaded.card.cosigner_vkey().name;
@@ -224,6 +237,7 @@ fn open(folder: &Folder, progress: OnProgress) -> Result<(Arc<Shared>, Exchange,
     // Half of them: whoever takes all of its own leaves as many to others.
     let persons_connections = (loaded.config.limits.local_connections_max / 2).max(1);
     let shared = Shared {
+        folder: folder.clone(),
         persons: Persons::new(&loaded.config.persons, &loaded.config.deputies),
         config: loaded.config,
         card: loaded.card,
@@ -279,6 +293,7 @@ pub(crate) fn keyed_facts(entry: &[u8]) -> Result<Option<(MessageId, Vec<u8>)>, 
         Event::NoticeDrafted(draft) => (MessageId::try_from(draft.message_id.as_slice())?, draft.facts_digest),
         Event::NoticeRefused(refused) if refused.breach_id.is_empty() => return Ok(None),
         Event::NoticeRefused(refused) => (MessageId::try_from(refused.breach_id.as_slice())?, refused.facts_digest),
+        Event::ErasureAsked(of) => (MessageId::try_from(of.erasure_id.as_slice())?, of.facts_digest),
         Event::GroundRecorded(ground) => (MessageId::try_from(ground.message_id.as_slice())?, ground.facts_digest),
         // Of the first three the facts are read when they are asked for: no state is made of them. The others have none.
         Event::NoticeOpened(_)
@@ -297,6 +312,8 @@ pub(crate) fn keyed_facts(entry: &[u8]) -> Result<Option<(MessageId, Vec<u8>)>, 
         | Event::AudienceConfirmed(_)
         | Event::GroundConfirmed(_)
         | Event::GroundEnded(_)
+        | Event::ErasureDropped(_)
+        | Event::ContentErased(_)
         | Event::Configured(_)
         | Event::LogExported(_)
         | Event::CarriedOver(_)

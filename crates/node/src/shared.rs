@@ -12,6 +12,7 @@ use verbale_exchange::{Peer, Rejection};
 use verbale_keys::PublicKey;
 
 use crate::config::Config;
+use crate::folder::Folder;
 use crate::meter::Meter;
 use crate::person::Persons;
 use crate::share::{Memory, Shares};
@@ -20,6 +21,7 @@ use crate::witness::Witnesses;
 
 /// What all tasks share.
 pub(crate) struct Shared {
+    pub(crate) folder: Folder,
     pub(crate) config: Config,
     pub(crate) card: Card,
     pub(crate) card_bytes: Vec<u8>,

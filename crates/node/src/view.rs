@@ -86,6 +86,7 @@ fn history_item(happening: &Happening) -> HistoryItem {
         What::Disclosed { code, published: true, .. } => ("PUBLISHED", code.as_str()),
         What::Disclosed { code, .. } => ("DISCLOSED", code.as_str()),
         What::Denied { code, .. } => ("DISCLOSURE_DENIED", code.as_str()),
+        What::Erased(actor) => ("ERASED", actor.as_str()),
     };
     HistoryItem {
         log_index: happening.index.0,

@@ -182,7 +182,7 @@ impl World {
                     }
                 }
                 Effect::Connect { link, .. } => self.send(1 - node, Packet::Open { link }),
-                Effect::Disconnect(_) => {}
+                Effect::Disconnect(_) | Effect::Erase { .. } => {}
                 Effect::ReceiptContradicts(_) => {
                     return Err(Violation("an honest receipt was taken for one that contradicts another".to_owned()));
                 }

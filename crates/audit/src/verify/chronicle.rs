@@ -8,6 +8,7 @@ use verbale_proto::v1::log_entry::Event;
 use verbale_proto::v1::{Configured, Genesis};
 
 use super::crossed::Crossed;
+use super::erasures::Erasures;
 use super::prepare::{Prepared, ReadEnvelope, ReadReceipt};
 use super::succession::Carrying;
 use super::tally::Tally;
@@ -68,6 +69,7 @@ pub(crate) struct Chronicle<'m> {
     pub(super) drafts: HashMap<MessageId, String>,
     pub(super) grounds: HashMap<MessageId, Grounded>,
     audiences: HashMap<MessageId, String>,
+    pub(super) erasures: Erasures,
     pub(super) outstanding: HashMap<MessageId, Outstanding>,
     /// When the counterpart had a disclosure notice.
     pub(super) delivered: HashMap<MessageId, i64>,
@@ -104,6 +106,7 @@ impl<'m> Chronicle<'m> {
             drafts: HashMap::new(),
             grounds: HashMap::new(),
             audiences: HashMap::new(),
+            erasures: Erasures::default(),
             outstanding: HashMap::new(),
             delivered: HashMap::new(),
             withdrawn: HashSet::new(),
@@ -274,7 +277,7 @@ impl<'m> Chronicle<'m> {
                     self.find(
                         "UNKNOWN_NOTICE",
                         index,
-                        "a notice or draft that the log holds, not refused",
+                        "a notice or draft that the log holds, neither refused nor erased",
                         "none of that id",
                     );
                 }
@@ -301,6 +304,9 @@ impl<'m> Chronicle<'m> {
             }
             Event::Disclosed(of) => self.released(index, time_ms, &of),
             Event::DisclosureDenied(of) => self.denied(index, &of),
+            Event::ErasureAsked(of) => self.erasure_asked(index, of),
+            Event::ErasureDropped(of) => self.erasure_dropped(index, &of),
+            Event::ContentErased(of) => self.content_erased(index, &of),
             Event::AudienceEntered(of) => {
                 drop(message_id(&of.audience_id).map(|id| self.audiences.insert(id, of.actor)));
             }
@@ -314,7 +320,12 @@ impl<'m> Chronicle<'m> {
                     return self.find("ID", index, "the ids of ground and notice", "none");
                 };
                 if self.content_of(about).is_none() {
-                    self.find("UNKNOWN_NOTICE", index, "a notice that the log holds, not refused", about.to_string());
+                    self.find(
+                        "UNKNOWN_NOTICE",
+                        index,
+                        "a notice that the log holds, neither refused nor erased",
+                        about.to_string(),
+                    );
                 }
                 let (kind, from_ms, until_ms) = (of.kind, of.valid_from_ms, of.valid_until_ms);
                 let recorded_by = of.actor;
@@ -419,6 +430,9 @@ fn actor_of(event: &Event) -> Option<&str> {
         Event::GroundRecorded(of) => &of.actor,
         Event::GroundConfirmed(of) => &of.actor,
         Event::GroundEnded(of) => &of.actor,
+        Event::ErasureAsked(of) => &of.actor,
+        Event::ErasureDropped(of) => &of.actor,
+        Event::ContentErased(of) => &of.actor,
         Event::LogExported(of) => &of.actor,
         _ => return None,
     })

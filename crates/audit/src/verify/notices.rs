@@ -63,7 +63,7 @@ impl Chronicle<'_> {
 
     /// A notice whose content is or was here.
     pub(super) fn content_of(&self, id: MessageId) -> Option<&Noticed> {
-        self.notices.get(&id).filter(|notice| !notice.refused)
+        self.notices.get(&id).filter(|notice| !notice.refused && !self.erasures.is_erased(&id))
     }
 
     /// Number, chain and id of the next notice of a channel.

@@ -28,6 +28,8 @@ pub struct Tally {
     pub denied: u64,
     /// Second statements under used numbers.
     pub conflicts: u64,
+    /// Notices whose content was erased.
+    pub erased: u64,
     /// Exports, this one included.
     pub exports: u64,
     /// Changes of configuration, the first included.
@@ -48,6 +50,7 @@ impl Tally {
             Event::Disclosed(_) => &mut self.released,
             Event::DisclosureDenied(_) => &mut self.denied,
             Event::ConflictKept(_) => &mut self.conflicts,
+            Event::ContentErased(_) => &mut self.erased,
             Event::LogExported(_) => &mut self.exports,
             Event::Configured(_) => &mut self.configurations,
             _ => return,
@@ -56,7 +59,7 @@ impl Tally {
     }
 
     /// The counts by name.
-    fn named(&self) -> [(&'static str, u64); 13] {
+    fn named(&self) -> [(&'static str, u64); 14] {
         [
             ("sent", self.sent),
             ("received", self.received),
@@ -69,6 +72,7 @@ impl Tally {
             ("published", self.published),
             ("denied", self.denied),
             ("conflicts", self.conflicts),
+            ("erased", self.erased),
             ("exports", self.exports),
             ("configurations", self.configurations),
         ]

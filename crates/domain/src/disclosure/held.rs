@@ -41,6 +41,13 @@ pub fn held_evidence(memorandum: &Memorandum, course: &Course, about: &NoticeKey
     held
 }
 
+/// Whether a grant may still be used at a moment.
+pub(crate) fn is_live(memorandum: &Memorandum, course: &Course, grant: (&NoticeKey, &Docketed), at_ms: i64) -> bool {
+    let about = grant.1.particulars().about.clone();
+    let read = granted_by(memorandum, course, grant, &about);
+    read.is_some_and(|read| at_ms <= read.until_ms && read.withdrawn_ms.is_none_or(|binds| at_ms < binds))
+}
+
 /// A grant as its originator wrote it, with whole days at the originator's, and its withdrawal, which binds from the later of its stated
 /// time and its receipt.
 fn granted_by(

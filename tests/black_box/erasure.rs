@@ -1,0 +1,131 @@
+//! Erasure: two persons, nothing that is still needed, nothing left in the folder, and a log that verifies as before.
+
+use serde_json::{Value, json};
+
+use crate::node::{Node, files, pair, read, verbale};
+use crate::notices::general;
+
+/// The sealed bytes of a delivered notice, as its sender gives them out.
+fn sealed(sender: &Node, id: &str) -> Vec<u8> {
+    let dir = sender.dir.join(format!("receipt-{id}"));
+    sender.run(&["receipts", id, "--export", dir.to_str().unwrap()]).good();
+    let sealed = files(&dir).into_iter().find(|path| path.extension().is_some_and(|ext| ext == "age")).unwrap();
+    read(&sealed)
+}
+
+fn exported(node: &Node) -> std::path::PathBuf {
+    let dir = node.dir.join("export");
+    node.run(&["audit", "export", dir.to_str().unwrap()]).good();
+    dir
+}
+
+fn holds(node: &Node, bytes: &[u8]) -> bool {
+    let piece = &bytes[bytes.len() / 2..bytes.len() / 2 + 64];
+    let journal = files(&node.dir.join("journal"));
+    journal.into_iter().any(|path| read(&path).windows(64).any(|window| window == piece))
+}
+
+fn refused(said: crate::node::Said, code: &str) {
+    assert!(said.code == 1 && said.err.contains(code), "{code} expected: {} {}", said.code, said.err);
+}
+
+fn erasure(node: &Node, id: &str) -> Value {
+    node.run(&["--json", "erase", id]).good().json().remove(0)
+}
+
+#[test]
+fn content_goes_with_two_persons_when_nobody_needs_it_and_the_log_stays_sound() {
+    let (mut japan, mut partner) = pair();
+    partner.submit(&general(false, "KG-1", "what is to be forgotten")).good();
+    partner.submit(&general(false, "KG-2", "what stays")).good();
+    partner.until_delivered();
+    let bytes = sealed(&partner, "KG-1");
+    assert!(holds(&japan, &bytes) && holds(&partner, &bytes), "the test looks for the wrong bytes");
+    japan.run(&["open", "KG-1", "--purpose", "to see it"]).good();
+    // Nobody was given it yet; nobody said why; one person alone; and only who may.
+    refused(japan.run(&["erase", "KG-1", "--reason", "a request"]), "STILL_NEEDED");
+    japan.run(&["ack", "KG-1"]).good();
+    refused(japan.run(&["erase", "KG-1", "--reason", " "]), "BAD_VALUE");
+    refused(japan.second(&["erase", "KG-1", "--confirm"]), "BAD_VALUE");
+    let asked = japan.run(&["--json", "erase", "KG-1", "--reason", "a request under the law"]).good().json().remove(0);
+    assert_eq!(asked["approvers"], json!(["person-2"]));
+    refused(japan.run(&["erase", "KG-1", "--confirm"]), "NOT_ALLOWED");
+    refused(japan.second(&["erase", "KG-1", "--reason", "once more"]), "BAD_VALUE");
+    let id = asked["message_id"].as_str().unwrap();
+    assert_eq!(
+        (&erasure(&japan, "KG-1")["state"], &erasure(&japan, id)["notice_id"]),
+        (&"WAITING".into(), &"KG-1".into())
+    );
+    // Given up, asked for anew by the second person, who then is the first.
+    japan.second(&["erase", "KG-1", "--drop"]).good();
+    japan.second(&["erase", "KG-1", "--reason", "again"]).good();
+    refused(japan.second(&["erase", "KG-1", "--confirm"]), "FOUR_EYES");
+    assert!(holds(&japan, &bytes), "erased by one person");
+    japan.run(&["erase", "KG-1", "--drop"]).good();
+    japan.run(&["erase", "KG-1", "--reason", "a request under the law"]).good();
+    let done = japan.second(&["--json", "erase", "KG-1", "--confirm"]).good().json().remove(0);
+    assert_eq!((&done["state"], &done["still_in"]), (&"ERASED".into(), &json!([])));
+
+    let gone = |japan: &Node| {
+        assert!(!holds(japan, &bytes), "the sealed bytes are left in the journal");
+        for command in [&["open", id, "--purpose", "x"][..], &["ack", id], &["erase", id, "--reason", "x"]] {
+            let said = japan.run(command);
+            assert_eq!(said.code, 1, "{command:?}: {} {}", said.out, said.err);
+        }
+        assert_eq!(japan.run(&["show", "KG-1"]).code, 1, "its registry number is known");
+        let shown = japan.run(&["--json", "show", id]).good().json().remove(0);
+        let last = shown["history"].as_array().unwrap().last().unwrap().clone();
+        assert_eq!((&last["event"], &last["detail"]), (&"ERASED".into(), &"person-2".into()));
+        let told = japan.run(&["--json", "erase", id]).good().json();
+        assert_eq!(told.iter().filter(|told| told["state"] == "ERASED").count(), 1);
+        assert!(told.iter().any(|told| told["reason"] == "a request under the law"), "the reason is gone");
+        japan.run(&["open", "KG-2", "--purpose", "to see it"]).good();
+    };
+    gone(&japan);
+    assert!(holds(&partner, &bytes), "the other side's copy is its own");
+    // A start reads no facts of it, and is in the same state; so after a kill.
+    japan.stop();
+    japan.start();
+    gone(&japan);
+    japan.kill();
+    japan.start();
+    gone(&japan);
+    // The number is free again, and the channel goes on.
+    partner.submit(&general(false, "KG-3", "more")).good();
+    partner.until_delivered();
+    let (one, other) = (exported(&japan), exported(&partner));
+    let said = verbale(&["audit", "verify", one.to_str().unwrap(), "--json"], None).good().json().remove(0);
+    assert_eq!((&said["entries"]["erased"], &said["entries"]["received"]), (&1.into(), &3.into()));
+    verbale(&["audit", "reconcile", one.to_str().unwrap(), other.to_str().unwrap()], None).good();
+    crate::audit::sound(&japan, &partner);
+
+    // Keys that are gone though nobody erased them are damage, and stop the start.
+    partner.stop();
+    let keyring = partner.dir.join("journal/keyring");
+    std::fs::write(&keyring, vec![0; read(&keyring).len()]).unwrap();
+    let said = partner.run(&["serve"]);
+    assert!(said.code == 4 && said.err.contains("keyring"), "{} {}", said.code, said.err);
+}
+
+#[test]
+fn a_notice_that_was_a_draft_goes_from_both_its_places() {
+    let (japan, partner) = pair();
+    let change = json!({
+        "notice_id": "KG-36", "memorandum": "JP-KG-SSW-2023", "flow": "F36", "kind": "CONTACT_POINT_CHANGE", "clause": "2",
+        "from": {"party": "KG", "office": "KG-MLSSM-CECA"}, "to": {"party": "JP", "office": "JP-MOJ-ISA-RMD"},
+        "issued_at": "2026-02-03T10:15:00+09:00", "classification": "CONFIDENTIAL", "receiver_obligation": "ACKNOWLEDGE",
+        "languages": ["en"], "body": {"new_contact": {"name_en": "Another Division", "key_fingerprint": "none"},
+        "effective_at": "2026-12-01T00:00:00+09:00"},
+    });
+    partner.submit(&change.to_string()).good();
+    partner.second(&["open", "KG-36", "--purpose", "approval"]).good();
+    partner.second(&["approve", "KG-36"]).good();
+    partner.until_delivered();
+    let bytes = sealed(&partner, "KG-36");
+    partner.run(&["erase", "KG-36", "--reason", "no longer needed"]).good();
+    assert!(holds(&partner, &bytes));
+    partner.second(&["erase", "KG-36", "--confirm"]).good();
+    assert!(!holds(&partner, &bytes), "the draft's bytes are left");
+    refused(japan.run(&["erase", "KG-36", "--reason", "x"]), "STILL_NEEDED");
+    crate::audit::sound(&japan, &partner);
+}
