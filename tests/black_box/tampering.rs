@@ -2,6 +2,7 @@
 //! files; in the others (`rewritten.rs`) the operator of the node itself writes its log anew.
 
 mod craft;
+mod erased;
 mod rewritten;
 
 use std::path::Path;

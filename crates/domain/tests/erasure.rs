@@ -135,7 +135,9 @@ fn what_the_register_shows_is_needed_until_a_later_list() {
     enter(&mut docket, ("KG", "K1"), "F02", "", listing(&["A", "B"], "APPROVED", "2026-01-31", ""));
     enter(&mut docket, ("KG", "K2"), "F03", "", listing(&["B"], "REVOKED", "", "2026-02-10"));
     enter(&mut docket, ("KG", "K3"), "F03", "", listing(&["Z"], "REVOKED", "", "2026-02-10"));
-    ["K1", "K2", "K3"].iter().for_each(|number| published(&mut docket, number));
+    for number in ["K1", "K2", "K3"] {
+        published(&mut docket, number);
+    }
     assert!(why(&docket, "KG", "K1", "2026-03-01").contains("the last list"));
     assert!(why(&docket, "KG", "K2", "2026-03-01").contains("the register shows"));
     assert!(

@@ -7,7 +7,8 @@ use verbale_evidence::MessageId;
 use verbale_ledger::LogIndex;
 use verbale_proto::v1::{Facts, GroundRecorded, RecordedGround};
 
-use crate::change::{self, Change, Record, ReplayError};
+use crate::change::{self, Change, Record};
+use crate::replay::ReplayError;
 use crate::state::{Exchange, NoticeState};
 use crate::step::{Effect, Output, Ticket, Told};
 

@@ -402,7 +402,7 @@ fn is_receipt(event: &Event) -> bool {
 }
 
 /// The message id of a received notice.
-fn message_id(log: &Log, index: usize) -> Vec<u8> {
+pub(super) fn message_id(log: &Log, index: usize) -> Vec<u8> {
     let (_, event) = verbale_evidence::decode_entry(&log.entries[index].0).unwrap();
     let Event::NoticeReceived(received) = event else { unreachable!() };
     let envelope = verbale_evidence::UnverifiedEnvelope::parse(&received.envelope).unwrap();
