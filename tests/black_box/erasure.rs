@@ -25,7 +25,7 @@ fn holds(node: &Node, bytes: &[u8]) -> bool {
     journal.into_iter().any(|path| read(&path).windows(64).any(|window| window == piece))
 }
 
-fn refused(said: crate::node::Said, code: &str) {
+fn refused(said: &crate::node::Said, code: &str) {
     assert!(said.code == 1 && said.err.contains(code), "{code} expected: {} {}", said.code, said.err);
 }
 
@@ -43,14 +43,14 @@ fn content_goes_with_two_persons_when_nobody_needs_it_and_the_log_stays_sound() 
     assert!(holds(&japan, &bytes) && holds(&partner, &bytes), "the test looks for the wrong bytes");
     japan.run(&["open", "KG-1", "--purpose", "to see it"]).good();
     // Nobody was given it yet; nobody said why; one person alone; and only who may.
-    refused(japan.run(&["erase", "KG-1", "--reason", "a request"]), "STILL_NEEDED");
+    refused(&japan.run(&["erase", "KG-1", "--reason", "a request"]), "STILL_NEEDED");
     japan.run(&["ack", "KG-1"]).good();
-    refused(japan.run(&["erase", "KG-1", "--reason", " "]), "BAD_VALUE");
-    refused(japan.second(&["erase", "KG-1", "--confirm"]), "BAD_VALUE");
+    refused(&japan.run(&["erase", "KG-1", "--reason", " "]), "BAD_VALUE");
+    refused(&japan.second(&["erase", "KG-1", "--confirm"]), "BAD_VALUE");
     let asked = japan.run(&["--json", "erase", "KG-1", "--reason", "a request under the law"]).good().json().remove(0);
     assert_eq!(asked["approvers"], json!(["person-2"]));
-    refused(japan.run(&["erase", "KG-1", "--confirm"]), "NOT_ALLOWED");
-    refused(japan.second(&["erase", "KG-1", "--reason", "once more"]), "BAD_VALUE");
+    refused(&japan.run(&["erase", "KG-1", "--confirm"]), "NOT_ALLOWED");
+    refused(&japan.second(&["erase", "KG-1", "--reason", "once more"]), "BAD_VALUE");
     let id = asked["message_id"].as_str().unwrap();
     assert_eq!(
         (&erasure(&japan, "KG-1")["state"], &erasure(&japan, id)["notice_id"]),
@@ -59,7 +59,7 @@ fn content_goes_with_two_persons_when_nobody_needs_it_and_the_log_stays_sound() 
     // Given up, asked for anew by the second person, who then is the first.
     japan.second(&["erase", "KG-1", "--drop"]).good();
     japan.second(&["erase", "KG-1", "--reason", "again"]).good();
-    refused(japan.second(&["erase", "KG-1", "--confirm"]), "FOUR_EYES");
+    refused(&japan.second(&["erase", "KG-1", "--confirm"]), "FOUR_EYES");
     assert!(holds(&japan, &bytes), "erased by one person");
     japan.run(&["erase", "KG-1", "--drop"]).good();
     japan.run(&["erase", "KG-1", "--reason", "a request under the law"]).good();
@@ -126,6 +126,6 @@ fn a_notice_that_was_a_draft_goes_from_both_its_places() {
     assert!(holds(&partner, &bytes));
     partner.second(&["erase", "KG-36", "--confirm"]).good();
     assert!(!holds(&partner, &bytes), "the draft's bytes are left");
-    refused(japan.run(&["erase", "KG-36", "--reason", "x"]), "STILL_NEEDED");
+    refused(&japan.run(&["erase", "KG-36", "--reason", "x"]), "STILL_NEEDED");
     crate::audit::sound(&japan, &partner);
 }
