@@ -32,6 +32,7 @@ mod outside;
 mod register;
 mod rules;
 mod secrecy;
+mod stamps;
 mod supervised;
 mod supply;
 mod tampering;

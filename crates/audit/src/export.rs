@@ -8,6 +8,7 @@
 //! * `cosigned/<ID>.checkpoint`: the newest head of this log that a counterpart cosigned, with its signature
 //! * `counterparts/<ID>.checkpoint`: the newest head of a counterpart's log that this contact point cosigned
 //! * `proofs/<ID>-<size>.equivocation`: two heads of one size with two roots, each signed by its log
+//! * `stamps/<size>.checkpoint`, `stamps/<size>.tsr`: heads of this log that a time stamping authority was shown, and its answers (RFC 3161)
 //! * `memoranda/<id>.toml`: the memorandum files
 //! * `decisions.jsonl`: each decision about a release, with the version of the rules and the entries of its evidence
 //!
@@ -32,6 +33,7 @@ pub(crate) const MEMORANDA: &str = "memoranda";
 pub(crate) const COSIGNED: &str = "cosigned";
 pub(crate) const COUNTERPARTS: &str = "counterparts";
 pub(crate) const PROOFS: &str = "proofs";
+pub(crate) const STAMPS: &str = "stamps";
 
 /// The file of the receipt that stands beside an entry.
 pub(crate) fn receipt_path(index: u64) -> String {

@@ -16,6 +16,7 @@ mod log_command;
 mod onward;
 mod presentation;
 mod reconcile;
+mod stamp;
 mod verify;
 
 pub use account::check_account;
@@ -25,4 +26,5 @@ pub use finding::Finding;
 pub use onward::{Carried, Carrying, OnwardFault, carried, check_onward};
 pub use presentation::{Checked, Fault, check_presentation};
 pub use reconcile::{Reconciled, reconcile};
-pub use verify::{Break, Tally, Verified, verify};
+pub use stamp::{NONCE_BYTES, STAMP_BYTES_MAX, StampError, Stamped, read_stamp, stamp_request};
+pub use verify::{Break, Stamps, Tally, Verified, verify};

@@ -11,6 +11,7 @@ mod kept;
 mod notices;
 mod prepare;
 mod releases;
+mod stamps;
 mod succession;
 mod tally;
 
@@ -27,6 +28,7 @@ use verbale_proto::v1::log_entry::Event;
 
 pub(crate) use chronicle::Chronicle;
 pub(crate) use crossed::{Crossed, HeldHead, Taken};
+pub use stamps::Stamps;
 pub use succession::Break;
 pub use tally::Tally;
 
@@ -35,6 +37,7 @@ use crate::finding::Finding;
 use crate::presentation::moment;
 use kept::KeptHeads;
 use prepare::{Keys, Prepared, read_through};
+use stamps::KeptStamps;
 
 /// What was established about a log.
 pub struct Verified {
@@ -64,6 +67,8 @@ pub struct Verified {
     pub last_ms: i64,
     /// Who cosigned which size, and when, in seconds since 1970-01-01 UTC.
     pub cosigned: Vec<(String, u64, u64)>,
+    /// By when an authority saw which part of it.
+    pub stamps: Stamps,
     pub(crate) crossed: Option<Crossed>,
 }
 
@@ -89,6 +94,7 @@ pub(crate) fn check(
     let head = Checkpoint::parse(claimed.text).map_err(|error| unusable(error.to_string()))?;
     let (mut chronicle, mut frontier) = (Chronicle::new(&memoranda, crossed), Frontier::default());
     let mut kept = KeptHeads::read(folder)?;
+    let mut stamps = KeptStamps::read(folder)?;
     let mut tiles = Tiles::new(folder);
     let (mut decisions, mut decided) = (Decisions::default(), Sha256::new());
     read_through(folder, head.size, &keys, |index, prepared: Prepared| {
@@ -101,6 +107,7 @@ pub(crate) fn check(
             decided.update(line);
         }
         chronicle.take(index, prepared);
+        stamps.passed(&frontier, chronicle.last_ms());
         if index % TILE_WIDTH == 0 {
             on_progress(index, head.size.0);
         }
@@ -114,6 +121,7 @@ pub(crate) fn check(
     chronicle.carried_all(head.size.0.saturating_sub(1));
     let mut cosigned = signatures(&note, &mut chronicle);
     cosigned.extend(kept.check(&head, &mut chronicle));
+    let stamps = stamps.check(&head, &mut chronicle);
     cosigned.sort();
     cosigned.dedup();
     if folder.file(DECISIONS)?.map(Sha256::digest) != Some(decided.finalize()) {
@@ -136,6 +144,7 @@ pub(crate) fn check(
         broke: chronicle.broke(),
         last_ms: chronicle.last_ms(),
         cosigned,
+        stamps,
         crossed: chronicle.crossed.take(),
     })
 }
@@ -319,7 +328,7 @@ impl Verified {
             "root": hex::encode(self.head.root), "last_entry_at": moment(self.last_ms), "fingerprint": self.fingerprint,
             "cards_compared": self.is_compared, "counterparts": self.peers.iter().map(|(id, _)| id).collect::<Vec<_>>(),
             "entries": self.tally.to_json(), "waiting_for_receipt": self.waiting, "released_on_withdrawn_grant": self.withdrawn,
-            "break": self.broke.as_ref().map(Break::to_json), "cosigned": cosigned, "findings": self.findings.iter().map(Finding::to_json).collect::<Vec<_>>(),
+            "break": self.broke.as_ref().map(Break::to_json), "cosigned": cosigned, "time_stamps": self.stamps.to_json(), "findings": self.findings.iter().map(Finding::to_json).collect::<Vec<_>>(),
             "more_findings": self.more_findings,
         })
     }
@@ -346,6 +355,7 @@ impl Verified {
         for (by, size, time_s) in &self.cosigned {
             let _ = writeln!(text, "  cosigned      by {by} at size {size} on {}", second(*time_s));
         }
+        text += &self.stamps.to_text();
         if !self.is_compared {
             text += "  not compared: the cards of all contact points were not given; compare the fingerprints above with their owners\n";
         }

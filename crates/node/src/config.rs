@@ -39,6 +39,9 @@ pub struct Config {
     /// Signed heads, kept apart from the journal and shown to counterparts.
     #[serde(default)]
     pub heads: HeadsConfig,
+    /// Time stamps on signed heads.
+    #[serde(default)]
+    pub time_stamps: TimeStampsConfig,
     /// Limits.
     #[serde(default)]
     pub limits: LimitsConfig,
@@ -95,6 +98,22 @@ pub struct HeadsConfig {
 impl Default for HeadsConfig {
     fn default() -> Self {
         Self { folder: None, interval_seconds: 60 }
+    }
+}
+
+/// Time stamps (RFC 3161).
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TimeStampsConfig {
+    /// Address of the authority, `http://HOST[:PORT]/PATH`. Default: none, and nothing is stamped.
+    pub authority: Option<String>,
+    /// Seconds after which a head is stamped again when the log has grown. Default 86,400: a day.
+    pub interval_seconds: u64,
+}
+
+impl Default for TimeStampsConfig {
+    fn default() -> Self {
+        Self { authority: None, interval_seconds: 86_400 }
     }
 }
 
@@ -313,6 +332,16 @@ impl Config {
         }
         if read.heads.interval_seconds == 0 {
             return wrong("heads.interval_seconds must be at least 1".to_owned());
+        }
+        if read.time_stamps.interval_seconds == 0 {
+            return wrong("time_stamps.interval_seconds must be at least 1".to_owned());
+        }
+        if let Some(authority) = &read.time_stamps.authority
+            && crate::stamp::Authority::parse(authority).is_none()
+        {
+            return wrong(
+                "time_stamps.authority has the form http://HOST[:PORT]/PATH; a token is signed, so plain HTTP loses nothing".to_owned(),
+            );
         }
         if read.limits.notice_validity_days == 0 {
             return wrong("limits.notice_validity_days must be at least 1".to_owned());

@@ -20,6 +20,9 @@ use crate::witness;
 /// Bytes of one message: the core reads them while everybody waits.
 const PART_BYTES: usize = 256 << 10;
 
+/// Time stamps of one message: at most 64 KiB each.
+const STAMPS_AT_ONCE: usize = 16;
+
 /// Who gets it; the person who asks, when nobody else is named.
 pub(crate) fn recipient(asked: &str, person: &str) -> Result<String, Status> {
     match asked {
@@ -56,17 +59,34 @@ pub(crate) async fn send(
             .map(|of| MemorandumFile { id: of.id.clone(), text: of.text().to_owned() })
             .collect(),
     };
-    let mut part = ExportLogResponse { head: Some(head), entries: Vec::new() };
+    let part = ExportLogResponse { head: Some(head), ..ExportLogResponse::default() };
+    responses.send(Ok(part)).await.map_err(|_| stopping(Stopped))?;
+    stamps(shared, size, responses).await?;
     let mut next = 0;
-    loop {
-        responses.send(Ok(part)).await.map_err(|_| stopping(Stopped))?;
-        if next == size {
-            return Ok(());
-        }
+    while next < size {
         let entries = core.read(move |_, journal| read(journal, next..size)).await.map_err(stopping)??;
         next += entries.len() as u64;
-        part = ExportLogResponse { head: None, entries };
+        let part = ExportLogResponse { entries, ..ExportLogResponse::default() };
+        responses.send(Ok(part)).await.map_err(|_| stopping(Stopped))?;
     }
+    Ok(())
+}
+
+/// Sends the time stamps on heads that the export covers.
+async fn stamps(
+    shared: &Arc<Shared>,
+    size: u64,
+    responses: &mpsc::Sender<Result<ExportLogResponse, Status>>,
+) -> Result<(), Status> {
+    let mut sizes = shared.stamps.sizes().map_err(|error| fault(&error))?;
+    sizes.retain(|stamped| *stamped <= size);
+    for some in sizes.chunks(STAMPS_AT_ONCE) {
+        let stamps = some.iter().map(|size| shared.stamps.get(*size)).collect::<Result<_, _>>();
+        let stamps = stamps.map_err(|error| fault(&error))?;
+        let part = ExportLogResponse { stamps, ..ExportLogResponse::default() };
+        responses.send(Ok(part)).await.map_err(|_| stopping(Stopped))?;
+    }
+    Ok(())
 }
 
 fn fault(error: &HeadsError) -> Status {

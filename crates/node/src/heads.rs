@@ -5,7 +5,8 @@
 //! # Layout
 //! `head.0` and `head.1`: the latest released head of the own log, in turn, so that a torn write leaves the one before.
 //! `counterparts/<ID>.checkpoint`: the head of a counterpart's log that was cosigned last. `cosigned/<ID>.checkpoint`: the own head that a
-//! counterpart cosigned last. `proofs/`: two heads of one size with two roots, each of which its log signed.
+//! counterpart cosigned last. `stamps/<N>-<SIZE>.checkpoint` and `.tsr`: heads of log `<N>` of this contact point that an authority stamped, and its
+//! answers. `proofs/`: two heads of one size with two roots, each of which its log signed.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -127,9 +128,9 @@ impl HeadsFolder {
         if let Some(before) = read(&path)?.filter(|before| origin(before) != origin(note)) {
             // The last head of a log that another one took the place of convicts whoever continues it all the same.
             let number = origin(&before).rsplit('/').next().unwrap_or_default().to_owned();
-            write(&path.with_extension(format!("closed-{number}")), &before)?;
+            write(&path.with_extension(format!("closed-{number}")), before.as_bytes())?;
         }
-        write(&path, note)
+        write(&path, note.as_bytes())
     }
 
     /// The own head that a counterpart cosigned last, with its signature.
@@ -151,14 +152,14 @@ impl HeadsFolder {
 
     /// Keeps an own head with a counterpart's signature.
     pub(crate) fn keep_cosigned_by(&self, id: &str, note: &str) -> Result<(), HeadsError> {
-        write(&self.cosigned(id), note)
+        write(&self.cosigned(id), note.as_bytes())
     }
 
     /// Keeps the proof that a log shows two histories.
     pub(crate) fn keep_proof(&self, id: &str, size: LogSize, notes: (&str, &str)) -> Result<(), HeadsError> {
         let path = self.0.join("proofs").join(format!("{id}-{}.equivocation", size.0));
         // The first one convicts; another of the same size adds nothing.
-        if path.exists() { Ok(()) } else { write(&path, &equivocation_text(notes.0, notes.1)) }
+        if path.exists() { Ok(()) } else { write(&path, equivocation_text(notes.0, notes.1).as_bytes()) }
     }
 
     /// The proofs that are kept: file and text.
@@ -172,6 +173,34 @@ impl HeadsFolder {
         paths.retain(|path| path.extension().is_some_and(|extension| extension == "equivocation"));
         paths.sort();
         paths.into_iter().map(|path| Ok((path.clone(), read(&path)?.unwrap_or_default()))).collect()
+    }
+
+    /// Keeps an own head and the authority's answer about it: the answer last, so that it never stands without what it is about.
+    pub(crate) fn keep_stamp(&self, log: u64, size: u64, (note, answer): (&str, &[u8])) -> Result<(), HeadsError> {
+        let path = self.0.join("stamps").join(format!("{log}-{size}.checkpoint"));
+        write(&path, note.as_bytes())?;
+        write(&path.with_extension("tsr"), answer)
+    }
+
+    /// Sizes of the heads of an own log that were stamped, in their order.
+    pub(crate) fn stamped(&self, log: u64) -> Result<Vec<u64>, HeadsError> {
+        let dir = self.0.join("stamps");
+        let entries = match fs::read_dir(&dir) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            other => other.map_err(failed("list", &dir))?,
+        };
+        let size = |name: &str| name.strip_suffix(".tsr")?.strip_prefix(&format!("{log}-"))?.parse().ok();
+        let names = entries.flatten().filter_map(|entry| size(entry.file_name().to_str()?));
+        let mut sizes: Vec<u64> = names.collect();
+        sizes.sort_unstable();
+        Ok(sizes)
+    }
+
+    /// A stamped head and the authority's answer.
+    pub(crate) fn stamp(&self, log: u64, size: u64) -> Result<(String, Vec<u8>), HeadsError> {
+        let path = self.0.join("stamps").join(format!("{log}-{size}.tsr"));
+        let answer = fs::read(&path).map_err(failed("read", &path))?;
+        Ok((read(&path.with_extension("checkpoint"))?.unwrap_or_default(), answer))
     }
 
     fn counterpart(&self, id: &str) -> PathBuf {
@@ -197,11 +226,11 @@ fn read(path: &Path) -> Result<Option<String>, HeadsError> {
 }
 
 /// Write, sync, rename, sync the folder.
-fn write(path: &Path, text: &str) -> Result<(), HeadsError> {
+fn write(path: &Path, bytes: &[u8]) -> Result<(), HeadsError> {
     let folder = path.parent().unwrap_or(path);
     make(folder)?;
     let new = path.with_added_extension("new");
-    fs::write(&new, text).map_err(failed("write", &new))?;
+    fs::write(&new, bytes).map_err(failed("write", &new))?;
     let synced = File::open(&new).and_then(|file| file.sync_all());
     synced.map_err(failed("sync", &new))?;
     fs::rename(&new, path).map_err(failed("write", path))?;

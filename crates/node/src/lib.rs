@@ -53,6 +53,7 @@ mod secrets;
 mod serve;
 mod share;
 mod shared;
+mod stamp;
 mod standing;
 mod submit;
 mod supervisor;

@@ -36,6 +36,7 @@ use crate::recover;
 use crate::secrets::{SecretError, Secrets};
 use crate::share::{Memory, PEER_CONNECTIONS, Shares};
 use crate::shared::{Counters, PeerDirectory, Shared};
+use crate::stamp::{self, Stamps};
 use crate::standing::{Standing, compare};
 use crate::supervisor;
 use crate::tls::{self, TlsError};
@@ -149,6 +150,7 @@ pub async fn serve(folder: &Folder, progress: OnProgress, ready: impl FnOnce(Soc
     let mut servers = listeners.serve(&shared, &core, &stopped)?;
     let ticking = tokio::spawn(tick(core.clone()));
     let witnessing = tokio::spawn(witness::run(Arc::clone(&shared), core.clone()));
+    let stamping = tokio::spawn(stamp::run(Arc::clone(&shared), core.clone()));
     tracing::info!(node.id = shared.card.id, peer.address = %shared.config.peer.listen, "the node serves");
     supervisor::ready(&shared.card.id);
     ready(shared.config.peer.listen);
@@ -166,6 +168,7 @@ pub async fn serve(folder: &Folder, progress: OnProgress, ready: impl FnOnce(Soc
     }
     ticking.abort();
     witnessing.abort();
+    stamping.abort();
     let ended = if let Some(ended) = ended {
         ended
     } else {
@@ -232,6 +235,7 @@ fn open(folder: &Folder, progress: OnProgress) -> Result<(Arc<Shared>, Exchange,
     }
     let heads = folder.heads(&loaded.config.heads);
     let (guard, released) = Guard::open(&heads, &loaded.card.log_vkey())?;
+    let log_number = witness::log_number(&loaded.card.log_origin, &loaded.card.id).unwrap_or_default();
     let cosigner_name = loaded.card.cosigner_vkey().name;
     let largest = loaded.config.limits.sealed_bytes_max;
     // Half of them: whoever takes all of its own leaves as many to others.
@@ -248,6 +252,7 @@ fn open(folder: &Folder, progress: OnProgress) -> Result<(Arc<Shared>, Exchange,
         tls: secrets.tls,
         standing: Standing::default(),
         witnesses: Witnesses::new(HeadsFolder::new(&heads), secrets.cosigner, cosigner_name),
+        stamps: Stamps::load(HeadsFolder::new(&heads), log_number)?,
         peers: PeerDirectory::default(),
         local_address: OnceLock::new(),
         rejected: Counters::default(),

@@ -16,6 +16,7 @@ use crate::folder::Folder;
 use crate::meter::Meter;
 use crate::person::Persons;
 use crate::share::{Memory, Shares};
+use crate::stamp::Stamps;
 use crate::standing::Standing;
 use crate::witness::Witnesses;
 
@@ -33,6 +34,8 @@ pub(crate) struct Shared {
     pub(crate) standing: Standing,
     /// Signed heads that this node and its counterparts hold of each other.
     pub(crate) witnesses: Witnesses,
+    /// Time stamps on own heads.
+    pub(crate) stamps: Stamps,
     pub(crate) persons: Persons,
     pub(crate) peers: PeerDirectory,
     /// Where people and systems of other machines reach the node, once it listens.

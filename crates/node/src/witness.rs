@@ -306,7 +306,7 @@ async fn judge(shared: &Shared, core: &Core, holder: &str, note: &str) -> Result
 }
 
 /// Which of the logs of a contact point an origin names; `None`: none of them.
-fn log_number(origin: &str, id: &str) -> Option<u64> {
+pub(crate) fn log_number(origin: &str, id: &str) -> Option<u64> {
     origin.strip_prefix("verbale/")?.strip_prefix(id)?.strip_prefix('/')?.parse().ok()
 }
 

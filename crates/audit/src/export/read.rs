@@ -9,7 +9,7 @@ use verbale_domain::Memoranda;
 use verbale_evidence::{Card, UnverifiedCard, parse_card_text};
 use verbale_ledger::{LogIndex, Tile};
 
-use super::{CHECKPOINT, KEYS, MEMORANDA, receipt_path};
+use super::{CHECKPOINT, KEYS, MEMORANDA, STAMPS, receipt_path};
 
 /// Something that a check needs is not there, or cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -114,6 +114,23 @@ impl ExportFolder {
         };
         let with_ids = names.into_iter().filter_map(|name| Some((name.strip_suffix(ending)?.to_owned(), name)));
         with_ids.map(|(id, name)| Ok((id, self.text(&format!("{folder}/{name}"))?))).collect()
+    }
+
+    /// Sizes of the heads that a time stamping authority answered about, in their order.
+    pub(crate) fn stamped(&self) -> Result<Vec<u64>, Missing> {
+        let names = match self.names(STAMPS) {
+            Err(Missing::File { source, .. }) if source.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            other => other?,
+        };
+        let sizes = names.into_iter().filter_map(|name| name.strip_suffix(".tsr")?.parse().ok());
+        let mut sizes: Vec<u64> = sizes.collect();
+        sizes.sort_unstable();
+        Ok(sizes)
+    }
+
+    /// A stamped head, and the authority's answer.
+    pub(crate) fn stamp(&self, size: u64) -> Result<(String, Vec<u8>), Missing> {
+        Ok((self.text(&format!("{STAMPS}/{size}.checkpoint"))?, self.bytes(&format!("{STAMPS}/{size}.tsr"))?))
     }
 
     fn names(&self, folder: &str) -> Result<Vec<String>, Missing> {

@@ -17,7 +17,8 @@ use verbale_ledger::{
 use verbale_proto::v1::log_entry::Event;
 
 use super::{
-    CARDS, CHECKPOINT, COSIGNED, COUNTERPARTS, DECISIONS, Decisions, KEYS, MEMORANDA, POLICY, PROOFS, receipt_path,
+    CARDS, CHECKPOINT, COSIGNED, COUNTERPARTS, DECISIONS, Decisions, KEYS, MEMORANDA, POLICY, PROOFS, STAMPS,
+    receipt_path,
 };
 use crate::presentation::moment;
 
@@ -75,7 +76,7 @@ pub struct ExportWriter {
     own: Option<String>,
     cosigned: Vec<String>,
     /// What stands beside the log: written last, when nothing there contradicts.
-    beside: Vec<(String, String)>,
+    beside: Vec<(String, Vec<u8>)>,
 }
 
 impl ExportWriter {
@@ -102,23 +103,29 @@ impl ExportWriter {
 
     /// Takes a memorandum's file.
     pub fn memorandum(&mut self, id: &str, text: &str) {
-        self.beside.push((format!("{MEMORANDA}/{id}.toml"), text.to_owned()));
+        self.beside.push((format!("{MEMORANDA}/{id}.toml"), text.as_bytes().to_vec()));
     }
 
     /// Takes an own head that a counterpart cosigned.
     pub fn cosigned(&mut self, by: &str, note: &str) {
         self.cosigned.push(note.to_owned());
-        self.beside.push((format!("{COSIGNED}/{by}.checkpoint"), note.to_owned()));
+        self.beside.push((format!("{COSIGNED}/{by}.checkpoint"), note.as_bytes().to_vec()));
     }
 
     /// Takes a counterpart's head that this contact point cosigned.
     pub fn counterpart(&mut self, id: &str, note: &str) {
-        self.beside.push((format!("{COUNTERPARTS}/{id}.checkpoint"), note.to_owned()));
+        self.beside.push((format!("{COUNTERPARTS}/{id}.checkpoint"), note.as_bytes().to_vec()));
     }
 
     /// Takes the proof that a log shows two histories.
     pub fn equivocation(&mut self, name: &str, text: &str) {
-        self.beside.push((format!("{PROOFS}/{name}.equivocation"), text.to_owned()));
+        self.beside.push((format!("{PROOFS}/{name}.equivocation"), text.as_bytes().to_vec()));
+    }
+
+    /// Takes a time stamp: the signed head that was stamped, and the authority's answer.
+    pub fn stamp(&mut self, size: u64, checkpoint: &str, answer: Vec<u8>) {
+        self.beside.push((format!("{STAMPS}/{size}.checkpoint"), checkpoint.as_bytes().to_vec()));
+        self.beside.push((format!("{STAMPS}/{size}.tsr"), answer));
     }
 
     /// Takes the next entry, and the receipt that stands beside it: the counterpart's entry and its proof.
@@ -189,7 +196,7 @@ impl ExportWriter {
         }
         self.write_cards()?;
         for (name, text) in &self.beside {
-            self.replace(name, text.as_bytes())?;
+            self.replace(name, text)?;
         }
         if let Some(lines) = self.decision_lines.take() {
             lines.take_its_place()?;

@@ -57,6 +57,9 @@ pub(crate) async fn export(
                 writer.memorandum(&memorandum.id, &memorandum.text);
             }
         }
+        for stamp in part.stamps {
+            writer.stamp(stamp.size, &stamp.checkpoint, stamp.answer);
+        }
         for exported in part.entries {
             let receipt = (exported.receipt_entry.as_slice(), exported.receipt_proof.as_str());
             let has_receipt = !exported.receipt_proof.is_empty();

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
-use verbale_proto::v1::{ChannelStatus, MemorandumStatus, StatusRequest, StatusResponse};
+use verbale_proto::v1::{ChannelStatus, MemorandumStatus, StatusRequest, StatusResponse, TimeStampStatus};
 
 use super::client;
 use crate::args::NodeArgs;
@@ -46,6 +46,9 @@ pub(crate) async fn run(node: &NodeArgs) -> Result<ExitCode, CliError> {
         ]);
     }
     say!("\n{rows}");
+    if let Some(stamps) = &status.time_stamps {
+        say!("\n{}", stamping(stamps));
+    }
     let mut rows = table(&["channel with", "memorandum", "sent", "waiting", "received", "link", "trouble"]);
     for channel in &status.channels {
         rows.add_row([
@@ -82,12 +85,31 @@ pub(crate) async fn run(node: &NodeArgs) -> Result<ExitCode, CliError> {
     Ok(ExitCode::SUCCESS)
 }
 
+fn stamping(of: &TimeStampStatus) -> String {
+    let last = if of.last_size == 0 {
+        "none of this log yet".to_owned()
+    } else {
+        format!("the last at size {} on {}", of.last_size, moment(of.last_ms))
+    };
+    let late =
+        if of.is_late { "; LATE: the log has grown since, and nothing bounds the time of what came after" } else { "" };
+    let trouble = if of.trouble.is_empty() { String::new() } else { format!("; {}", of.trouble) };
+    format!("time stamps of {}: {last}{late}{trouble}", of.authority)
+}
+
 fn link(channel: &ChannelStatus) -> String {
     if channel.retry_at_ms == 0 {
         channel.link.clone()
     } else {
         format!("{}, tried again {}", channel.link, moment(channel.retry_at_ms))
     }
+}
+
+fn stamps_json(of: &TimeStampStatus) -> Value {
+    json!({
+        "authority": of.authority, "last_size": of.last_size, "last_at": (of.last_size > 0).then(|| moment(of.last_ms)),
+        "trouble": of.trouble, "is_late": of.is_late,
+    })
 }
 
 /// One memorandum.
@@ -128,7 +150,7 @@ fn as_json(status: &StatusResponse) -> Value {
         "id": status.id, "version": status.version, "log_size": status.log_size, "index_size": status.index_size,
         "checkpoint": status.checkpoint, "log_vkey": status.log_vkey, "peer_address": status.peer_address, "local_address": status.local_address,
         "channels": channels, "peers": peers, "memoranda": memoranda, "rejected": status.rejected, "refused": status.refused, "denied": status.denied,
-        "heads": heads, "held_back": status.held_back, "equivocations": status.equivocations,
+        "time_stamps": status.time_stamps.as_ref().map(stamps_json), "heads": heads, "held_back": status.held_back, "equivocations": status.equivocations,
         "peer_bytes_sent": status.peer_bytes_sent, "peer_bytes_received": status.peer_bytes_received,
     })
 }
