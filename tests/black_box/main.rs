@@ -30,6 +30,7 @@ mod notices;
 mod onward;
 mod outside;
 mod register;
+mod rotation;
 mod rules;
 mod secrecy;
 mod stamps;

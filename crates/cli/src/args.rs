@@ -69,6 +69,9 @@ pub(crate) enum Command {
     /// Show this node's card, or enrol a counterpart's
     #[command(subcommand)]
     Card(CardCommand),
+    /// Replace a key of this node; the node must not run
+    #[command(subcommand)]
+    Keys(KeysCommand),
     /// Submit notices, one in JSON on each line; a line comes out for each
     Submit(SubmitArgs),
     /// List what binds this side and waits for a second person, and who can act
@@ -222,6 +225,23 @@ pub(crate) enum CardCommand {
         #[arg(long, value_name = "HOST:PORT")]
         address: String,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeysCommand {
+    /// Make the next card with a new key of this role, signed by the card key; counterparts take it by themselves
+    Rotate {
+        /// Which key
+        role: RotatedRole,
+    },
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum RotatedRole {
+    /// The key that counterparts, and own people on other machines, pin
+    Tls,
+    /// The identity that opens what counterparts seal
+    Age,
 }
 
 #[derive(Debug, clap::Args)]

@@ -13,6 +13,7 @@ pub(crate) mod erase;
 pub(crate) mod export;
 pub(crate) mod ground;
 pub(crate) mod init;
+pub(crate) mod keys;
 pub(crate) mod notices;
 pub(crate) mod receipts;
 pub(crate) mod recover;

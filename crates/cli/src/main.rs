@@ -45,6 +45,7 @@ fn run(args: Args) -> Result<ExitCode, CliError> {
             Command::Init(init) => commands::init::run(&init, &node),
             Command::Serve => commands::serve::run(&node).await,
             Command::Card(card) => commands::card::run(card, &node).await,
+            Command::Keys(keys) => commands::keys::run(&keys, &node),
             Command::Submit(submit) => commands::submit::run(&submit, &node).await,
             Command::Drafts => commands::drafts::list(&node).await,
             Command::Approve { id } => commands::drafts::approve(id, &node).await,

@@ -24,7 +24,7 @@ impl Exchange {
         let index = LogIndex(self.size);
         match change {
             Change::Genesis { .. } if self.size != 0 => return Err("the log begins twice"),
-            Change::Genesis { succeeds } => self.succeeds = succeeds,
+            Change::Genesis { succeeds, serial } => (self.succeeds, self.own_serial) = (succeeds, serial),
             Change::Sent { envelope, facts, actor } => {
                 let statement = envelope.statement();
                 let channel = ChannelId { peer: statement.recipient.clone(), memorandum: statement.memorandum.clone() };
@@ -98,7 +98,8 @@ impl Exchange {
                 held.state = NoticeState::ExpiredUnanswered;
             }
             Change::Enrolled { card, address } => {
-                self.peers.insert(card.id.clone(), Peer { card: *card, address });
+                let earlier_tls = self.peers.get(&card.id).and_then(|peer| peer.earlier_tls.clone());
+                self.peers.insert(card.id.clone(), Peer { card: *card, earlier_tls, address });
             }
             Change::Commenced { memorandum, on } => self.docket.course_mut(&memorandum).commenced = Some(on),
             Change::Ends { memorandum, on } => self.docket.course_mut(&memorandum).end(on),
@@ -144,6 +145,9 @@ impl Exchange {
                     return Err("its card is not a later one of the same card key");
                 }
                 let began_anew = peer.card.log_origin != card.log_origin;
+                if peer.card.tls_spki != card.tls_spki {
+                    peer.earlier_tls = Some(std::mem::take(&mut peer.card.tls_spki));
+                }
                 peer.card = *card;
                 let of_peer = |(channel, _): &(&ChannelId, &mut Outgoing)| channel.peer == peer.card.id;
                 if began_anew {
@@ -164,6 +168,12 @@ impl Exchange {
                 outgoing.resumed = true;
             }
             Change::Reopened { channel, from } => self.reopen(&channel, from)?,
+            Change::OwnRotated { serial } => {
+                if serial <= self.own_serial {
+                    return Err("its card is not a later one");
+                }
+                self.own_serial = serial;
+            }
             Change::Configured { digest } => self.configured = digest,
             Change::Exported { recipient } => self.exported = Some((index, recipient)),
             _ => return Err("it is of a kind that nothing applies"),

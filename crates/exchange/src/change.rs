@@ -12,8 +12,8 @@ use verbale_proto::v1::{
     AudienceConfirmed, AudienceEntered, ChannelReopened, ChannelResumed, Configured, ConflictKept, ContentErased,
     CounterpartRotated, DisclosureDenied, DraftDropped, ErasureAsked, ErasureDropped, Facts, Genesis, GroundConfirmed,
     GroundEnded, GroundRecorded, LogExported, MemorandumAdopted, MemorandumCommenced, MemorandumEnds, NoticeDrafted,
-    NoticeExpired, NoticeHandedOver, NoticeOpened, NoticeReceived, NoticeRefused, NoticeSent, PeerEnrolled,
-    PreviousLog, ReceiptReceived,
+    NoticeExpired, NoticeHandedOver, NoticeOpened, NoticeReceived, NoticeRefused, NoticeSent, OwnCardRotated,
+    PeerEnrolled, PreviousLog, ReceiptReceived,
 };
 
 use crate::audience::HeldAudience;
@@ -40,7 +40,8 @@ pub struct Record {
 
 /// A change of the state. Whatever is made of it passed its checks.
 pub(crate) enum Change {
-    Genesis { succeeds: bool },
+    Genesis { succeeds: bool, serial: u64 },
+    OwnRotated { serial: u64 },
     Sent { envelope: Arc<VerifiedEnvelope>, facts: Option<Box<Facts>>, actor: String },
     Received { envelope: VerifiedEnvelope, facts: Option<Box<Facts>> },
     Refused { envelope: VerifiedEnvelope, code: String, breach: Option<Box<HeldBreach>> },
@@ -178,6 +179,10 @@ pub(crate) fn conflict(envelope: &VerifiedEnvelope) -> Event {
 
 pub(crate) fn counterpart_rotated(card: &[u8]) -> Event {
     Event::CounterpartRotated(CounterpartRotated { card: card.to_vec() })
+}
+
+pub(crate) fn own_card_rotated(card: &[u8]) -> Event {
+    Event::OwnCardRotated(OwnCardRotated { card: card.to_vec() })
 }
 
 pub(crate) fn channel_resumed(channel: &ChannelId, last: Option<&Arc<VerifiedEnvelope>>) -> Event {

@@ -147,7 +147,7 @@ impl Exchange {
             return Err(Refusal::new(Code::NotRead, "", reason));
         }
         // The state may have changed since it was drafted.
-        self.may_leave(now_ms, &subject, Some(&draft.recipient))?;
+        self.may_leave(now_ms, &subject, Some((&draft.recipient, draft.recipient_key)))?;
         let leaving = Leaving {
             message_id,
             recipient: draft.recipient,

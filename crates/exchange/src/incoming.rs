@@ -205,7 +205,7 @@ impl Exchange {
         if self.notices.contains_key(&statement.message_id) {
             return Err(Refusal::new(Code::ContentMismatch, "", "its message id was used before"));
         }
-        if statement.recipient_key != self.own.recipient_key {
+        if !self.own.recipient_keys.contains(&statement.recipient_key) {
             let reason = "it is sealed to another key than this node's; enrol this node's present card";
             return Err(Refusal::new(Code::Unopenable, "", reason));
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use verbale_domain::{Code, Header, Memorandum, Place, Refusal, Subject, check_rules, needs_approval};
-use verbale_envelope::{Keyed, Sealed, WrappedKeys};
+use verbale_envelope::{Keyed, Recipient, Sealed, WrappedKeys};
 use verbale_evidence::{Answers, MessageId, Statement, VerifiedReceipt, sign_statement};
 use verbale_keys::Fingerprint;
 use verbale_proto::v1::Facts;
@@ -119,19 +119,27 @@ impl Exchange {
         subject: &Subject,
         draft: Result<Box<Draft>, Refusal>,
     ) -> Result<Box<Draft>, Refusal> {
-        let recipient = draft.as_ref().map(|draft| draft.recipient.clone()).ok();
-        self.may_leave(now_ms, subject, recipient.as_deref())?;
+        let sealed_to = draft.as_ref().ok().map(|draft| (draft.recipient.clone(), draft.recipient_key));
+        self.may_leave(now_ms, subject, sealed_to.as_ref().map(|(to, key)| (to.as_str(), *key)))?;
         draft
     }
 
     /// Whether a notice may go to the node to which it is sealed, now.
-    pub(crate) fn may_leave(&self, now_ms: i64, subject: &Subject, recipient: Option<&str>) -> Result<(), Refusal> {
+    pub(crate) fn may_leave(
+        &self,
+        now_ms: i64,
+        subject: &Subject,
+        sealed_to: Option<(&str, Fingerprint)>,
+    ) -> Result<(), Refusal> {
         let place = Place::Submission { own: &self.own.card.id };
         let route = check_rules(subject, &self.own.memoranda, &self.docket, place, now_ms)?;
         // Without a recipient nothing was sealed, and that is refused by whoever asks.
-        if recipient.is_some_and(|to| route.recipient != to || !self.peers.contains_key(to)) {
-            let reason =
-                "its card changed or is not enrolled on this node; run `verbale card enrol`, then submit again";
+        let is_present = |(to, key): (&str, Fingerprint)| {
+            let recipient = self.peers.get(to).and_then(|peer| peer.card.age_recipient.parse::<Recipient>().ok());
+            route.recipient == to && recipient.is_some_and(|recipient| recipient.fingerprint() == key)
+        };
+        if sealed_to.is_some_and(|sealed_to| !is_present(sealed_to)) {
+            let reason = "its card changed since this was sealed, or is not enrolled on this node; submit again (a draft: `verbale drop` it first)";
             return Err(Refusal::new(Code::NotEnrolled, "to.office", reason));
         }
         let channel = ChannelId { peer: route.recipient, memorandum: route.memorandum.id.clone() };

@@ -14,8 +14,10 @@ pub struct Own {
     pub card: Card,
     /// Key that signs statements.
     pub key: SecretKey,
-    /// Fingerprint of its age recipient.
-    pub recipient_key: Fingerprint,
+    /// Fingerprints of the age recipients whose identities it holds: of its card, and of earlier cards while something may be under way.
+    pub recipient_keys: Vec<Fingerprint>,
+    /// The card's envelope.
+    pub card_bytes: Vec<u8>,
     /// The memoranda it holds.
     pub memoranda: Arc<Memoranda>,
     /// How long a notice stays valid, in milliseconds.
@@ -29,6 +31,8 @@ pub struct Own {
 pub struct Peer {
     /// Its card.
     pub card: Card,
+    /// The TLS key of the card before, which it may show until it was seen with the present one.
+    pub earlier_tls: Option<Vec<u8>>,
     /// Where its node is reached, HOST:PORT.
     pub address: String,
 }

@@ -66,8 +66,8 @@ impl Exchange {
         if told.logged_ms < self.last_time_ms {
             return Err(ReplayError::Order("its time is earlier than that of the entry before it"));
         }
-        if matches!((&told.event, told.carried), (Event::Genesis(_), true)) {
-            // The beginning of the log before: that it was so stands in the first entry of this one.
+        if matches!((&told.event, told.carried), (Event::Genesis(_) | Event::OwnCardRotated(_), true)) {
+            // The beginning of the log before, and its cards: a later one stands in the first entry of this log.
             self.size += 1;
             return Ok(());
         }
@@ -80,7 +80,7 @@ impl Exchange {
     fn read_change(&self, event: Event, facts: Option<Facts>) -> Result<Change, ReplayError> {
         Ok(match event {
             Event::Genesis(genesis) if genesis.id == self.own.card.id => {
-                Change::Genesis { succeeds: genesis.previous.is_some() }
+                Change::Genesis { succeeds: genesis.previous.is_some(), serial: own_signed(&genesis.card)?.serial }
             }
             Event::Genesis(_) => return Err(ReplayError::Order("the log is another contact point's")),
             Event::NoticeSent(sent) => {
@@ -177,6 +177,14 @@ impl Exchange {
             },
             Event::CounterpartRotated(rotated) => {
                 Change::CounterpartRotated { card: Box::new(own_signed(&rotated.card)?) }
+            }
+            Event::OwnCardRotated(rotated) => {
+                let card = own_signed(&rotated.card)?;
+                let own = &self.own.card;
+                if card.id != own.id || card.card_key != own.card_key {
+                    return Err(ReplayError::Order("its card is another contact point's"));
+                }
+                Change::OwnRotated { serial: card.serial }
             }
             Event::ChannelResumed(resumed) => {
                 let channel = ChannelId { peer: resumed.counterpart, memorandum: resumed.memorandum };

@@ -187,6 +187,8 @@ pub struct Exchange {
     pub(crate) last_time_ms: i64,
     /// Whether the log took the place of another.
     pub(crate) succeeds: bool,
+    /// Serial of the own card that the log told last.
+    pub(crate) own_serial: u64,
     pub(crate) peers: BTreeMap<String, Peer>,
     pub(crate) outgoing: BTreeMap<ChannelId, Outgoing>,
     pub(crate) incoming: BTreeMap<ChannelId, Incoming>,
@@ -222,6 +224,7 @@ impl Exchange {
             size: 0,
             last_time_ms: i64::MIN,
             succeeds: false,
+            own_serial: 0,
             peers: BTreeMap::new(),
             outgoing: BTreeMap::new(),
             incoming: BTreeMap::new(),
@@ -244,6 +247,11 @@ impl Exchange {
     /// What the node is.
     pub fn own(&self) -> &Own {
         &self.own
+    }
+
+    /// Serial of the own card that the log told last.
+    pub fn own_serial(&self) -> u64 {
+        self.own_serial
     }
 
     /// Number of entries, those of steps under way included.

@@ -369,6 +369,7 @@ impl Exchange {
             let event = change::adopted(&memorandum, digest);
             self.record(now_ms, event, Change::Adopted { memorandum, digest }, Record::default(), output);
         }
+        self.rotate(now_ms, output);
         self.configure(now_ms, output);
         self.erase_again(output);
         let mut channels: Vec<ChannelId> = self.outgoing.keys().cloned().collect();

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use verbale_domain::{Code, Refusal};
+use verbale_envelope::Recipient;
 use verbale_evidence::{Card, VerifiedEnvelope};
 
 use crate::change::{self, Change, Record};
@@ -88,6 +89,26 @@ impl Exchange {
             self.record(now_ms, event, change, Record::default(), output);
         }
         Ok(())
+    }
+
+    /// Logs the own card when it is a later one than the log told.
+    pub(crate) fn rotate(&mut self, now_ms: i64, output: &mut Output) {
+        let serial = self.own.card.serial;
+        if serial > self.own_serial {
+            let event = change::own_card_rotated(&self.own.card_bytes);
+            self.record(now_ms, event, Change::OwnRotated { serial }, Record::default(), output);
+        }
+    }
+
+    /// Whether nothing that waits for a counterpart is sealed to another key than that of its present card.
+    pub fn is_sealed_to_card(&self, peer: &str) -> bool {
+        let Some(known) = self.peers.get(peer) else { return false };
+        let key = known.card.age_recipient.parse::<Recipient>().map(|recipient| recipient.fingerprint()).ok();
+        let channels = self.outgoing.iter().filter(|(channel, _)| channel.peer == peer);
+        channels.into_iter().flat_map(|(_, outgoing)| outgoing.outstanding.values()).all(|waiting| {
+            // Of what is not in memory it is not known.
+            waiting.envelope.as_ref().is_some_and(|envelope| Some(envelope.statement().recipient_key) == key)
+        })
     }
 
     /// A counterpart shows a card: a later one that the same card key signed takes the place of the one enrolled.

@@ -79,11 +79,11 @@ pub async fn connect_tls(address: &str, key_file: &Path) -> Result<NodeClient<Ch
     let fingerprint = key_fingerprint(&spki(&key)).to_string();
     let failed =
         |text: String| ClientError::Tls { address: address.to_owned(), text, fingerprint: fingerprint.clone() };
-    let pin = card.tls_spki;
-    let config =
-        tls::client(&key, "person", Arc::new(move |spki| *spki == *pin)).map_err(|error| failed(error.to_string()))?;
+    let (pin, pinned) = (card.tls_spki.clone(), card.tls_spki);
+    let config = tls::client(&key, "person", Arc::new(move |spki| *spki == *pinned))
+        .map_err(|error| failed(error.to_string()))?;
     let stream = TcpStream::connect(address).await.map_err(|error| failed(error.to_string()))?;
-    let stream = TlsConnector::from(config).connect(tls::server_name(), stream).await;
+    let stream = TlsConnector::from(config).connect(tls::server_name(&pin), stream).await;
     let stream = stream.map_err(|error| failed(format!("it is not the node of the card ({error})")))?;
     let turned_away = |error: &dyn std::fmt::Display| failed(format!("it turned this key away ({error})"));
     let channel = channel_over(stream).await.map_err(|error| turned_away(&error))?;

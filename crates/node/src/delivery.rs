@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use rcgen::KeyPair;
 use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, mpsc};
 use tokio_rustls::TlsConnector;
@@ -138,18 +139,25 @@ async fn serve(
 }
 
 pub(crate) async fn connect(shared: &Shared, peer: &Peer) -> Result<Channel, String> {
+    connect_as(shared, peer, &shared.tls).await
+}
+
+/// The same, with a TLS key of the present card or of an earlier one.
+pub(crate) async fn connect_as(shared: &Shared, peer: &Peer, key: &KeyPair) -> Result<Channel, String> {
     let address = &peer.address;
     let stream = TcpStream::connect(address).await;
     let stream =
         stream.map_err(|error| format!("{address} cannot be reached ({error}); is the counterpart's node running?"))?;
     let _ = stream.set_nodelay(true);
     let pin = peer.card.tls_spki.clone();
-    let config =
-        tls::client(&shared.tls, &shared.card.id, Arc::new(move |spki| *spki == *pin)).map_err(|e| e.to_string())?;
-    let connecting = TlsConnector::from(config).connect(tls::server_name(), shared.wire.count(stream)).await;
+    let allowed = Arc::new(move |spki: &[u8]| *spki == *pin);
+    let config = tls::client(key, &shared.card.id, allowed).map_err(|e| e.to_string())?;
+    let name = tls::server_name(&peer.card.tls_spki);
+    let connecting = TlsConnector::from(config).connect(name, shared.wire.count(stream)).await;
     let stream = connecting.map_err(|error| {
         format!("{address} did not show the key of {}'s card, or did not accept ours ({error}); have both sides enrolled each other's present card?", peer.card.id)
     })?;
+    shared.peers.seen(&peer.card.tls_spki);
     let group = stream.get_ref().1.negotiated_key_exchange_group().map(|group| format!("{:?}", group.name()));
     tracing::info!(peer.id = peer.card.id, tls.group = group.unwrap_or_default(), "connected");
     channel_over(stream).await.map_err(|error| {

@@ -157,7 +157,7 @@ impl Folder {
         self.0.join("verbale.toml")
     }
 
-    fn card(&self) -> PathBuf {
+    pub(crate) fn card(&self) -> PathBuf {
         self.0.join("card.txt")
     }
 

@@ -178,6 +178,7 @@ impl Node for NodeService {
             heads: shared.witnesses.status(),
             held_back: shared.standing.trouble().map(|failure| failure.text).unwrap_or_default(),
             equivocations: shared.witnesses.proofs().unwrap_or_default(),
+            earlier_keys: shared.earlier.files(),
             time_stamps: shared.stamps.status(&shared, journal.size().0),
         });
         status.await.map(Response::new).map_err(stopping)

@@ -92,8 +92,12 @@ pub(crate) fn arrival(
         let refusal = Refusal::new(Code::TooLarge, "", reason);
         return Ok(Arrival::Unopened(Box::new(Unopened { envelope, refusal })));
     }
+    let recipient_key = envelope.statement().recipient_key;
     let bound = SealedNotice::bind(envelope, sealed).map_err(|_| Rejection::NotTheSignedBytes)?;
-    Ok(match open(bound, &shared.identity) {
+    // What was under way when the card changed is sealed to the key of the one before.
+    let earlier = shared.earlier.identity(&recipient_key);
+    let identity = earlier.as_ref().map_or(&shared.identity, |earlier| &earlier.identity);
+    Ok(match open(bound, identity) {
         Err(unopened) => Arrival::Unopened(unopened),
         Ok(opened) => {
             let sender = &opened.envelope().statement().sender;

@@ -26,6 +26,7 @@ use verbale_proto::v1::{CarriedOver, PreviousLog};
 use crate::clock::now_ms;
 use crate::folder::{CARD_VALIDITY_MS, Folder, LoadError, Loaded, disk, journal_settings};
 use crate::heads::{Guard, HeadsError, HeadsFolder};
+use crate::placing::{self, Move, PlacingError};
 use crate::random;
 use crate::secrets::{SecretError, role};
 use crate::serve::keyed_facts;
@@ -63,6 +64,9 @@ pub enum RecoverError {
     /// A file.
     #[error(transparent)]
     File(#[from] FileError),
+    /// What was made could not be put in place.
+    #[error(transparent)]
+    Placing(#[from] PlacingError),
     /// The disk.
     #[error("cannot {action} {}", path.display())]
     Io {
@@ -109,6 +113,11 @@ pub(crate) fn is_unfinished(folder: &Folder) -> bool {
 /// # Errors
 /// [`RecoverError`].
 pub fn recover(folder: &Folder, confirmed: bool, progress: &dyn Fn(Progress)) -> Result<Succession, RecoverError> {
+    if crate::rotate::is_unfinished(folder) {
+        return Err(RecoverError::Begin(
+            "a rotation of a key was begun and not ended; run `verbale keys rotate` again first".to_owned(),
+        ));
+    }
     let loaded = folder.load()?;
     let making = folder.dir().join(MAKING);
     let log = role(&folder.keys(), Role::Log)?;
@@ -280,27 +289,20 @@ fn take_place(folder: &Folder, closed: &str) -> Result<(), RecoverError> {
     let making = dir.join(MAKING);
     let number = closed.rsplit('/').next().unwrap_or_default();
     let log = Role::Log.file_name();
-    let moves = [
-        (making.join("journal"), dir.join("journal"), dir.join(format!("journal-{number}"))),
-        (making.join(log), folder.keys().join(log), folder.keys().join(format!("log-{number}.pem"))),
-        (making.join("card.txt"), dir.join("card.txt"), dir.join(format!("card-{number}.txt"))),
-    ];
-    for (new, place, old) in moves {
-        if !new.exists() {
-            continue;
-        }
-        if place.exists() && !old.exists() {
-            fs::rename(&place, &old).map_err(failed("set aside", &place))?;
-        }
-        fs::rename(&new, &place).map_err(failed("put in place", &place))?;
-        sync(place.parent().unwrap_or(dir))?;
-    }
+    placing::put_in_place(&[
+        Move { new: making.join("journal"), place: dir.join("journal"), old: dir.join(format!("journal-{number}")) },
+        Move {
+            new: making.join(log),
+            place: folder.keys().join(log),
+            old: folder.keys().join(format!("log-{number}.pem")),
+        },
+        Move { new: making.join("card.txt"), place: dir.join("card.txt"), old: dir.join(format!("card-{number}.txt")) },
+    ])?;
     let index = dir.join("index");
     if index.exists() {
         fs::remove_dir_all(&index).map_err(failed("remove", &index))?;
     }
-    fs::remove_dir_all(&making).map_err(failed("remove", &making))?;
-    sync(dir)
+    Ok(placing::end(&making)?)
 }
 
 fn sync(dir: &Path) -> Result<(), RecoverError> {

@@ -4,14 +4,14 @@ use std::path::{Path, PathBuf};
 
 use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256};
 use verbale_envelope::{ArchiveKey, Identity};
-use verbale_keys::{FileError, Role, SecretKey, read_secret_text, write_secret_text};
+use verbale_keys::{FileError, Fingerprint, Role, SecretKey, read_secret_text, write_secret_text};
 
 use zeroize::Zeroizing;
 
 use crate::random;
 
-const TLS_FILE: &str = "tls.pem";
-const AGE_FILE: &str = "age.txt";
+pub(crate) const TLS_FILE: &str = "tls.pem";
+pub(crate) const AGE_FILE: &str = "age.txt";
 const ARCHIVE_FILE: &str = "archive.key";
 
 /// What a running node holds. The card key is not among it: it is used offline.
@@ -72,16 +72,20 @@ impl Secrets {
             log: role(dir, Role::Log)?,
             cosigner: role(dir, Role::Cosigner)?,
             tls: load_tls(&dir.join(TLS_FILE))?,
-            age: {
-                let path = dir.join(AGE_FILE);
-                Identity::from_text(&read_secret_text(&path)?).map_err(|error| content(&path, &error))?
-            },
+            age: load_age(&dir.join(AGE_FILE))?.0,
             archive: {
                 let path = dir.join(ARCHIVE_FILE);
                 ArchiveKey::from_text(&read_secret_text(&path)?).map_err(|error| content(&path, &error))?
             },
         })
     }
+}
+
+/// Reads an age identity, and gives the fingerprint of its recipient.
+pub(crate) fn load_age(path: &Path) -> Result<(Identity, Fingerprint), SecretError> {
+    let identity = Identity::from_text(&read_secret_text(path)?).map_err(|error| content(path, &error))?;
+    let fingerprint = identity.recipient().map_err(|error| content(path, &error))?.fingerprint();
+    Ok((identity, fingerprint))
 }
 
 /// Reads an ECDSA P-256 key in PKCS#8 PEM.

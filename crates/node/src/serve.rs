@@ -28,11 +28,13 @@ use crate::accept::{Guest, Limits, Names, accept_tls, accept_unix};
 use crate::client::key_fingerprint;
 use crate::core::{self, Core, CoreError};
 use crate::deliver::{PeerName, PeerService};
+use crate::earlier::Earlier;
 use crate::folder::{Folder, LoadError, disk, journal_settings};
 use crate::heads::{Guard, HeadsError, HeadsFolder};
 use crate::local::NodeService;
 use crate::person::{Caller, Persons};
 use crate::recover;
+use crate::rotate;
 use crate::secrets::{SecretError, Secrets};
 use crate::share::{Memory, PEER_CONNECTIONS, Shares};
 use crate::shared::{Counters, PeerDirectory, Shared};
@@ -87,6 +89,12 @@ pub enum ServeError {
     /// The heads kept apart.
     #[error(transparent)]
     Heads(#[from] HeadsError),
+    /// The card is not the last one.
+    #[error("card.txt has serial {1}, and the log says that this node has card {0}: put that card and its keys back")]
+    OlderCard(u64, u64),
+    /// A rotation was cut off.
+    #[error("a rotation of a key was begun and not ended; run the same `verbale keys rotate` again")]
+    RotationUnfinished,
     /// A recovery was cut off.
     #[error("a recovery was begun and not ended; run again: verbale recover --confirm")]
     RecoveryUnfinished,
@@ -193,6 +201,9 @@ fn no_core_dumps() -> io::Result<()> {
 
 /// Loads the folder and replays its journal.
 fn open(folder: &Folder, progress: OnProgress) -> Result<(Arc<Shared>, Exchange, Journal, Guard), ServeError> {
+    if rotate::is_unfinished(folder) {
+        return Err(ServeError::RotationUnfinished);
+    }
     if recover::is_unfinished(folder) {
         return Err(ServeError::RecoveryUnfinished);
     }
@@ -215,12 +226,14 @@ fn open(folder: &Folder, progress: OnProgress) -> Result<(Arc<Shared>, Exchange,
         progress(now);
     });
     let settings = Settings { progress: told, ..journal_settings(folder, &loaded, secrets.log) };
+    let earlier = Earlier::load(&folder.keys())?;
     let memoranda = Arc::new(loaded.memoranda);
     let day_ms = 24 * 3600 * 1000;
     let mut exchange = Exchange::new(Own {
         card: loaded.card.clone(),
         key: secrets.envelope,
-        recipient_key: recipient.fingerprint(),
+        recipient_keys: [recipient.fingerprint()].into_iter().chain(earlier.recipients()).collect(),
+        card_bytes: loaded.card_bytes.clone(),
         memoranda: Arc::clone(&memoranda),
         validity_ms: i64::from(loaded.config.limits.notice_validity_days) * day_ms,
         configured: loaded.configured,
@@ -230,6 +243,9 @@ fn open(folder: &Folder, progress: OnProgress) -> Result<(Arc<Shared>, Exchange,
         let facts = facts_of(record, &archive)?;
         Ok(exchange.replay(record.entry, facts)?)
     })?;
+    if exchange.own_serial() > loaded.card.serial {
+        return Err(ServeError::OlderCard(exchange.own_serial(), loaded.card.serial));
+    }
     if let Some(held) = exchange.without_facts() {
         return Err(ServeError::KeysMissing(held.message_id));
     }
@@ -248,6 +264,7 @@ fn open(folder: &Folder, progress: OnProgress) -> Result<(Arc<Shared>, Exchange,
         card_bytes: loaded.card_bytes,
         memoranda,
         identity: secrets.age,
+        earlier,
         archive,
         tls: secrets.tls,
         standing: Standing::default(),
@@ -323,6 +340,7 @@ pub(crate) fn keyed_facts(entry: &[u8]) -> Result<Option<(MessageId, Vec<u8>)>, 
         | Event::LogExported(_)
         | Event::CarriedOver(_)
         | Event::CounterpartRotated(_)
+        | Event::OwnCardRotated(_)
         | Event::ChannelResumed(_)
         | Event::ChannelReopened(_) => return Ok(None),
     }))
@@ -378,8 +396,10 @@ impl Listeners {
         let tls_limits = |connections| Limits { connections, handshakes: limits.handshakes_max, handshake_time };
 
         let directory = Arc::clone(shared);
-        let allowed = Arc::new(move |spki: &[u8]| directory.peers.now().with_spki(spki).is_some());
-        let config = tls::server(&shared.tls, &shared.card.id, allowed)?;
+        let allowed = Arc::new(move |spki: &[u8]| directory.peers.with_spki(spki).is_some());
+        let keys = Arc::clone(shared);
+        let earlier: tls::EarlierKeys = Arc::new(move || keys.earlier.tls());
+        let config = tls::server(&shared.tls, Arc::clone(&earlier), &shared.card.id, allowed)?;
         let incoming =
             accept_tls(self.peer, config, tls_limits(limits.peer_connections_max), peers(shared), &shared.wire, shared);
         let service = PeerService { shared: Arc::clone(shared), core: core.clone(), stop: stopped.clone() };
@@ -391,7 +411,8 @@ impl Listeners {
             let persons = Arc::clone(shared);
             let person = move |spki: &[u8]| persons.persons.with_key(&key_fingerprint(spki).to_string());
             let known = person.clone();
-            let config = tls::server(&shared.tls, &shared.card.id, Arc::new(move |spki| known(spki).is_some()))?;
+            let config =
+                tls::server(&shared.tls, earlier, &shared.card.id, Arc::new(move |spki| known(spki).is_some()))?;
             let sharing = Arc::clone(shared);
             let names: Names<Caller> =
                 Arc::new(move |spki| local_guest(&sharing, Caller::Person(person(spki).ok_or("UNKNOWN_KEY")?)));
@@ -417,7 +438,8 @@ impl Listeners {
 fn peers(shared: &Arc<Shared>) -> Names<PeerName> {
     let shared = Arc::clone(shared);
     Arc::new(move |spki| {
-        let name = shared.peers.now().with_spki(spki).ok_or("UNKNOWN_KEY")?.to_owned();
+        let name = shared.peers.with_spki(spki).ok_or("UNKNOWN_KEY")?;
+        shared.peers.seen(spki);
         let permit = shared.shares.of(&name).connection().ok_or("COUNTERPART_CONNECTION_LIMIT")?;
         let (asked, counting) = (Arc::new(AtomicBool::new(false)), Arc::clone(&shared));
         let at_end = {

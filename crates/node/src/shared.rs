@@ -1,6 +1,6 @@
 //! What all tasks share; nothing in it is locked across a wait.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
@@ -12,6 +12,7 @@ use verbale_exchange::{Peer, Rejection};
 use verbale_keys::PublicKey;
 
 use crate::config::Config;
+use crate::earlier::Earlier;
 use crate::folder::Folder;
 use crate::meter::Meter;
 use crate::person::Persons;
@@ -28,6 +29,8 @@ pub(crate) struct Shared {
     pub(crate) card_bytes: Vec<u8>,
     pub(crate) memoranda: Arc<Memoranda>,
     pub(crate) identity: Identity,
+    /// Keys of earlier cards.
+    pub(crate) earlier: Earlier,
     pub(crate) archive: ArchiveKey,
     pub(crate) tls: KeyPair,
     /// Whether the own log is the one that others know.
@@ -58,7 +61,11 @@ pub(crate) struct Shared {
 
 /// The enrolled counterparts, as of the last commit.
 #[derive(Default)]
-pub(crate) struct PeerDirectory(RwLock<Arc<Peers>>);
+pub(crate) struct PeerDirectory {
+    now: RwLock<Arc<Peers>>,
+    /// TLS keys of earlier cards whose counterparts were seen with the present one.
+    retired: Mutex<HashSet<Vec<u8>>>,
+}
 
 /// Counterparts by id and by TLS key.
 #[derive(Default)]
@@ -69,21 +76,34 @@ pub(crate) struct Peers {
 
 impl PeerDirectory {
     pub(crate) fn now(&self) -> Arc<Peers> {
-        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.now.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     pub(crate) fn replace(&self, by_id: BTreeMap<String, Peer>) {
-        let by_spki = by_id.iter().map(|(id, peer)| (peer.card.tls_spki.clone(), id.clone())).collect();
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Peers { by_id, by_spki });
+        let earlier = by_id.iter().filter_map(|(id, peer)| Some((peer.earlier_tls.clone()?, id.clone())));
+        let present = by_id.iter().map(|(id, peer)| (peer.card.tls_spki.clone(), id.clone()));
+        let by_spki = earlier.chain(present).collect();
+        *self.now.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Peers { by_id, by_spki });
+    }
+
+    /// The counterpart with this TLS key: of its card, or of the card before until it was seen with the present one.
+    pub(crate) fn with_spki(&self, spki: &[u8]) -> Option<String> {
+        let is_retired = self.retired.lock().unwrap_or_else(PoisonError::into_inner).contains(spki);
+        self.now().by_spki.get(spki).filter(|_| !is_retired).cloned()
+    }
+
+    /// A handshake with this TLS key was done: that of the card before counts no more.
+    pub(crate) fn seen(&self, spki: &[u8]) {
+        let now = self.now();
+        let peer = now.by_spki.get(spki).and_then(|id| now.by_id.get(id));
+        if let Some(earlier) = peer.filter(|peer| peer.card.tls_spki == spki).and_then(|peer| peer.earlier_tls.clone())
+        {
+            self.retired.lock().unwrap_or_else(PoisonError::into_inner).insert(earlier);
+        }
     }
 }
 
 impl Peers {
-    /// The counterpart with this TLS key.
-    pub(crate) fn with_spki(&self, spki: &[u8]) -> Option<&str> {
-        self.by_spki.get(spki).map(String::as_str)
-    }
-
     /// The key that signs a counterpart's statements.
     pub(crate) fn envelope_key(&self, id: &str) -> Option<PublicKey> {
         self.by_id.get(id).map(|peer| peer.card.envelope_key)

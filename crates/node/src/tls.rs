@@ -7,10 +7,14 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
-use rustls::server::{NoServerSessionStorage, ParsedCertificate};
+use rustls::server::{ClientHello, NoServerSessionStorage, ParsedCertificate, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, DistinguishedName, Error, ServerConfig, SignatureScheme,
 };
+
+use crate::earlier::EarlierTls;
+use crate::secrets::spki;
 
 const ALPN_HTTP2: &[u8] = b"h2";
 
@@ -29,13 +33,19 @@ pub enum TlsError {
 }
 
 /// The server side: whoever connects must show a key that `allowed` knows.
-pub(crate) fn server(key: &KeyPair, name: &str, allowed: Allowed) -> Result<Arc<ServerConfig>, TlsError> {
-    let (certificate, secret) = certificate(key, name)?;
+pub(crate) fn server(
+    key: &KeyPair,
+    earlier: EarlierKeys,
+    name: &str,
+    allowed: Allowed,
+) -> Result<Arc<ServerConfig>, TlsError> {
     let provider = provider();
+    let present = certified(key, name, &provider)?;
+    let shown = Shown { present, earlier, name: name.to_owned(), provider: Arc::clone(&provider) };
     let mut config = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_protocol_versions(&[&rustls::version::TLS13])?
         .with_client_cert_verifier(Arc::new(Pinned { allowed, provider }))
-        .with_single_cert(vec![certificate], secret)?;
+        .with_cert_resolver(Arc::new(shown));
     // A resumed session would not show the client's key again.
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
@@ -54,7 +64,6 @@ pub(crate) fn client(key: &KeyPair, name: &str, allowed: Allowed) -> Result<Arc<
         .with_client_auth_cert(vec![certificate], secret)?;
     config.resumption = rustls::client::Resumption::disabled();
     config.alpn_protocols = vec![ALPN_HTTP2.to_vec()];
-    config.enable_sni = false;
     Ok(Arc::new(config))
 }
 
@@ -64,9 +73,49 @@ pub(crate) fn spki_of(certificate: &CertificateDer<'_>) -> Option<Vec<u8>> {
     Some(parsed.subject_public_key_info().as_ref().to_vec())
 }
 
-/// The name that rustls wants; nobody looks at it.
-pub(crate) fn server_name() -> ServerName<'static> {
-    ServerName::IpAddress(std::net::IpAddr::from([127, 0, 0, 1]).into())
+/// The name under which the server is asked for the key that is pinned: it may have a later one.
+pub(crate) fn server_name(pin: &[u8]) -> ServerName<'static> {
+    let anything = || ServerName::IpAddress(std::net::IpAddr::from([127, 0, 0, 1]).into());
+    ServerName::try_from(name_of(pin)).unwrap_or_else(|_| anything())
+}
+
+/// A name for a key: the beginning of its SHA-256, in a domain that does not exist (RFC 6761 §6.4).
+fn name_of(spki: &[u8]) -> String {
+    use sha2::Digest as _;
+    let digest = hex::encode(sha2::Sha256::digest(spki));
+    format!("{}.invalid", digest.get(..40).unwrap_or(&digest))
+}
+
+/// Earlier keys that whoever pins them may be shown, as of now.
+pub(crate) type EarlierKeys = Arc<dyn Fn() -> Vec<Arc<EarlierTls>> + Send + Sync>;
+
+/// Shows the key that is asked for by name, else the present one.
+struct Shown {
+    present: Arc<CertifiedKey>,
+    earlier: EarlierKeys,
+    name: String,
+    provider: Arc<CryptoProvider>,
+}
+
+impl std::fmt::Debug for Shown {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Shown")
+    }
+}
+
+impl ResolvesServerCert for Shown {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let asked = hello.server_name();
+        let earlier = (self.earlier)().into_iter().find(|earlier| Some(name_of(&spki(&earlier.key)).as_str()) == asked);
+        let earlier = earlier.and_then(|earlier| certified(&earlier.key, &self.name, &self.provider).ok());
+        Some(earlier.unwrap_or_else(|| Arc::clone(&self.present)))
+    }
+}
+
+fn certified(key: &KeyPair, name: &str, provider: &CryptoProvider) -> Result<Arc<CertifiedKey>, TlsError> {
+    let (certificate, secret) = certificate(key, name)?;
+    let secret = provider.key_provider.load_private_key(secret)?;
+    Ok(Arc::new(CertifiedKey::new(vec![certificate], secret)))
 }
 
 fn certificate(key: &KeyPair, name: &str) -> Result<(CertificateDer<'static>, PrivateKeyDer<'static>), TlsError> {

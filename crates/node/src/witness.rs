@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use rcgen::KeyPair;
 use tokio::task::JoinSet;
 use verbale_evidence::{Card, UnverifiedCard};
 use verbale_exchange::{Input, Peer, Told};
@@ -21,7 +22,7 @@ use verbale_rpc::{DELIVER_MESSAGE_BYTES_MAX, Failure, FailureKind};
 
 use crate::clock::now_ms;
 use crate::core::{Answer, Core, Needs};
-use crate::delivery::{CONNECT_TIME, connect};
+use crate::delivery::{CONNECT_TIME, connect_as};
 use crate::heads::{HeadsError, HeadsFolder};
 use crate::shared::Shared;
 use crate::standing::compare;
@@ -176,6 +177,7 @@ impl Witnesses {
             cosignature: String::new(),
             code: code.to_owned(),
             held: held_note.clone().unwrap_or_default(),
+            ..WitnessResponse::default()
         };
         if request.checkpoint.is_empty() {
             return Ok(refused("NOTHING_OFFERED"));
@@ -229,14 +231,18 @@ pub(crate) async fn answer(
     judge(shared, core, name, &request.held)
         .await
         .map_err(|text| Failure::new(FailureKind::Refused, "HEAD_NOT_OURS", text))?;
+    let id = name.to_owned();
+    let sealed_to_card = core.read(move |exchange, _| exchange.is_sealed_to_card(&id)).await.unwrap_or_default();
     if shared.standing.trouble().is_some() {
         // What is held is told all the same: it says to the other side what this one knows of its log.
         let nothing = WitnessRequest { checkpoint: String::new(), ..request };
-        return keep(shared, peer, nothing)
-            .await
-            .map(|response| WitnessResponse { code: "LOG_HELD_BACK".to_owned(), ..response });
+        return keep(shared, peer, nothing).await.map(|response| WitnessResponse {
+            code: "LOG_HELD_BACK".to_owned(),
+            sealed_to_card,
+            ..response
+        });
     }
-    keep(shared, peer, request).await
+    Ok(WitnessResponse { sealed_to_card, ..keep(shared, peer, request).await? })
 }
 
 /// Takes a later card of a counterpart, which the card key signed that was compared when it was enrolled.
@@ -351,6 +357,9 @@ async fn show_head(shared: &Arc<Shared>, core: &Core, peer: &Peer, connection: C
         let answered = tokio::time::timeout(ANSWER_TIME, client.witness(request)).await;
         let answered = answered.map_err(|_| format!("{id} did not answer within 10 s"))?;
         let response = answered.map_err(|status| format!("{id} says: {}", Failure::of(&status)))?.into_inner();
+        if response.sealed_to_card {
+            shared.earlier.settled(id, shared.peers.now().by_id.keys());
+        }
         match offer {
             Some(offer) if !response.cosignature.is_empty() => {
                 let note = offer.note + &response.cosignature;
@@ -385,21 +394,34 @@ async fn offer(core: &Core, old: u64) -> Result<Offer, String> {
     Ok(Offer { note, size, proof: proof.into_iter().map(|hash| hash.to_vec()).collect() })
 }
 
-/// Connects to a counterpart and shows it the own head.
-async fn visit(shared: Arc<Shared>, core: Core, id: String) {
-    let Some(peer) = shared.peers.now().by_id.get(&id).cloned() else { return };
-    let connected = tokio::time::timeout(CONNECT_TIME, connect(&shared, &peer)).await;
-    let connection = connected.unwrap_or_else(|_| Err(format!("{} did not answer within 10 s", peer.address)));
-    let shown = match connection {
-        Ok(connection) => show(&shared, &core, &peer, connection).await,
+/// Shows the own head over a new connection with this key.
+async fn show_as(shared: &Arc<Shared>, core: &Core, peer: &Peer, key: &KeyPair) -> Result<(), String> {
+    let connected = tokio::time::timeout(CONNECT_TIME, connect_as(shared, peer, key)).await;
+    match connected.unwrap_or_else(|_| Err(format!("{} did not answer within 10 s", peer.address))) {
+        Ok(connection) => show(shared, core, peer, connection).await,
         Err(trouble) => {
-            shared.witnesses.with(&id, |witness| {
+            shared.witnesses.with(&peer.card.id, |witness| {
                 witness.failures = witness.failures.saturating_add(1);
                 witness.trouble.clone_from(&trouble);
             });
             Err(trouble)
         }
-    };
+    }
+}
+
+/// Connects to a counterpart and shows it the own head.
+async fn visit(shared: Arc<Shared>, core: Core, id: String) {
+    let Some(peer) = shared.peers.now().by_id.get(&id).cloned() else { return };
+    let mut shown = show_as(&shared, &core, &peer, &shared.tls).await;
+    // Whoever does not know the present card yet is told over the key that it pins, and then over the new one.
+    for earlier in shared.earlier.tls() {
+        if shown.is_err() && show_as(&shared, &core, &peer, &earlier.key).await.is_ok() {
+            shown = show_as(&shared, &core, &peer, &shared.tls).await;
+        }
+    }
+    if shown.is_ok() {
+        shared.earlier.reached(&id, shared.peers.now().by_id.keys());
+    }
     if let Err(trouble) = shown {
         tracing::debug!(peer.id = id, trouble, "the head was not cosigned");
     }

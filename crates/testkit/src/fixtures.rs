@@ -76,7 +76,8 @@ impl ContactPoint {
         Own {
             card: self.card.clone(),
             key: self.secret(Role::Envelope),
-            recipient_key: self.recipient.fingerprint(),
+            recipient_keys: vec![self.recipient.fingerprint()],
+            card_bytes: self.card_bytes.clone(),
             memoranda: Arc::new(Memoranda::parse(Memoranda::shipped().iter().copied()).unwrap()),
             validity_ms,
             configured: Configured::default(),

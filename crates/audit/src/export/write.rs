@@ -143,6 +143,7 @@ impl ExportWriter {
             }
             Event::PeerEnrolled(enrolled) => self.card(&enrolled.card, index),
             Event::CounterpartRotated(rotated) => self.card(&rotated.card, index),
+            Event::OwnCardRotated(rotated) => self.card(&rotated.card, index),
             _ => {}
         }
         let line = self.decisions.line(index, time_ms, &event);

@@ -261,6 +261,7 @@ impl<'m> Chronicle<'m> {
             }
             Event::MemorandumEnds(of) => self.named(index, &of.message_id),
             Event::CounterpartRotated(of) => self.rotated(index, &of.card),
+            Event::OwnCardRotated(of) => self.own_rotated(index, &of.card),
             Event::ChannelResumed(of) => self.resumed(index, time_ms, &of, envelope),
             Event::ChannelReopened(of) => self.reopened(&of),
             Event::Configured(configured) => self.configured = Some(configured),

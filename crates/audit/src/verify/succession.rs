@@ -122,6 +122,27 @@ impl Chronicle<'_> {
         self.carrying.as_ref().map(|carrying| carrying.at.clone())
     }
 
+    /// The own later card: only what others seal to, and the TLS key, may be other ones.
+    pub(super) fn own_rotated(&mut self, index: u64, card: &[u8]) {
+        let Some(own) = self.own_card().cloned() else { return };
+        let keys = |card: &Card| (card.card_key, card.envelope_key, card.log_key, card.cosigner_key);
+        match own_signed(card) {
+            Ok(card) if card.id == own.id && card.serial > own.serial && keys(&card) == keys(&own) => {
+                // One that was carried over is that of the log that was closed.
+                match self.carrying.as_mut().filter(|_| self.shift > 0) {
+                    Some(carrying) => carrying.card = Some(card),
+                    None => self.own = Some(card),
+                }
+            }
+            Ok(_) => {
+                let expected =
+                    "a later card of the same card key, with the same keys for statements, heads and cosignatures";
+                self.find("KEY", index, expected, "another card");
+            }
+            Err(error) => self.find("KEY", index, "a later card that the own card key signed", error),
+        }
+    }
+
     /// A counterpart's later card.
     pub(super) fn rotated(&mut self, index: u64, card: &[u8]) {
         let later = own_signed(card).and_then(|card| {

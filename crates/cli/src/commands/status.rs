@@ -46,6 +46,9 @@ pub(crate) async fn run(node: &NodeArgs) -> Result<ExitCode, CliError> {
         ]);
     }
     say!("\n{rows}");
+    if !status.earlier_keys.is_empty() {
+        say!("\nkeys of earlier cards that counterparts may still need: {}", status.earlier_keys.join(", "));
+    }
     if let Some(stamps) = &status.time_stamps {
         say!("\n{}", stamping(stamps));
     }
@@ -150,7 +153,7 @@ fn as_json(status: &StatusResponse) -> Value {
         "id": status.id, "version": status.version, "log_size": status.log_size, "index_size": status.index_size,
         "checkpoint": status.checkpoint, "log_vkey": status.log_vkey, "peer_address": status.peer_address, "local_address": status.local_address,
         "channels": channels, "peers": peers, "memoranda": memoranda, "rejected": status.rejected, "refused": status.refused, "denied": status.denied,
-        "time_stamps": status.time_stamps.as_ref().map(stamps_json), "heads": heads, "held_back": status.held_back, "equivocations": status.equivocations,
+        "earlier_keys": status.earlier_keys, "time_stamps": status.time_stamps.as_ref().map(stamps_json), "heads": heads, "held_back": status.held_back, "equivocations": status.equivocations,
         "peer_bytes_sent": status.peer_bytes_sent, "peer_bytes_received": status.peer_bytes_received,
     })
 }

@@ -1,0 +1,45 @@
+//! `verbale keys`: another key for a role, and the card that says so.
+
+use std::process::ExitCode;
+
+use serde_json::json;
+use verbale_node::{RotateError, Rotated, rotate};
+
+use super::folder;
+use crate::args::{KeysCommand, NodeArgs, RotatedRole};
+use crate::failure::CliError;
+use crate::output::say;
+
+pub(crate) fn run(command: &KeysCommand, node: &NodeArgs) -> Result<ExitCode, CliError> {
+    let KeysCommand::Rotate { role } = command;
+    let (which, name) = match role {
+        RotatedRole::Tls => (Rotated::Tls, "tls"),
+        RotatedRole::Age => (Rotated::Age, "age"),
+    };
+    let folder = folder(node);
+    let serial = rotate(&folder, which).map_err(|error| match error {
+        RotateError::Running(_) | RotateError::CardKey { .. } => CliError::Refused(error.to_string()),
+        other => CliError::failed("no key was replaced, or the same command goes on", other),
+    })?;
+    if node.json {
+        say!("{}", json!({"role": name, "serial": serial}));
+        return Ok(ExitCode::SUCCESS);
+    }
+    say!("Card {serial} is in card.txt, with a new {name} key. Move keys/card.pem off this machine again.");
+    say!("\nNext: verbale serve --dir {}", folder.dir().display());
+    match which {
+        Rotated::Tls => {
+            say!(
+                "It shows the card to each counterpart over the key that it knows; that key is destroyed when all know the new one."
+            );
+            say!("Own people and systems on other machines need the new card in their key files: verbale card show");
+        }
+        Rotated::Age => {
+            say!(
+                "What is under way to the key before still opens; that key is destroyed when no counterpart has anything under way to it."
+            );
+        }
+    }
+    say!("`verbale status` says which earlier keys are still needed.");
+    Ok(ExitCode::SUCCESS)
+}

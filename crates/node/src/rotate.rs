@@ -1,0 +1,176 @@
+//! Makes the next card of a node with another TLS key, or another age recipient.
+//!
+//! The card key signs it; counterparts, which compared that key when they enrolled the first card, take the later one by themselves. The key
+//! before stays until no counterpart needs it (`earlier.rs`).
+//!
+//! # Durability
+//! Everything is made in `DIR/rotate` and marked ready; only then it takes its place, file by file. Cut off before, nothing has changed; cut
+//! off after, the same command goes on.
+
+use std::fs::{self, File, OpenOptions};
+use std::path::PathBuf;
+
+use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256};
+use verbale_envelope::Identity;
+use verbale_evidence::{Card, CardError, card_text, sign_card};
+use verbale_keys::{FileError, Role, write_public_text, write_secret_text};
+use zeroize::Zeroizing;
+
+use crate::clock::now_ms;
+use crate::folder::{CARD_VALIDITY_MS, Folder, LoadError};
+use crate::placing::{self, Move, PlacingError, READY};
+use crate::secrets::{AGE_FILE, SecretError, TLS_FILE, role, spki};
+
+/// The folder in which the next card and key are made.
+const MAKING: &str = "rotate";
+
+/// A key that can be rotated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rotated {
+    /// The key that counterparts, and own people on other machines, pin.
+    Tls,
+    /// The identity that opens what counterparts seal from then on.
+    Age,
+}
+
+/// A card that was not made.
+#[derive(Debug, thiserror::Error)]
+pub enum RotateError {
+    /// Configuration, card, memoranda.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The node runs.
+    #[error("{} is in use by a running verbale; stop that one first", .0.display())]
+    Running(PathBuf),
+    /// The mark says nothing.
+    #[error("{} is not what this program writes; call for help", .0.display())]
+    Mark(PathBuf),
+    /// The card key is used offline.
+    #[error("the next card needs the card key: put card.pem back into {} for this command ({source})", keys.display())]
+    CardKey {
+        /// The folder of keys.
+        keys: PathBuf,
+        /// Why it cannot be used.
+        source: SecretError,
+    },
+    /// The card.
+    #[error("the next card could not be made: {0}")]
+    Card(#[from] CardError),
+    /// The new key.
+    #[error("no key can be made: {0}")]
+    Key(String),
+    /// A file.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// What was made could not be put in place.
+    #[error(transparent)]
+    Placing(#[from] PlacingError),
+}
+
+impl Rotated {
+    fn file(self) -> &'static str {
+        match self {
+            Self::Tls => TLS_FILE,
+            Self::Age => AGE_FILE,
+        }
+    }
+
+    /// Where the key of an earlier card stays.
+    fn earlier(self, serial: u64) -> String {
+        let (stem, ending) = self.file().split_once('.').unwrap_or((self.file(), ""));
+        format!("{stem}-{serial}.{ending}")
+    }
+}
+
+/// Whether a rotation was begun and not ended.
+pub(crate) fn is_unfinished(folder: &Folder) -> bool {
+    folder.dir().join(MAKING).join(READY).exists()
+}
+
+/// What was begun and not ended, as its mark says.
+fn begun(folder: &Folder) -> Result<Option<(Rotated, u64)>, RotateError> {
+    let path = folder.dir().join(MAKING).join(READY);
+    if !path.exists() {
+        return Ok(None);
+    }
+    let text = fs::read_to_string(&path).map_err(placing::failed("read", &path))?;
+    let read = text.split_once(' ').and_then(|(file, serial)| {
+        let which = [Rotated::Tls, Rotated::Age].into_iter().find(|which| which.file() == file)?;
+        Some((which, serial.trim().parse().ok()?))
+    });
+    read.map(Some).ok_or(RotateError::Mark(path))
+}
+
+/// Makes the next card of a node that does not run; gives its serial.
+///
+/// # Errors
+/// [`RotateError`].
+pub fn rotate(folder: &Folder, which: Rotated) -> Result<u64, RotateError> {
+    let _lock = lock(folder)?;
+    let making = folder.dir().join(MAKING);
+    if let Some((begun, serial)) = begun(folder)? {
+        take_place(folder, begun, serial)?;
+        if begun == which {
+            return Ok(serial);
+        }
+    }
+    let loaded = folder.load()?;
+    let card_key = role(&folder.keys(), Role::Card);
+    let card_key = card_key.map_err(|source| RotateError::CardKey { keys: folder.keys(), source })?;
+    if making.exists() {
+        fs::remove_dir_all(&making).map_err(placing::failed("remove", &making))?;
+    }
+    fs::create_dir(&making).map_err(placing::failed("create", &making))?;
+    let now = now_ms();
+    let mut card = Card {
+        serial: loaded.card.serial.saturating_add(1),
+        valid_from_ms: now,
+        valid_until_ms: now.saturating_add(CARD_VALIDITY_MS),
+        ..loaded.card
+    };
+    let file = making.join(which.file());
+    match which {
+        Rotated::Tls => {
+            let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256);
+            let key = key.map_err(|error| RotateError::Key(error.to_string()))?;
+            write_secret_text(&file, &Zeroizing::new(key.serialize_pem()))?;
+            card.tls_spki = spki(&key);
+        }
+        Rotated::Age => {
+            let identity = Identity::generate();
+            write_secret_text(&file, &identity.to_text())?;
+            let recipient = identity.recipient().map_err(|error| RotateError::Key(error.to_string()))?;
+            card.age_recipient = recipient.to_string();
+        }
+    }
+    let bytes = sign_card(&card, &card_key)?;
+    write_public_text(&making.join("card.txt"), &card_text(&bytes, &card))?;
+    write_public_text(&making.join(READY), &format!("{} {}", which.file(), card.serial))?;
+    placing::sync(&making)?;
+    take_place(folder, which, card.serial)?;
+    Ok(card.serial)
+}
+
+/// Each step may have been done before. The key is placed before the card: a start in between is refused by the mark.
+fn take_place(folder: &Folder, which: Rotated, serial: u64) -> Result<(), PlacingError> {
+    let (making, before) = (folder.dir().join(MAKING), serial.saturating_sub(1));
+    let keys = folder.keys();
+    placing::put_in_place(&[
+        Move { new: making.join(which.file()), place: keys.join(which.file()), old: keys.join(which.earlier(before)) },
+        Move {
+            new: making.join("card.txt"),
+            place: folder.card(),
+            old: folder.dir().join(format!("card.{before}.txt")),
+        },
+    ])?;
+    placing::end(&making)
+}
+
+/// The lock that a running node holds.
+fn lock(folder: &Folder) -> Result<File, RotateError> {
+    let path = folder.dir().join("lock");
+    let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
+    let file = file.map_err(placing::failed("open", &path))?;
+    file.try_lock().map_err(|_| RotateError::Running(folder.dir().to_owned()))?;
+    Ok(file)
+}

@@ -1,0 +1,149 @@
+//! Another TLS key and another age identity: counterparts take the next card by themselves, nothing under way is lost, and the keys before are
+//! destroyed when nobody needs them.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::node::{Node, Said, pair, until, verbale};
+use crate::notices::general;
+
+fn status(node: &Node) -> Value {
+    node.run(&["--json", "status"]).good().json().remove(0)
+}
+
+/// The serial of the other side's card.
+fn serial(node: &Node) -> u64 {
+    status(node)["peers"][0]["serial"].as_u64().unwrap()
+}
+
+fn rotate(node: &mut Node, role: &str) -> Said {
+    node.stop();
+    let said = node.run(&["--json", "keys", "rotate", role]);
+    node.start();
+    said
+}
+
+/// Both send, and both get it.
+fn talk(japan: &Node, partner: &Node, number: u32) {
+    japan.submit(&general(true, &format!("JP-{number}"), "a text")).good();
+    partner.submit(&general(false, &format!("KG-{number}"), "a text")).good();
+    japan.until_delivered();
+    partner.until_delivered();
+}
+
+fn settles(node: &Node) {
+    until("no earlier key is needed", || status(node)["earlier_keys"] == json!([]));
+    let left = fs::read_dir(node.dir.join("keys")).unwrap().flatten().map(|entry| entry.file_name());
+    let left: Vec<String> = left.map(|name| name.to_string_lossy().into_owned()).collect();
+    let numbered = |name: &String| name.starts_with("tls-") || name.starts_with("age-");
+    assert!(!left.iter().any(numbered), "an earlier key was not destroyed: {left:?}");
+}
+
+fn verified(japan: &Node, partner: &Node, name: &str) -> Value {
+    let dirs = [japan, partner].map(|node| {
+        let dir = node.dir.join(name);
+        node.run(&["audit", "export", dir.to_str().unwrap()]).good();
+        dir.to_str().unwrap().to_owned()
+    });
+    let said = dirs.iter().map(|dir| verbale(&["audit", "verify", dir, "--json"], None).good().json().remove(0));
+    let said: Vec<Value> = said.collect();
+    verbale(&["audit", "reconcile", &dirs[0], &dirs[1]], None).good();
+    said[0].clone()
+}
+
+#[test]
+fn a_tls_key_is_replaced_and_both_sides_may_do_so_at_once() {
+    let (mut japan, mut partner) = pair();
+    talk(&japan, &partner, 1);
+    let refused = japan.run(&["keys", "rotate", "tls"]);
+    assert!(refused.code == 1 && refused.err.contains("running"), "{} {}", refused.code, refused.err);
+    japan.stop();
+    let (card_key, aside) = (japan.dir.join("keys/card.pem"), japan.dir.join("card.pem.aside"));
+    fs::rename(&card_key, &aside).unwrap();
+    let refused = japan.run(&["keys", "rotate", "tls"]);
+    assert!(refused.code == 1 && refused.err.contains("card.pem"), "{} {}", refused.code, refused.err);
+    fs::rename(&aside, &card_key).unwrap();
+    let old = fs::read(japan.dir.join("card.txt")).unwrap();
+    japan.start();
+    assert_eq!(rotate(&mut japan, "tls").good().json()[0]["serial"], 2);
+    until("the counterpart takes the card", || serial(&partner) == 2);
+    settles(&japan);
+    talk(&japan, &partner, 2);
+    // Both, before either knows of the other's.
+    japan.stop();
+    partner.stop();
+    for node in [&japan, &partner] {
+        node.run(&["keys", "rotate", "tls"]).good();
+    }
+    japan.start();
+    partner.start();
+    until("both take the cards", || (serial(&japan), serial(&partner)) == (2, 3));
+    settles(&japan);
+    settles(&partner);
+    talk(&japan, &partner, 3);
+    // Cut off between the key and the card: it is gone on with, and nothing starts before.
+    japan.stop();
+    japan.run(&["keys", "rotate", "tls"]).good();
+    let making = japan.dir.join("rotate");
+    fs::create_dir(&making).unwrap();
+    fs::rename(japan.dir.join("card.txt"), making.join("card.txt")).unwrap();
+    fs::rename(japan.dir.join("card.3.txt"), japan.dir.join("card.txt")).unwrap();
+    fs::write(making.join("ready"), "tls.pem 4").unwrap();
+    let said = japan.run(&["serve"]);
+    assert!(said.code != 0 && said.err.contains("keys rotate"), "{} {}", said.code, said.err);
+    assert_eq!(japan.run(&["--json", "keys", "rotate", "tls"]).good().json()[0]["serial"], 4);
+    japan.start();
+    until("the counterpart takes the card", || serial(&partner) == 4);
+    talk(&japan, &partner, 4);
+    settles(&japan);
+    let said = verified(&japan, &partner, "export");
+    assert_eq!(said["sound"], true, "{said}");
+    crate::audit::sound(&japan, &partner);
+    // The card before is not put back by mistake.
+    japan.stop();
+    fs::write(japan.dir.join("card.txt"), old).unwrap();
+    let said = japan.run(&["serve"]);
+    assert!(said.code != 0, "{} {}", said.code, said.err);
+}
+
+#[test]
+fn an_age_identity_is_replaced_and_what_was_under_way_opens() {
+    let (mut japan, partner) = pair();
+    talk(&japan, &partner, 1);
+    let identity = fs::read_to_string(japan.dir.join("keys/age.txt")).unwrap();
+    // Sealed to the key before, one of them a draft; the receiver is away.
+    japan.stop();
+    partner.submit(&general(false, "KG-2", "under way")).good();
+    let change = json!({
+        "notice_id": "KG-36", "memorandum": "JP-KG-SSW-2023", "flow": "F36", "kind": "CONTACT_POINT_CHANGE", "clause": "2",
+        "from": {"party": "KG", "office": "KG-MLSSM-CECA"}, "to": {"party": "JP", "office": "JP-MOJ-ISA-RMD"},
+        "issued_at": "2026-02-03T10:15:00+09:00", "classification": "CONFIDENTIAL", "receiver_obligation": "ACKNOWLEDGE",
+        "languages": ["en"], "body": {"new_contact": {"name_en": "Another Division", "key_fingerprint": "none"},
+        "effective_at": "2026-12-01T00:00:00+09:00"},
+    });
+    partner.submit(&change.to_string()).good();
+    japan.run(&["keys", "rotate", "age"]).good();
+    assert_eq!(fs::read_to_string(japan.dir.join("keys/age-1.txt")).unwrap(), identity);
+    japan.start();
+    partner.until_delivered();
+    until("the counterpart takes the card", || serial(&partner) == 2);
+    settles(&japan);
+    // Opened when it came, and again by the keyring, with the identity gone.
+    for number in ["KG-1", "KG-2"] {
+        japan.run(&["open", number, "--purpose", "to see it"]).good();
+    }
+    // A draft that was sealed to the key before does not leave; submitted again it does.
+    partner.second(&["open", "KG-36", "--purpose", "approval"]).good();
+    let said = partner.second(&["approve", "KG-36"]);
+    assert!(said.code == 1 && said.err.contains("COUNTERPART_NOT_ENROLLED"), "{} {}", said.code, said.err);
+    partner.run(&["drop", "KG-36"]).good();
+    partner.submit(&change.to_string()).good();
+    partner.second(&["open", "KG-36", "--purpose", "approval"]).good();
+    partner.second(&["approve", "KG-36"]).good();
+    talk(&japan, &partner, 3);
+    japan.run(&["open", "KG-36", "--purpose", "to see it"]).good();
+    let said = verified(&japan, &partner, "export");
+    assert_eq!((&said["sound"], &said["entries"]["refused"]), (&true.into(), &0.into()), "{said}");
+    crate::audit::sound(&japan, &partner);
+}
