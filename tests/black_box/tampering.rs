@@ -4,6 +4,7 @@
 mod craft;
 mod erased;
 mod rewritten;
+mod rotated;
 
 use std::path::Path;
 
