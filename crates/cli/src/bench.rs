@@ -6,6 +6,7 @@
 mod floor;
 mod load;
 mod measure;
+mod reading;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -19,6 +20,7 @@ use crate::output::say;
 use crate::stage::{JAPAN, KYRGYZSTAN, Side, StageFolder};
 use load::{Load, Outcome};
 use measure::{Usage, percentile};
+use reading::Reading;
 
 /// Notices before the clock starts: links open, files filled ahead, code in the caches.
 const WARM_UP: u64 = 512;
@@ -36,6 +38,7 @@ struct Report {
     peak_rss: [u64; 2],
     disk_bytes: [f64; 2],
     wire_bytes: f64,
+    reading: Option<Reading>,
 }
 
 pub(crate) async fn run(args: &BenchArgs, node: &NodeArgs) -> Result<ExitCode, CliError> {
@@ -67,14 +70,19 @@ pub(crate) async fn run(args: &BenchArgs, node: &NodeArgs) -> Result<ExitCode, C
     let outcome = load.run(&sender.client, args.notices, args.rate).await?;
     let end = [Usage::of(&mut sender).await?, Usage::of(&mut receiver).await?];
     let after = floor::per_second(folder.path(), args.size)?;
-    let report = Report::new(&load, args, outcome, (start, end), f64::midpoint(before, after));
-    if node.json {
-        say!("{}", report.json());
-    } else {
+    let mut report = Report::new(&load, args, outcome, (start, end), f64::midpoint(before, after));
+    if !node.json {
         report.print()?;
     }
-    audit(&folder, &mut sender, &mut receiver).await?;
+    let reading = audit(&folder, &mut sender, &mut receiver).await?;
     say("\nAfterwards both logs were read whole and verified, and so was every receipt: they agree.")?;
+    say(&format!("\nThe floor of reading: {}", floor::WHAT_OF_READING))?;
+    if node.json {
+        report.reading = Some(reading);
+        say!("{}", report.json());
+    } else {
+        reading.print()?;
+    }
     sender.node.stop()?;
     receiver.node.stop()?;
     folder.finish()?;
@@ -82,9 +90,11 @@ pub(crate) async fn run(args: &BenchArgs, node: &NodeArgs) -> Result<ExitCode, C
 }
 
 /// What was measured must have been right: both logs and every receipt are verified.
-async fn audit(folder: &StageFolder, sender: &mut Side, receiver: &mut Side) -> Result<(), CliError> {
+async fn audit(folder: &StageFolder, sender: &mut Side, receiver: &mut Side) -> Result<Reading, CliError> {
+    let to = folder.path().join("export");
     let mut sides = [(&mut sender.client, &sender.card), (&mut receiver.client, &receiver.card)];
-    export::prove(&mut sides, &folder.path().join("export")).await.map(drop)
+    drop(export::prove(&mut sides, &to).await?);
+    reading::read(&to.join(&sender.card.id))
 }
 
 impl Report {
@@ -114,6 +124,7 @@ impl Report {
             peak_rss: end.map(|usage| usage.peak_rss_bytes),
             disk_bytes: both(|usage| usage.disk_bytes),
             wire_bytes,
+            reading: None,
         }
     }
 
@@ -142,8 +153,9 @@ impl Report {
         let [cpu_sender, cpu_receiver] = self.cpu_us;
         let [disk_sender, disk_receiver] = self.disk_bytes;
         let [rss_sender, rss_receiver] = self.peak_rss;
+        let reading = self.reading.as_ref().map(Reading::json);
         json!({
-            "notices": self.notices, "notice_json_bytes": self.json_bytes, "rate": self.rate,
+            "reading": reading, "notices": self.notices, "notice_json_bytes": self.json_bytes, "rate": self.rate,
             "notices_per_second": self.per_second, "floor_per_second": self.floor_per_second,
             "ratio_to_floor": self.ratio(), "p50_ms": ms(self.p50), "p99_ms": ms(self.p99),
             "cpu_us_per_notice_sender": cpu_sender, "cpu_us_per_notice_receiver": cpu_receiver,
@@ -151,6 +163,23 @@ impl Report {
             "peak_rss_bytes_sender": rss_sender, "peak_rss_bytes_receiver": rss_receiver,
             "disk_bytes_per_notice_sender": disk_sender, "disk_bytes_per_notice_receiver": disk_receiver,
             "wire_bytes_per_notice": self.wire_bytes,
+        })
+    }
+}
+
+impl Reading {
+    fn print(&self) -> Result<(), CliError> {
+        say!("  {:<44} {:>10}", "entries of the sender's log", self.entries);
+        say!("  {:<44} {:>10.0}", "entries verified a second", self.entries_per_second);
+        say!("  {:<44} {:>10.2}", "ratio to the floor", self.ratio);
+        say!("  {:<44} {:>10}", "peak memory of the auditor's process, MiB", self.peak_rss_bytes >> 20);
+        Ok(())
+    }
+
+    fn json(&self) -> serde_json::Value {
+        json!({
+            "entries": self.entries, "entries_per_second": self.entries_per_second, "ratio_to_floor": self.ratio,
+            "peak_rss_bytes": self.peak_rss_bytes,
         })
     }
 }

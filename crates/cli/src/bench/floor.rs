@@ -25,19 +25,46 @@ const TIME: Duration = Duration::from_secs(2);
 const STATEMENT_BYTES: usize = 560;
 const ENTRY_BYTES: usize = 720;
 
+/// A log entry that tells of a receipt.
+const RECEIPT_ENTRY_BYTES: usize = 80;
+
 /// Threads: one for each core of the machine that the project measures on.
 const THREADS: usize = 2;
 
 /// Notices a second, all threads together.
 pub(crate) fn per_second(dir: &Path, content_bytes: usize) -> Result<f64, CliError> {
+    measured(|thread, until| batches(&dir.join(format!("floor-{thread}")), content_bytes, until))
+}
+
+/// What every auditor must do for a notice in the log of its sender, in words.
+pub(crate) const WHAT_OF_READING: &str = "for each notice one strict verification and three hashes, of its entry, its receipt's, and the counterpart's; on both cores";
+
+/// Notices a second of it, all threads together.
+pub(crate) fn read_per_second() -> Result<f64, CliError> {
+    let statement = vec![4; STATEMENT_BYTES];
+    let key = SecretKey::from_seed([7; 32]);
+    let (signature, public) = (key.sign(&statement), key.public());
+    measured(|_, until| {
+        let mut done = 0;
+        while Instant::now() < until {
+            for _ in 0..BATCH {
+                public.verify(&statement, &signature).map_err(|_| fault())?;
+                for entry_bytes in [ENTRY_BYTES, RECEIPT_ENTRY_BYTES, ENTRY_BYTES] {
+                    std::hint::black_box(leaf_hash(&vec![3; entry_bytes]));
+                }
+                done += 1;
+            }
+        }
+        Ok(done)
+    })
+}
+
+/// How much all threads together do in a second.
+fn measured(work: impl Fn(usize, Instant) -> std::io::Result<u64> + Sync) -> Result<f64, CliError> {
     let started = Instant::now();
     let counts: Vec<std::io::Result<u64>> = std::thread::scope(|scope| {
-        let running: Vec<_> = (0..THREADS)
-            .map(|thread| {
-                let path = dir.join(format!("floor-{thread}"));
-                scope.spawn(move || batches(&path, content_bytes, started + TIME))
-            })
-            .collect();
+        let work = &work;
+        let running: Vec<_> = (0..THREADS).map(|thread| scope.spawn(move || work(thread, started + TIME))).collect();
         running.into_iter().map(|thread| thread.join().unwrap_or(Ok(0))).collect()
     });
     let elapsed = started.elapsed();

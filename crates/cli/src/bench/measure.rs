@@ -47,7 +47,7 @@ fn cpu_us(stat: &str) -> Option<u64> {
     Some(ticks * 1_000_000 / rustix::param::clock_ticks_per_second())
 }
 
-fn peak_rss_bytes(status: &str) -> Option<u64> {
+pub(crate) fn peak_rss_bytes(status: &str) -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? << 10)
 }
