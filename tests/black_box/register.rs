@@ -192,3 +192,30 @@ fn what_is_marked_stays_out_of_a_publication_and_a_release_to_everybody_keeps_it
     let entry = export(&japan).into_iter().find(|entry| entry["notice_id"] == "KG-JP-2026-000007").unwrap();
     assert_eq!(check(&japan, &entry, &[&partner, &japan])["code"], "CONSENT_OK");
 }
+
+#[test]
+fn an_erased_notice_leaves_the_register_and_the_others_stay() {
+    let (japan, partner) = pair();
+    let of_flow = |flow: &str| {
+        let lines = under("JP-KG-SSW-2023").into_iter();
+        let line =
+            lines.map(|(_, line)| line).find(|line| serde_json::from_str::<Value>(line).unwrap()["flow"] == flow);
+        serde_json::from_str::<Value>(&line.unwrap()).unwrap()["notice_id"].as_str().unwrap().to_owned()
+    };
+    let (order, list) = (of_flow("F05"), of_flow("F06"));
+    for number in [&order, &list] {
+        submit(&japan, number);
+        publish(&partner, number);
+        partner.run(&["ack", number]).good();
+    }
+    assert_eq!(export(&partner).len(), 2);
+    partner.run(&["erase", &order, "--reason", "its time is over"]).good();
+    partner.second(&["erase", &order, "--confirm"]).good();
+    let left = export(&partner);
+    assert_eq!((left.len(), left[0]["notice_id"].as_str()), (1, Some(list.as_str())));
+    let told = partner.run(&["--json", "disclosures"]).good().json();
+    assert_eq!(told.iter().filter(|told| told["event"] == "PUBLISHED").count(), 2, "the log forgot a publication");
+    // What a later list may go on from stays.
+    let kept = partner.run(&["erase", &list, "--reason", "its time is over"]);
+    assert!(kept.code == 1 && kept.err.contains("STILL_NEEDED"), "{} {}", kept.code, kept.err);
+}

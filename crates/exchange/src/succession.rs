@@ -100,15 +100,17 @@ impl Exchange {
         }
     }
 
-    /// Whether nothing that waits for a counterpart is sealed to another key than that of its present card.
-    pub fn is_sealed_to_card(&self, peer: &str) -> bool {
-        let Some(known) = self.peers.get(peer) else { return false };
+    /// The serial of a counterpart's present card, when nothing that waits for it is sealed to another key than that card's.
+    pub fn sealed_to(&self, peer: &str) -> Option<u64> {
+        let known = self.peers.get(peer)?;
         let key = known.card.age_recipient.parse::<Recipient>().map(|recipient| recipient.fingerprint()).ok();
         let channels = self.outgoing.iter().filter(|(channel, _)| channel.peer == peer);
-        channels.into_iter().flat_map(|(_, outgoing)| outgoing.outstanding.values()).all(|waiting| {
+        let mut waiting = channels.flat_map(|(_, outgoing)| outgoing.outstanding.values());
+        let is_sealed_so = waiting.all(|waiting| {
             // Of what is not in memory it is not known.
             waiting.envelope.as_ref().is_some_and(|envelope| Some(envelope.statement().recipient_key) == key)
-        })
+        });
+        is_sealed_so.then_some(known.card.serial)
     }
 
     /// A counterpart shows a card: a later one that the same card key signed takes the place of the one enrolled.

@@ -290,7 +290,8 @@ fn publications(exchange: &Exchange) -> Vec<Publication> {
         };
         published.map(|happening| publication(happening.index)).collect()
     };
-    let mut all: Vec<Publication> = exchange.notices().flat_map(of).collect();
+    // What was erased can be shown no more; that it was published stands in the log.
+    let mut all: Vec<Publication> = exchange.notices().filter(|held| !held.erased).flat_map(of).collect();
     all.sort_by_key(|publication| publication.index);
     all
 }

@@ -232,17 +232,18 @@ pub(crate) async fn answer(
         .await
         .map_err(|text| Failure::new(FailureKind::Refused, "HEAD_NOT_OURS", text))?;
     let id = name.to_owned();
-    let sealed_to_card = core.read(move |exchange, _| exchange.is_sealed_to_card(&id)).await.unwrap_or_default();
+    let sealed_to = core.read(move |exchange, _| exchange.sealed_to(&id)).await;
+    let sealed_to_serial = sealed_to.ok().flatten().unwrap_or_default();
     if shared.standing.trouble().is_some() {
         // What is held is told all the same: it says to the other side what this one knows of its log.
         let nothing = WitnessRequest { checkpoint: String::new(), ..request };
         return keep(shared, peer, nothing).await.map(|response| WitnessResponse {
             code: "LOG_HELD_BACK".to_owned(),
-            sealed_to_card,
+            sealed_to_serial,
             ..response
         });
     }
-    Ok(WitnessResponse { sealed_to_card, ..keep(shared, peer, request).await? })
+    Ok(WitnessResponse { sealed_to_serial, ..keep(shared, peer, request).await? })
 }
 
 /// Takes a later card of a counterpart, which the card key signed that was compared when it was enrolled.
@@ -357,7 +358,7 @@ async fn show_head(shared: &Arc<Shared>, core: &Core, peer: &Peer, connection: C
         let answered = tokio::time::timeout(ANSWER_TIME, client.witness(request)).await;
         let answered = answered.map_err(|_| format!("{id} did not answer within 10 s"))?;
         let response = answered.map_err(|status| format!("{id} says: {}", Failure::of(&status)))?.into_inner();
-        if response.sealed_to_card {
+        if response.sealed_to_serial == shared.card.serial {
             shared.earlier.settled(id, shared.peers.now().by_id.keys());
         }
         match offer {
