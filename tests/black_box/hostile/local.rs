@@ -6,12 +6,13 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 use verbale_node::{Folder, connect, connect_tls};
 use verbale_proto::v1::{
-    AcknowledgeRequest, ApproveRequest, AskAccountRequest, AudiencesRequest, BreachesRequest, CommenceRequest,
-    ConfirmAudienceRequest, ConfirmGroundRequest, ConsentsRequest, DisclosureQuery, DisclosuresRequest, DraftsRequest,
-    DropDraftRequest, DutiesRequest, EndGroundRequest, EnrolCardRequest, EnterAudienceRequest, ExportLogRequest,
-    GroundsRequest, ListRequest, OpenRequest, OrganisationsRequest, PublishRequest, ReadLogRequest, ReceiptsRequest,
-    RecordGroundRequest, RegisterRequest, ReportBreachRequest, ShowCardRequest, ShowRequest, StatusRequest,
-    SubmitRequest, WriteRequest,
+    AcknowledgeRequest, ApproveRequest, AskAccountRequest, AskErasureRequest, AudiencesRequest, BreachesRequest,
+    CommenceRequest, ConfirmAudienceRequest, ConfirmGroundRequest, ConsentsRequest, DisclosureQuery,
+    DisclosuresRequest, DraftsRequest, DropDraftRequest, DutiesRequest, EndGroundRequest, EnrolCardRequest,
+    EnterAudienceRequest, ErasuresRequest, ExportLogRequest, GroundsRequest, ListRequest, OpenRequest,
+    OrganisationsRequest, PublishRequest, ReadLogRequest, ReceiptsRequest, RecordGroundRequest, RegisterRequest,
+    ReportBreachRequest, SettleErasureRequest, ShowCardRequest, ShowRequest, StatusRequest, SubmitRequest,
+    WriteRequest,
 };
 use verbale_rpc::Failure;
 use verbale_rpc::node_client::NodeClient;
@@ -25,7 +26,7 @@ use crate::notices::general;
 type Client = NodeClient<Channel>;
 
 /// Every method of the local service, with the roles that may call it: the table that `local.proto` promises.
-const METHODS: [(&str, &[&str]); 34] = [
+const METHODS: [(&str, &[&str]); 37] = [
     ("Submit", &["system", "operator", "approver"]),
     ("Drafts", &["system", "operator", "approver"]),
     ("Approve", &["approver"]),
@@ -49,6 +50,9 @@ const METHODS: [(&str, &[&str]); 34] = [
     ("ConfirmGround", &["approver"]),
     ("EndGround", &["operator", "approver"]),
     ("Grounds", &["operator", "approver"]),
+    ("AskErasure", &["operator", "approver"]),
+    ("SettleErasure", &["operator", "approver"]),
+    ("Erasures", &["operator", "approver"]),
     ("Judge", &["operator", "approver"]),
     ("Disclose", &["approver"]),
     ("Disclosures", &["operator", "approver"]),
@@ -144,6 +148,9 @@ async fn call(client: &mut Client, method: &str) -> Result<(), Status> {
             client.record_ground(RecordGroundRequest { id, ..RecordGroundRequest::default() }).await.map(drop)
         }
         "ConfirmGround" => client.confirm_ground(ConfirmGroundRequest::default()).await.map(drop),
+        "AskErasure" => client.ask_erasure(AskErasureRequest { id, ..AskErasureRequest::default() }).await.map(drop),
+        "SettleErasure" => client.settle_erasure(SettleErasureRequest { id, confirm: false }).await.map(drop),
+        "Erasures" => client.erasures(ErasuresRequest::default()).await.map(drop),
         "EndGround" => client.end_ground(EndGroundRequest::default()).await.map(drop),
         "Grounds" => client.grounds(GroundsRequest {}).await.map(drop),
         "Judge" => client.judge(DisclosureQuery { id, ..DisclosureQuery::default() }).await.map(drop),
