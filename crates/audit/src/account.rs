@@ -3,7 +3,9 @@
 use std::fmt::Write as _;
 
 use serde_json::{Value, json};
-use verbale_evidence::{AccountError, AccountVerifier, Card, Listed, MessageId, Told, VerifiedAccount, parse_accounts};
+use verbale_evidence::{
+    AccountError, AccountVerifier, Cards, Listed, MessageId, Told, VerifiedAccount, parse_accounts,
+};
 use verbale_proto::v1::log_entry::Event;
 
 use crate::presentation::{moment, visible};
@@ -12,7 +14,7 @@ use crate::presentation::{moment, visible};
 ///
 /// # Errors
 /// [`AccountError`].
-pub fn check_account(text: &str, holder: &Card) -> Result<Vec<VerifiedAccount>, AccountError> {
+pub fn check_account(text: &str, holder: &Cards) -> Result<Vec<VerifiedAccount>, AccountError> {
     let mut verifier = AccountVerifier::new(holder.clone());
     for account in parse_accounts(text)? {
         verifier.take(&account)?;

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use lexopt::prelude::{Long, Short, Value};
 use verbale_domain::Memoranda;
-use verbale_evidence::{Card, PresentationError, UnverifiedCard, parse_card_text};
+use verbale_evidence::{Card, Cards, PresentationError, UnverifiedCard, parse_card_text};
 
 use crate::account::{account_json, account_report, check_account};
 use crate::log_command;
@@ -36,7 +36,8 @@ Usage: verbale-audit verify DIR [--card FILE]... [--json]
   account FILE        where a notice went, as its holder signed it for its originator
   card FILE           what a card says, and the fingerprint to compare
   --card FILE         a contact point's card, as `verbale card show` prints it; compare its fingerprint with its owner. For a presentation
-                      the second one is needed unless the originator discloses its own notice
+                      the second one is needed unless the originator discloses its own notice. Of a contact point that rotated
+                      its keys give each card that it had: keys/ID.SERIAL.card in an export
   --memoranda DIR     memorandum files, instead of those that ship with the program
   --json              one JSON object
 
@@ -156,7 +157,7 @@ fn presentation(asked: &Asked) -> Result<Reported, (Exit, String)> {
     let usage = |text: &str| (Exit::Usage, text.to_owned());
     let file = asked.files.first().ok_or_else(|| usage("give the file of the presentation"))?;
     let text = read(file).map_err(|text| (Exit::Usage, text))?;
-    let cards = asked.cards()?;
+    let cards = Cards::gather(asked.cards()?);
     let (originator, discloser) = match cards.as_slice() {
         [originator] => (originator, None),
         [originator, discloser] => (originator, Some(discloser)),
@@ -172,10 +173,11 @@ fn account(asked: &Asked) -> Result<Reported, (Exit, String)> {
     let usage = |text: String| (Exit::Usage, text);
     let file = asked.files.first().ok_or_else(|| usage("give the file of the account".to_owned()))?;
     let text = read(file).map_err(usage)?;
-    let [holder] = asked.cards.as_slice() else {
+    let cards = Cards::gather(asked.cards()?);
+    let [holder] = cards.as_slice() else {
         return Err(usage("give the card of the contact point that signed it with --card".to_owned()));
     };
-    let checked = check_account(&text, &card(holder).map_err(usage)?);
+    let checked = check_account(&text, holder);
     let checked = checked.map_err(|fault| (Exit::FaultFound, fault.to_string()))?;
     Ok((Exit::Sound, if asked.json { account_json(&checked).to_string() } else { account_report(&checked) }))
 }

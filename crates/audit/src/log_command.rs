@@ -60,8 +60,10 @@ pub(crate) fn check_receipt(asked: &Asked) -> Result<Reported, (Exit, String)> {
     let verified = ReceiptVerifier::new(&vkey).verify_alone(&receipt);
     let (envelope, receipt) = verified.map_err(|error| fault(error.to_string()))?;
     let unverified = UnverifiedEnvelope::parse(&envelope).map_err(|error| fault(error.to_string()))?;
-    let sender = unverified.claimed().map_err(|error| fault(error.to_string()))?.sender;
-    let sender = card_of(&cards, |card| card.id == sender, &sender)?;
+    let claimed = unverified.claimed().map_err(|error| fault(error.to_string()))?;
+    let has_signed = |card: &&Card| card.id == claimed.sender && card.envelope_key.fingerprint() == claimed.sender_key;
+    let what = format!("{} that has the envelope key {}", claimed.sender, claimed.sender_key);
+    let sender = card_of(&cards, has_signed, &what)?;
     let envelope = unverified.verify(&sender.envelope_key).map_err(|error| fault(error.to_string()))?;
     let (statement, head) = (envelope.statement(), receipt.checkpoint());
     let (id, time) = (statement.message_id, moment(receipt.time_ms()));

@@ -3,14 +3,14 @@
 use time::Date;
 use verbale_domain::disclosure::AudienceClass;
 use verbale_domain::{Memoranda, Memorandum};
-use verbale_evidence::{Card, PresentationError, originator_of, parse_presentation};
+use verbale_evidence::{Cards, PresentationError, originator_of, parse_presentation};
 
 use crate::presentation::{Fault, check_presentation};
 
 /// Who carries something to whom.
 pub struct Carrying<'a> {
-    /// The node that sends the notice: it must be the discloser.
-    pub sender: &'a Card,
+    /// The cards of the node that sends the notice: it must be the discloser.
+    pub sender: &'a Cards,
     /// The node that receives it.
     pub recipient: &'a str,
     /// The memorandum of the notice, for the recipient's own bodies.
@@ -56,7 +56,7 @@ pub fn carried(text: &str) -> Option<Carried> {
 pub fn check_onward(
     text: &str,
     carrying: &Carrying<'_>,
-    card_of: impl Fn(&str) -> Option<Card>,
+    card_of: impl Fn(&str) -> Option<Cards>,
     memoranda: &Memoranda,
 ) -> Result<(), OnwardFault> {
     let unverified = parse_presentation(text).map_err(Fault::from)?;

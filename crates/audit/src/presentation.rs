@@ -11,8 +11,8 @@ use verbale_domain::{
     Course, Memoranda, Memorandum, NAME_BYTES_MAX, Notice, PURPOSE_BYTES_MAX, Partial, Refusal, civil, is_line,
 };
 use verbale_evidence::{
-    Card, PresentationError, Statement, Verdict, VerifiedPart, VerifiedPresentation, is_identifier, parse_presentation,
-    verify_presentation,
+    Cards, PresentationError, Statement, Verdict, VerifiedPart, VerifiedPresentation, is_identifier,
+    parse_presentation, verify_presentation,
 };
 
 /// Why a presentation does not show that its reader may have it.
@@ -73,8 +73,8 @@ pub struct Checked {
 /// [`Fault`].
 pub fn check_presentation(
     text: &str,
-    originator: &Card,
-    discloser: Option<&Card>,
+    originator: &Cards,
+    discloser: Option<&Cards>,
     memoranda: &Memoranda,
 ) -> Result<Checked, Fault> {
     let verified = verify_presentation(&parse_presentation(text)?, originator, discloser)?;

@@ -19,10 +19,9 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use verbale_evidence::{Card, decode_entry};
+use verbale_evidence::{Card, Cards, decode_entry};
 use verbale_ledger::{
     Checkpoint, Frontier, Hash, LogSize, Note, TILE_WIDTH, Tile, decode_bundle, leaf_hash, policy_text,
-    verify_cosignature,
 };
 use verbale_proto::v1::log_entry::Event;
 
@@ -135,7 +134,7 @@ pub(crate) fn check(
         head,
         fingerprint: chronicle.own().map(fingerprint).unwrap_or_default(),
         is_compared,
-        peers: chronicle.peers().values().map(|card| (card.id.clone(), fingerprint(card))).collect(),
+        peers: chronicle.peers().values().map(|cards| (cards.id().to_owned(), fingerprint(cards.present()))).collect(),
         tally: chronicle.tally.clone(),
         waiting: chronicle.waiting(),
         withdrawn: chronicle.tally_withdrawn,
@@ -164,14 +163,14 @@ fn signatures(note: &str, chronicle: &mut Chronicle<'_>) -> Vec<(String, u64, u6
         }
     };
     let mut cosigned = Vec::new();
-    for card in chronicle.peers().values().cloned().collect::<Vec<_>>() {
-        let vkey = card.cosigner_vkey();
-        match verify_cosignature(note, &vkey) {
-            Ok(time_s) => cosigned.push((card.id, size, time_s)),
+    for cards in chronicle.peers().values().cloned().collect::<Vec<_>>() {
+        let id = cards.id();
+        match cards.cosigned_s(note) {
+            Ok(time_s) => cosigned.push((id.to_owned(), size, time_s)),
             // Nobody needs to have cosigned: only who claims it must have.
             Err(verbale_ledger::NoteError::Unsigned) => {}
             Err(error) => {
-                chronicle.find("COSIGNATURE", None, format!("the cosignature of {}", card.id), error.to_string());
+                chronicle.find("COSIGNATURE", None, format!("the cosignature of {id}"), error.to_string());
             }
         }
     }
@@ -179,7 +178,7 @@ fn signatures(note: &str, chronicle: &mut Chronicle<'_>) -> Vec<(String, u64, u6
 }
 
 fn policy(folder: &ExportFolder, chronicle: &mut Chronicle<'_>) -> Result<(), Missing> {
-    let witnesses: Vec<_> = chronicle.peers().values().map(Card::cosigner_vkey).collect();
+    let witnesses: Vec<_> = chronicle.peers().values().map(|cards| cards.present().cosigner_vkey()).collect();
     let expected = chronicle.own().map(|own| policy_text(&own.log_vkey(), &witnesses));
     if folder.file(POLICY)? != expected.map(String::into_bytes) {
         chronicle.find("POLICY", None, "the log's key and those of its counterparts", "another policy");
@@ -189,7 +188,8 @@ fn policy(folder: &ExportFolder, chronicle: &mut Chronicle<'_>) -> Result<(), Mi
 
 /// The cards that the auditor has from elsewhere are those of the log.
 fn compare(cards: &[Card], chronicle: &mut Chronicle<'_>) -> bool {
-    let known: Vec<Card> = chronicle.own().into_iter().chain(chronicle.peers().values()).cloned().collect();
+    let known: Vec<Card> =
+        chronicle.own().into_iter().chain(chronicle.peers().values().map(Cards::present)).cloned().collect();
     let (mut own, mut all) = (false, true);
     for card in &known {
         match cards.iter().find(|given| given.id == card.id) {

@@ -34,6 +34,7 @@ fn made() -> (ContactPoint, Account) {
                 message_id: NOTICE.to_vec(),
                 code: disclosure.code.clone(),
                 disclosure_digest: signed.digest.to_vec(),
+                disclosure_signature: signed.signature.clone(),
                 previous_release,
                 ..Disclosed::default()
             })
@@ -74,7 +75,7 @@ fn check(holder: &ContactPoint, accounts: &[Account]) -> Result<usize, String> {
     let key = holder.secret(Role::Envelope);
     let text: String =
         accounts.iter().map(|account| account_text(&sign_account(account, &key), "An account.")).collect();
-    let checked = check_account(&text, &holder.card).map_err(|error| error.to_string())?;
+    let checked = check_account(&text, &holder.card.clone().into()).map_err(|error| error.to_string())?;
     Ok(checked.iter().map(|account| account.items.len()).sum())
 }
 

@@ -242,6 +242,10 @@ pub(crate) enum RotatedRole {
     Tls,
     /// The identity that opens what counterparts seal
     Age,
+    /// The key that signs notices, releases and accounts
+    Envelope,
+    /// The key that cosigns counterparts' heads
+    Cosigner,
 }
 
 #[derive(Debug, clap::Args)]

@@ -12,6 +12,7 @@ use verbale_proto::v1::{Account, AccountItem, Disclosure};
 
 use crate::armor;
 use crate::card::Card;
+use crate::cards::Cards;
 use crate::dsse::{DsseError, Unverified, sign};
 use crate::entry::{EntryError, EntryTold, read_entry};
 use crate::presentation::{PresentationError, UnverifiedDisclosure};
@@ -114,14 +115,14 @@ pub fn parse_accounts(text: &str) -> Result<Vec<Vec<u8>>, AccountError> {
 
 /// Verifies accounts of one notice that continue each other, each as it comes, under the holder's card.
 pub struct AccountVerifier {
-    holder: Card,
+    holder: Cards,
     last_release: u64,
     accounts: Vec<VerifiedAccount>,
 }
 
 impl AccountVerifier {
     /// Before the first account.
-    pub fn new(holder: Card) -> Self {
+    pub fn new(holder: Cards) -> Self {
         Self { holder, last_release: 0, accounts: Vec::new() }
     }
 
@@ -189,17 +190,18 @@ impl<'e> Told<'e> {
     }
 }
 
-fn verify(envelope: &[u8], holder: &Card, last_release: &mut u64) -> Result<VerifiedAccount, AccountError> {
+fn verify(envelope: &[u8], holder: &Cards, last_release: &mut u64) -> Result<VerifiedAccount, AccountError> {
     let unverified = Unverified::parse_up_to(4 * ACCOUNT_BYTES_MAX, envelope, PAYLOAD_TYPE)?;
-    unverified.verify(&holder.envelope_key)?;
     let account = Account::decode(unverified.claimed()).map_err(|_| AccountError::Form("it cannot be decoded"))?;
+    let has_signed = |card: &&Card| account.holder_key == card.envelope_key.fingerprint().as_bytes();
+    let card = holder.all().find(has_signed).filter(|card| account.holder == card.id);
+    let card = card.ok_or(AccountError::Contradiction("it names another holder than the card, or another key"))?;
+    unverified.verify(&card.envelope_key)?;
     if account.version != VERSION || account.encode_to_vec() != unverified.claimed() {
         return Err(AccountError::Form("another version, or another encoding"));
     }
-    if account.holder != holder.id || account.holder_key != holder.envelope_key.fingerprint().as_bytes() {
-        return Err(AccountError::Contradiction("it names another holder than the card"));
-    }
-    let checkpoint = Checkpoint::verify(&account.checkpoint, &holder.log_vkey())?;
+    let log = holder.log_vkey(account.checkpoint.lines().next().unwrap_or_default());
+    let checkpoint = Checkpoint::verify(&account.checkpoint, &log)?;
     if account.covers_from > account.covers_to || account.covers_to > checkpoint.size.0 {
         return Err(AccountError::Contradiction("it covers more than the checkpoint does"));
     }
@@ -224,10 +226,10 @@ fn verify(envelope: &[u8], holder: &Card, last_release: &mut u64) -> Result<Veri
     Ok(VerifiedAccount { account, checkpoint, items })
 }
 
-fn listed(item: &AccountItem, account: &Account, holder: &Card) -> Result<Listed, AccountError> {
+fn listed(item: &AccountItem, account: &Account, holder: &Cards) -> Result<Listed, AccountError> {
     let proof = TlogProof::parse(&item.proof).map_err(|source| AccountError::Log { index: 0, source })?;
     let index = proof.index;
-    let under = proof.verify(&item.entry, &holder.log_vkey());
+    let under = proof.verify(&item.entry, &holder.log_vkey(proof.origin()));
     under.map_err(|source| AccountError::Log { index: index.0, source })?;
     let EntryTold { time_ms, event, carried, .. } = read_entry(&item.entry)?;
     let told = Told::read(&event).ok_or(AccountError::Contradiction("an entry is about something else"))?;

@@ -4,7 +4,7 @@
 //! DSSE v1.0.2, protocol; `io.intoto.Envelope` for the wire form.
 
 use prost::Message as _;
-use verbale_keys::{BadSignature, PublicKey, SecretKey};
+use verbale_keys::{BadSignature, Fingerprint, PublicKey, SecretKey};
 use verbale_proto::v1::{Envelope, EnvelopeSignature};
 
 /// Bytes that are no envelope of the expected type with exactly one good signature.
@@ -47,9 +47,13 @@ pub(crate) struct Unverified {
 
 /// Signs a payload.
 pub(crate) fn sign(payload: Vec<u8>, payload_type: &str, key: &SecretKey) -> Vec<u8> {
-    let sig = key.sign(&pre_authentication_encoding(payload_type, &payload)).to_vec();
-    let keyid = key.public().fingerprint().to_string();
-    let signatures = vec![EnvelopeSignature { sig, keyid }];
+    let signature = key.sign(&pre_authentication_encoding(payload_type, &payload));
+    signed(payload, payload_type, (&key.public().fingerprint(), &signature))
+}
+
+/// The envelope of a payload that was signed.
+pub(crate) fn signed(payload: Vec<u8>, payload_type: &str, (key, signature): (&Fingerprint, &[u8])) -> Vec<u8> {
+    let signatures = vec![EnvelopeSignature { sig: signature.to_vec(), keyid: key.to_string() }];
     Envelope { payload, payload_type: payload_type.to_owned(), signatures }.encode_to_vec()
 }
 
@@ -89,7 +93,7 @@ impl Unverified {
 }
 
 /// `"DSSEv1" SP LEN(type) SP type SP LEN(body) SP body`, lengths in decimal.
-fn pre_authentication_encoding(payload_type: &str, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn pre_authentication_encoding(payload_type: &str, payload: &[u8]) -> Vec<u8> {
     let mut bytes = format!("DSSEv1 {} {payload_type} {} ", payload_type.len(), payload.len()).into_bytes();
     bytes.extend_from_slice(payload);
     bytes

@@ -19,6 +19,11 @@ pub enum EnvelopeError {
     /// Signed by a key that it does not name, though the signature verifies.
     #[error("the statement names another signing key than the one that signed it")]
     NamesAnotherKey,
+    /// Signed by nobody who is known here.
+    #[error(
+        "the statement names a signing key that stands on no card of its sender here; give the card that it had then"
+    )]
+    UnknownKey,
     /// Another statement than the one that was named.
     #[error("the statement is not the one that its answer names")]
     AnotherStatement,
@@ -60,13 +65,22 @@ impl UnverifiedEnvelope {
         Ok(Statement::decode(self.dsse.claimed())?)
     }
 
-    /// Verifies the signature, then reads the statement.
+    /// Reads the statement and verifies its signature.
     ///
     /// # Errors
     /// [`EnvelopeError`].
     pub fn verify(self, key: &PublicKey) -> Result<VerifiedEnvelope, EnvelopeError> {
-        self.dsse.verify(key)?;
-        let statement = Statement::decode(self.dsse.claimed())?;
+        self.verify_under(|_| Some(*key))
+    }
+
+    /// Verifies the signature under the key that the statement leads to.
+    pub(crate) fn verify_under(
+        self,
+        key_of: impl FnOnce(&Statement) -> Option<PublicKey>,
+    ) -> Result<VerifiedEnvelope, EnvelopeError> {
+        let statement = self.claimed()?;
+        let key = key_of(&statement).ok_or(EnvelopeError::UnknownKey)?;
+        self.dsse.verify(&key)?;
         if statement.sender_key != key.fingerprint() {
             return Err(EnvelopeError::NamesAnotherKey);
         }

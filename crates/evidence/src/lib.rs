@@ -5,7 +5,7 @@
 //!
 //! Invariants:
 //! * Signed bytes are kept and forwarded verbatim; what does not re-encode to its own bytes is refused.
-//! * A [`VerifiedEnvelope`] comes only from [`UnverifiedEnvelope::verify`], a [`Card`] only from its signer or from
+//! * A [`VerifiedEnvelope`] comes only from [`UnverifiedEnvelope::verify`] and from [`Cards::verify`], a [`Card`] only from its signer or from
 //!   [`UnverifiedCard::verify`], a [`VerifiedReceipt`] only from [`verify_receipt`].
 //!
 //! A statement is readable only after its signature was verified:
@@ -30,6 +30,7 @@
 mod account;
 mod armor;
 mod card;
+mod cards;
 mod commitment;
 mod dsse;
 mod entry;
@@ -43,13 +44,14 @@ pub use account::{
     sign_account,
 };
 pub use card::{Card, CardError, UnverifiedCard, card_text, parse_card_text, sign_card};
+pub use cards::Cards;
 pub use commitment::{PartError, content_root, part};
 pub use dsse::DsseError;
 pub use entry::{ENTRY_BYTES_MAX, EntryError, EntryTold, decode_entry, encode_entry, read_entry};
 pub use envelope::{EnvelopeError, UnverifiedEnvelope, VerifiedEnvelope, sign_statement};
 pub use presentation::{
     LoggedDisclosure, PresentationError, SignedDisclosure, VerifiedPart, VerifiedPresentation, originator_of,
-    parse_presentation, presentation_text, sign_disclosure, verify_presentation,
+    parse_presentation, presentation_text, sign_disclosure, signed_disclosure, verify_presentation,
 };
 pub use receipt::{ReceiptError, ReceiptVerifier, Verdict, VerifiedReceipt, verify_receipt};
 pub use statement::{

@@ -7,7 +7,7 @@
 
 use prost::Message as _;
 use sha2::{Digest as _, Sha256};
-use verbale_keys::SecretKey;
+use verbale_keys::{Fingerprint, SecretKey};
 use verbale_ledger::{Checkpoint, LogIndex, TlogProof, TlogProofError};
 use verbale_proto::v1;
 use verbale_proto::v1::log_entry::Event;
@@ -15,8 +15,9 @@ use verbale_proto::v1::{Chunk, Disclosed, Disclosure, Part, Presentation};
 
 use crate::armor;
 use crate::card::Card;
+use crate::cards::Cards;
 use crate::commitment::{PartError, verify_part};
-use crate::dsse::{DsseError, Unverified, sign};
+use crate::dsse::{DsseError, Unverified, pre_authentication_encoding, signed};
 use crate::entry::{EntryError, EntryTold, read_entry};
 use crate::envelope::{EnvelopeError, UnverifiedEnvelope, VerifiedEnvelope, statement_of_digest};
 use crate::receipt::{ReceiptError, VerifiedReceipt, verify_receipt};
@@ -36,17 +37,30 @@ pub struct SignedDisclosure {
     pub bytes: Vec<u8>,
     /// SHA-256 of the disclosure's bytes.
     pub digest: [u8; 32],
+    /// The signature in the envelope; it says nothing about what it signs.
+    pub signature: Vec<u8>,
 }
 
 /// Signs a disclosure with the discloser's envelope key.
 pub fn sign_disclosure(disclosure: &Disclosure, key: &SecretKey) -> SignedDisclosure {
-    let disclosure = Disclosure {
-        version: VERSION,
-        discloser_key: key.public().fingerprint().as_bytes().to_vec(),
-        ..disclosure.clone()
-    };
-    let payload = disclosure.encode_to_vec();
-    SignedDisclosure { digest: Sha256::digest(&payload).into(), bytes: sign(payload, PAYLOAD_TYPE, key) }
+    let payload = payload_of(disclosure, &key.public().fingerprint());
+    let signature = key.sign(&pre_authentication_encoding(PAYLOAD_TYPE, &payload));
+    assembled(payload, &key.public().fingerprint(), &signature)
+}
+
+/// The same of a disclosure that was signed before, under a key that may be gone. Whoever reads it verifies it.
+pub fn signed_disclosure(disclosure: &Disclosure, key: &Fingerprint, signature: &[u8]) -> SignedDisclosure {
+    assembled(payload_of(disclosure, key), key, signature)
+}
+
+fn payload_of(disclosure: &Disclosure, key: &Fingerprint) -> Vec<u8> {
+    let discloser_key = key.as_bytes().to_vec();
+    Disclosure { version: VERSION, discloser_key, ..disclosure.clone() }.encode_to_vec()
+}
+
+fn assembled(payload: Vec<u8>, key: &Fingerprint, signature: &[u8]) -> SignedDisclosure {
+    let digest = Sha256::digest(&payload).into();
+    SignedDisclosure { digest, bytes: signed(payload, PAYLOAD_TYPE, (key, signature)), signature: signature.to_vec() }
 }
 
 /// A presentation that proves nothing.
@@ -172,8 +186,8 @@ pub fn originator_of(presentation: &Presentation) -> Result<(String, String, Str
 /// [`PresentationError`].
 pub fn verify_presentation(
     presentation: &Presentation,
-    originator: &Card,
-    discloser: Option<&Card>,
+    originator: &Cards,
+    discloser: Option<&Cards>,
 ) -> Result<VerifiedPresentation, PresentationError> {
     let part = presentation.notice.as_ref().ok_or(PresentationError::Form("it has no notice"))?;
     let notice = verified_part(part, &[originator]).map_err(|error| error.named(PresentationError::Originator))?;
@@ -184,7 +198,7 @@ pub fn verify_presentation(
         return Err(PresentationError::Contradiction("the disclosure is about another notice"));
     }
     // Whoever discloses its own notice signs both.
-    let own = || (disclosure.discloser == originator.id).then_some(originator);
+    let own = || (disclosure.discloser == originator.id()).then_some(originator);
     let card = discloser.or_else(own).ok_or(PresentationError::NeedsDiscloser)?;
     let (disclosure, digest) = unverified.verify(card)?;
     let logged = logged(presentation, &disclosure, digest, card)?;
@@ -206,7 +220,10 @@ pub fn verify_presentation(
     let receipt = match (&presentation.receipt, grounds.first()) {
         (None, _) => None,
         (Some(_), None) => return Err(PresentationError::Contradiction("a receipt for no notice")),
-        (Some(receipt), Some(ground)) => Some(verify_receipt(receipt, &originator.log_vkey(), &ground.envelope)?),
+        (Some(receipt), Some(ground)) => {
+            let log = originator.log_vkey(TlogProof::parse(&receipt.proof)?.origin());
+            Some(verify_receipt(receipt, &log, &ground.envelope)?)
+        }
     };
     Ok(VerifiedPresentation { notice, disclosure, grounds, links, receipt, logged })
 }
@@ -230,11 +247,10 @@ impl UnverifiedDisclosure {
     }
 
     /// The disclosure and its digest, if the card's owner signed it.
-    pub(crate) fn verify(self, card: &Card) -> Result<(Disclosure, [u8; 32]), PresentationError> {
-        let is_key = self.disclosure.discloser_key == card.envelope_key.fingerprint().as_bytes();
-        if self.disclosure.discloser != card.id || !is_key {
-            return Err(PresentationError::Contradiction("the card given is not the discloser's"));
-        }
+    pub(crate) fn verify(self, cards: &Cards) -> Result<(Disclosure, [u8; 32]), PresentationError> {
+        let has_signed = |card: &&Card| self.disclosure.discloser_key == card.envelope_key.fingerprint().as_bytes();
+        let card = cards.all().find(has_signed).filter(|card| self.disclosure.discloser == card.id);
+        let card = card.ok_or(PresentationError::Contradiction("no card given is the discloser's of that time"))?;
         self.envelope.verify(&card.envelope_key).map_err(PresentationError::Discloser)?;
         let digest = Sha256::digest(self.envelope.claimed()).into();
         Ok((self.disclosure, digest))
@@ -246,10 +262,10 @@ fn logged(
     presentation: &Presentation,
     disclosure: &Disclosure,
     digest: [u8; 32],
-    discloser: &Card,
+    discloser: &Cards,
 ) -> Result<LoggedDisclosure, PresentationError> {
     let proof = TlogProof::parse(&presentation.proof)?;
-    let checkpoint = proof.verify(&presentation.entry, &discloser.log_vkey())?;
+    let checkpoint = proof.verify(&presentation.entry, &discloser.log_vkey(proof.origin()))?;
     let EntryTold { time_ms, event, .. } = read_entry(&presentation.entry)?;
     let Event::Disclosed(entry) = event else {
         return Err(PresentationError::Contradiction("its log entry is about something else"));
@@ -262,14 +278,13 @@ fn logged(
     Ok(LoggedDisclosure { index: proof.index, checkpoint, own_words })
 }
 
-/// A part under whichever of the cards signed its envelope; the error of the envelope is for the caller to name.
-fn verified_part(part: &Part, cards: &[&Card]) -> Result<VerifiedPart, Fault> {
+/// A part under a card of whichever contact point signed its envelope; the error of the envelope is for the caller to name.
+fn verified_part(part: &Part, cards: &[&Cards]) -> Result<VerifiedPart, Fault> {
     let mut last = Fault::Envelope(EnvelopeError::AnotherStatement);
     for card in cards {
-        let verified =
-            UnverifiedEnvelope::parse(&part.envelope).and_then(|envelope| envelope.verify(&card.envelope_key));
+        let verified = UnverifiedEnvelope::parse(&part.envelope).and_then(|envelope| card.verify(envelope));
         match verified {
-            Ok(envelope) if envelope.statement().sender == card.id => {
+            Ok(envelope) if envelope.statement().sender == card.id() => {
                 let chunks = verify_part(part, envelope.statement()).map_err(|error| Fault::Other(error.into()))?;
                 let chunks = chunks.into_iter().map(|(index, chunk)| (index, v1::Chunk::clone(chunk))).collect();
                 return Ok(VerifiedPart { envelope, chunks, leaf_count: part.leaf_count });

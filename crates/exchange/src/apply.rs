@@ -1,7 +1,7 @@
 //! The one place where state changes.
 
 use verbale_domain::civil;
-use verbale_evidence::{MessageId, Statement, VerifiedEnvelope};
+use verbale_evidence::{Cards, MessageId, Statement, VerifiedEnvelope};
 use verbale_ledger::LogIndex;
 use verbale_proto::v1::Facts;
 
@@ -24,7 +24,10 @@ impl Exchange {
         let index = LogIndex(self.size);
         match change {
             Change::Genesis { .. } if self.size != 0 => return Err("the log begins twice"),
-            Change::Genesis { succeeds, serial } => (self.succeeds, self.own_serial) = (succeeds, serial),
+            Change::Genesis { succeeds, card } => {
+                (self.succeeds, self.own_serial) = (succeeds, card.serial);
+                self.own_cards.remember(*card);
+            }
             Change::Sent { envelope, facts, actor } => {
                 let statement = envelope.statement();
                 let channel = ChannelId { peer: statement.recipient.clone(), memorandum: statement.memorandum.clone() };
@@ -98,8 +101,10 @@ impl Exchange {
                 held.state = NoticeState::ExpiredUnanswered;
             }
             Change::Enrolled { card, address } => {
-                let earlier_tls = self.peers.get(&card.id).and_then(|peer| peer.earlier_tls.clone());
-                self.peers.insert(card.id.clone(), Peer { card: *card, earlier_tls, address });
+                // The card is the one that is enrolled already, or the first one.
+                let known = self.peers.get(&card.id).map(|peer| peer.cards.clone());
+                let cards = known.unwrap_or_else(|| Cards::from(*card));
+                self.peers.insert(cards.id().to_owned(), Peer { cards, address });
             }
             Change::Commenced { memorandum, on } => self.docket.course_mut(&memorandum).commenced = Some(on),
             Change::Ends { memorandum, on } => self.docket.course_mut(&memorandum).end(on),
@@ -141,15 +146,12 @@ impl Exchange {
             }
             Change::CounterpartRotated { card } => {
                 let peer = self.peers.get_mut(&card.id).ok_or("it names a counterpart that was not enrolled")?;
-                if !is_later(&card, &peer.card) {
+                if !is_later(&card, peer.card()) {
                     return Err("its card is not a later one of the same card key");
                 }
-                let began_anew = peer.card.log_origin != card.log_origin;
-                if peer.card.tls_spki != card.tls_spki {
-                    peer.earlier_tls = Some(std::mem::take(&mut peer.card.tls_spki));
-                }
-                peer.card = *card;
-                let of_peer = |(channel, _): &(&ChannelId, &mut Outgoing)| channel.peer == peer.card.id;
+                let began_anew = peer.card().log_origin != card.log_origin;
+                peer.cards.succeed(*card);
+                let of_peer = |(channel, _): &(&ChannelId, &mut Outgoing)| channel.peer == peer.cards.id();
                 if began_anew {
                     self.outgoing
                         .iter_mut()
@@ -168,12 +170,14 @@ impl Exchange {
                 outgoing.resumed = true;
             }
             Change::Reopened { channel, from } => self.reopen(&channel, from)?,
-            Change::OwnRotated { serial } => {
-                if serial <= self.own_serial {
+            Change::OwnRotated { card } => {
+                if card.serial <= self.own_serial {
                     return Err("its card is not a later one");
                 }
-                self.own_serial = serial;
+                self.own_serial = card.serial;
+                self.own_cards.remember(*card);
             }
+            Change::OwnBefore { card } => self.own_cards.remember(*card),
             Change::Configured { digest } => self.configured = digest,
             Change::Exported { recipient } => self.exported = Some((index, recipient)),
             _ => return Err("it is of a kind that nothing applies"),
@@ -194,6 +198,7 @@ impl Exchange {
             return Err("its number or its predecessor is not the next of the channel");
         }
         incoming.accepted.push((digest, index));
+        incoming.last_key = Some(statement.sender_key);
         Ok(channel)
     }
 

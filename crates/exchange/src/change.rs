@@ -40,37 +40,122 @@ pub struct Record {
 
 /// A change of the state. Whatever is made of it passed its checks.
 pub(crate) enum Change {
-    Genesis { succeeds: bool, serial: u64 },
-    OwnRotated { serial: u64 },
-    Sent { envelope: Arc<VerifiedEnvelope>, facts: Option<Box<Facts>>, actor: String },
-    Received { envelope: VerifiedEnvelope, facts: Option<Box<Facts>> },
-    Refused { envelope: VerifiedEnvelope, code: String, breach: Option<Box<HeldBreach>> },
+    Genesis {
+        succeeds: bool,
+        card: Box<Card>,
+    },
+    OwnRotated {
+        card: Box<Card>,
+    },
+    /// A card of the log before this one.
+    OwnBefore {
+        card: Box<Card>,
+    },
+    Sent {
+        envelope: Arc<VerifiedEnvelope>,
+        facts: Option<Box<Facts>>,
+        actor: String,
+    },
+    Received {
+        envelope: VerifiedEnvelope,
+        facts: Option<Box<Facts>>,
+    },
+    Refused {
+        envelope: VerifiedEnvelope,
+        code: String,
+        breach: Option<Box<HeldBreach>>,
+    },
     Drafted(Box<HeldDraft>),
-    DraftDropped { message_id: MessageId },
-    Disclosed { message_id: MessageId, code: String, actor: String, published: bool },
-    Denied { message_id: MessageId, code: String, actor: String },
+    DraftDropped {
+        message_id: MessageId,
+    },
+    Disclosed {
+        message_id: MessageId,
+        code: String,
+        actor: String,
+        published: bool,
+    },
+    Denied {
+        message_id: MessageId,
+        code: String,
+        actor: String,
+    },
     AudienceEntered(Box<HeldAudience>),
-    AudienceConfirmed { id: MessageId, actor: String },
+    AudienceConfirmed {
+        id: MessageId,
+        actor: String,
+    },
     GroundRecorded(Box<HeldGround>),
-    GroundConfirmed { id: MessageId, actor: String },
-    GroundEnded { id: MessageId },
+    GroundConfirmed {
+        id: MessageId,
+        actor: String,
+    },
+    GroundEnded {
+        id: MessageId,
+    },
     ErasureAsked(Box<HeldErasure>),
-    ErasureDropped { id: MessageId, actor: String },
-    Erased { id: MessageId, about: MessageId, actor: String },
-    Opened { message_id: MessageId, actor: String },
-    HandedOver { message_id: MessageId, actor: String },
-    Receipt { message_id: MessageId, verdict: String, peer_index: LogIndex, peer_time_ms: i64 },
-    Enrolled { card: Box<Card>, address: String },
-    Adopted { memorandum: String, digest: [u8; 32] },
-    Commenced { memorandum: String, on: Date },
-    Ends { memorandum: String, on: Date },
-    Conflict { envelope: VerifiedEnvelope },
-    Expired { message_id: MessageId },
-    CounterpartRotated { card: Box<Card> },
-    Resumed { channel: ChannelId, last: Option<Arc<VerifiedEnvelope>> },
-    Reopened { channel: ChannelId, from: u64 },
-    Configured { digest: Vec<u8> },
-    Exported { recipient: String },
+    ErasureDropped {
+        id: MessageId,
+        actor: String,
+    },
+    Erased {
+        id: MessageId,
+        about: MessageId,
+        actor: String,
+    },
+    Opened {
+        message_id: MessageId,
+        actor: String,
+    },
+    HandedOver {
+        message_id: MessageId,
+        actor: String,
+    },
+    Receipt {
+        message_id: MessageId,
+        verdict: String,
+        peer_index: LogIndex,
+        peer_time_ms: i64,
+    },
+    Enrolled {
+        card: Box<Card>,
+        address: String,
+    },
+    Adopted {
+        memorandum: String,
+        digest: [u8; 32],
+    },
+    Commenced {
+        memorandum: String,
+        on: Date,
+    },
+    Ends {
+        memorandum: String,
+        on: Date,
+    },
+    Conflict {
+        envelope: VerifiedEnvelope,
+    },
+    Expired {
+        message_id: MessageId,
+    },
+    CounterpartRotated {
+        card: Box<Card>,
+    },
+    Resumed {
+        channel: ChannelId,
+        last: Option<Arc<VerifiedEnvelope>>,
+    },
+    Reopened {
+        channel: ChannelId,
+        from: u64,
+    },
+    Configured {
+        digest: Vec<u8>,
+    },
+    Exported {
+        recipient: String,
+    },
 }
 
 /// The first entry of a log.

@@ -7,10 +7,10 @@ use verbale_domain::disclosure::{
 use verbale_domain::flow::{CONSENT_REQUEST, DISCLOSURE_NOTICE};
 use verbale_domain::{Course, Memorandum, NoticeKey, civil};
 use verbale_envelope::SealedFacts;
-use verbale_evidence::{MessageId, SignedDisclosure, sign_disclosure};
+use verbale_evidence::{MessageId, SignedDisclosure, sign_disclosure, signed_disclosure};
 use verbale_ledger::LogIndex;
-use verbale_proto::v1::Disclosure;
 use verbale_proto::v1::log_entry::Event;
+use verbale_proto::v1::{Disclosed, Disclosure};
 
 use crate::change::{self, Change, Record};
 use crate::ground::HeldGround;
@@ -172,17 +172,35 @@ impl Exchange {
         Judged { decision, release, grounds, conditions, valid_from_ms, valid_until_ms }
     }
 
-    /// What is signed about a release; the same for the same release each time. Of the notices that a ground rests on the first is named:
+    /// What was signed about a release that the log holds; `None` when it cannot be made again as it was logged.
+    pub fn logged_disclosure(
+        &self,
+        held: &Held,
+        scope: &Scope,
+        (disclosed_ms, entry): (i64, &Disclosed),
+        nonce: [u8; 16],
+    ) -> Option<SignedDisclosure> {
+        let grounds = entry.grounds.iter().map(|id| MessageId::try_from(id.as_slice()).ok());
+        let grounds = grounds.collect::<Option<Vec<_>>>()?;
+        let disclosure = self.disclosure(held, scope, (disclosed_ms, &entry.code, &grounds), nonce);
+        let mut keys = self.own_cards.all().map(|card| card.envelope_key.fingerprint());
+        keys.find_map(|key| {
+            let signed = signed_disclosure(&disclosure, &key, &entry.disclosure_signature);
+            (signed.digest == entry.disclosure_digest.as_slice()).then_some(signed)
+        })
+    }
+
+    /// What is said about a release; the same for the same release each time. Of the notices that a ground rests on the first is named:
     /// the request that a grant answers is a link behind it, and no ground of its own.
-    pub fn signed_disclosure(
+    fn disclosure(
         &self,
         held: &Held,
         scope: &Scope,
         (disclosed_ms, code, grounds): (i64, &str, &[MessageId]),
         nonce: [u8; 16],
-    ) -> SignedDisclosure {
+    ) -> Disclosure {
         let first = grounds.iter().find_map(|id| self.notices.get(id)).map(|ground| ground.statement);
-        let disclosure = Disclosure {
+        Disclosure {
             message_id: held.message_id.as_bytes().to_vec(),
             statement_digest: held.statement.0.to_vec(),
             discloser: self.own.card.id.clone(),
@@ -196,8 +214,7 @@ impl Exchange {
             nonce: nonce.to_vec(),
             recorded: grounds.iter().find_map(|id| self.grounds.get(id)).and_then(HeldGround::presented),
             ..Disclosure::default()
-        };
-        sign_disclosure(&disclosure, &self.own.key)
+        }
     }
 
     /// The side that this node writes for under a memorandum, and its office.
@@ -247,12 +264,14 @@ impl Exchange {
         }
         let grounds: Vec<Held> = judged.grounds.iter().filter_map(|id| self.notices.get(id).cloned()).collect();
         let published = scope.audience.class == AudienceClass::Public;
-        let disclosure = self.signed_disclosure(&held, &scope, (now_ms, code, &judged.grounds), nonce);
+        let disclosure = self.disclosure(&held, &scope, (now_ms, code, &judged.grounds), nonce);
+        let disclosure = sign_disclosure(&disclosure, &self.own.key);
         let index = LogIndex(self.size);
-        let event = Event::Disclosed(verbale_proto::v1::Disclosed {
+        let event = Event::Disclosed(Disclosed {
             message_id: message_id.as_bytes().to_vec(),
             code: code.to_owned(),
             disclosure_digest: disclosure.digest.to_vec(),
+            disclosure_signature: disclosure.signature.clone(),
             grounds: judged.grounds.iter().map(|id| id.as_bytes().to_vec()).collect(),
             valid_from_ms: judged.valid_from_ms,
             valid_until_ms: judged.valid_until_ms,

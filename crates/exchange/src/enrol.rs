@@ -57,13 +57,13 @@ impl Exchange {
     /// Whether a card that a counterpart shows is a later one, which takes the place of the one enrolled.
     pub(crate) fn check_later_card(&self, now_ms: i64, card: &Card) -> Result<(), EnrolError> {
         let known = self.peers.get(&card.id).ok_or_else(|| EnrolError::AnotherCard(card.id.clone()))?;
-        if !is_later(card, &known.card) {
+        if !is_later(card, known.card()) {
             return Err(EnrolError::AnotherCard(card.id.clone()));
         }
         if !card.is_valid_at(now_ms) {
             return Err(EnrolError::NotValid);
         }
-        let others = self.peers.iter().filter(|(id, _)| **id != card.id).map(|(_, peer)| &peer.card);
+        let others = self.peers.iter().filter(|(id, _)| **id != card.id).map(|(_, peer)| peer.card());
         Ok(others.chain([&self.own.card]).try_for_each(|other| card.require_distinct_from(other))?)
     }
 
@@ -77,8 +77,8 @@ impl Exchange {
         }
         for (id, peer) in &self.peers {
             if *id != card.id {
-                card.require_distinct_from(&peer.card)?;
-            } else if peer.card != *card {
+                card.require_distinct_from(peer.card())?;
+            } else if peer.card() != card {
                 return Err(EnrolError::AnotherCard(id.clone()));
             }
         }

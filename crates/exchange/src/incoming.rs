@@ -4,6 +4,7 @@ use verbale_domain::flow::CONSENT_GRANT;
 use verbale_domain::{Code, Place, Refusal, Subject, check_rules, civil};
 use verbale_envelope::{OpenedNotice, Unopened};
 use verbale_evidence::VerifiedEnvelope;
+use verbale_keys::Fingerprint;
 use verbale_ledger::LogIndex;
 
 use crate::breach::{BreachReport, HeldBreach};
@@ -48,6 +49,9 @@ pub enum Rejection {
         "the statement does not follow the last one accepted; the sender's log may have been restored from an old copy"
     )]
     BrokenChain,
+    /// Under a key whose card was replaced, after the counterpart used a later one in this channel.
+    #[error("it is signed with the key of an earlier card, and a later one was used in this channel before")]
+    EarlierKey,
     /// A used number with another statement; it is kept as evidence.
     #[error("another statement was accepted under this number; this one is kept as evidence")]
     Conflict,
@@ -65,6 +69,7 @@ impl Rejection {
             Self::WrongChannel => "WRONG_CHANNEL",
             Self::NotNext => "NOT_NEXT",
             Self::BrokenChain => "BROKEN_CHAIN",
+            Self::EarlierKey => "EARLIER_KEY",
             Self::Conflict => "CONFLICT",
             Self::NotNow => "NO_ROOM",
         }
@@ -158,6 +163,9 @@ impl Exchange {
         let incoming = self.incoming.get(channel).unwrap_or(&none);
         match incoming.accepted(statement.number) {
             Some((accepted, index)) if accepted == envelope.digest() => Standing::Again(index),
+            _ if !self.has_present_key(channel, incoming, &statement.sender_key) => {
+                Standing::Rejected(Rejection::EarlierKey)
+            }
             Some(_) => {
                 let kept = incoming.conflicts.contains(&envelope.digest()) || incoming.conflicts.len() >= CONFLICTS_MAX;
                 if kept { Standing::Rejected(Rejection::Conflict) } else { Standing::NewConflict }
@@ -166,6 +174,12 @@ impl Exchange {
             None if statement.previous != incoming.last() => Standing::Rejected(Rejection::BrokenChain),
             None => Standing::Next,
         }
+    }
+
+    /// Whether a key of a counterpart still signs in a channel: whoever holds one of an earlier card may not speak for it once a later one did.
+    fn has_present_key(&self, channel: &ChannelId, incoming: &Incoming, key: &Fingerprint) -> bool {
+        let cards = self.peers.get(&channel.peer).map(|peer| &peer.cards);
+        cards.zip(incoming.last_key.as_ref()).is_none_or(|(cards, last)| cards.is_not_before(key, last))
     }
 
     /// Decides about an authentic notice under the next number.

@@ -135,7 +135,7 @@ impl Exchange {
         let route = check_rules(subject, &self.own.memoranda, &self.docket, place, now_ms)?;
         // Without a recipient nothing was sealed, and that is refused by whoever asks.
         let is_present = |(to, key): (&str, Fingerprint)| {
-            let recipient = self.peers.get(to).and_then(|peer| peer.card.age_recipient.parse::<Recipient>().ok());
+            let recipient = self.peers.get(to).and_then(|peer| peer.card().age_recipient.parse::<Recipient>().ok());
             route.recipient == to && recipient.is_some_and(|recipient| recipient.fingerprint() == key)
         };
         if sealed_to.is_some_and(|sealed_to| !is_present(sealed_to)) {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use verbale_domain::{Memoranda, Subject};
 use verbale_envelope::{ArchiveKey, FileKey, Keyed, NoticeKeys, SealedFacts, WrappedKeys};
-use verbale_evidence::{Card, MessageId};
+use verbale_evidence::{Card, Cards, MessageId};
 use verbale_keys::{Fingerprint, SecretKey};
 use verbale_proto::v1::{Configured, Facts};
 
@@ -29,12 +29,23 @@ pub struct Own {
 /// An enrolled counterpart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Peer {
-    /// Its card.
-    pub card: Card,
-    /// The TLS key of the card before, which it may show until it was seen with the present one.
-    pub earlier_tls: Option<Vec<u8>>,
+    /// Its cards.
+    pub cards: Cards,
     /// Where its node is reached, HOST:PORT.
     pub address: String,
+}
+
+impl Peer {
+    /// Its present card.
+    pub fn card(&self) -> &Card {
+        self.cards.present()
+    }
+
+    /// The TLS key of the card before, which it may show until it was seen with the present one.
+    pub fn earlier_tls(&self) -> Option<&[u8]> {
+        let keys = self.cards.all().map(|card| card.tls_spki.as_slice());
+        keys.skip(1).find(|key| *key != self.card().tls_spki)
+    }
 }
 
 /// What a node keeps of a notice beside its sealed bytes, prepared before a step.

@@ -12,7 +12,7 @@ use verbale_evidence::{
 use verbale_keys::Fingerprint;
 use verbale_ledger::LogIndex;
 use verbale_proto::v1::log_entry::Event;
-use verbale_proto::v1::{Facts, NoticeDrafted};
+use verbale_proto::v1::{Facts, Genesis, NoticeDrafted, OwnCardRotated};
 
 use crate::audience::HeldAudience;
 use crate::breach::HeldBreach;
@@ -66,12 +66,13 @@ impl Exchange {
         if told.logged_ms < self.last_time_ms {
             return Err(ReplayError::Order("its time is earlier than that of the entry before it"));
         }
-        if matches!((&told.event, told.carried), (Event::Genesis(_) | Event::OwnCardRotated(_), true)) {
-            // The beginning of the log before, and its cards: a later one stands in the first entry of this log.
-            self.size += 1;
-            return Ok(());
-        }
-        let change = self.read_change(told.event, facts)?;
+        let change = match (told.event, told.carried) {
+            // Cards of the log before: a later one stands in the first entry of this log.
+            (Event::Genesis(Genesis { card, .. }) | Event::OwnCardRotated(OwnCardRotated { card }), true) => {
+                Change::OwnBefore { card: Box::new(own_signed(&card)?) }
+            }
+            (event, _) => self.read_change(event, facts)?,
+        };
         self.apply(told.time_ms, change).map_err(ReplayError::Order)?;
         self.last_time_ms = told.logged_ms;
         Ok(())
@@ -80,7 +81,8 @@ impl Exchange {
     fn read_change(&self, event: Event, facts: Option<Facts>) -> Result<Change, ReplayError> {
         Ok(match event {
             Event::Genesis(genesis) if genesis.id == self.own.card.id => {
-                Change::Genesis { succeeds: genesis.previous.is_some(), serial: own_signed(&genesis.card)?.serial }
+                let card = Box::new(own_signed(&genesis.card)?);
+                Change::Genesis { succeeds: genesis.previous.is_some(), card }
             }
             Event::Genesis(_) => return Err(ReplayError::Order("the log is another contact point's")),
             Event::NoticeSent(sent) => {
@@ -184,7 +186,7 @@ impl Exchange {
                 if card.id != own.id || card.card_key != own.card_key {
                     return Err(ReplayError::Order("its card is another contact point's"));
                 }
-                Change::OwnRotated { serial: card.serial }
+                Change::OwnRotated { card: Box::new(card) }
             }
             Event::ChannelResumed(resumed) => {
                 let channel = ChannelId { peer: resumed.counterpart, memorandum: resumed.memorandum };
@@ -231,13 +233,13 @@ impl Exchange {
 
     /// An envelope in the log that this node signed.
     fn own_envelope(&self, bytes: &[u8]) -> Result<VerifiedEnvelope, ReplayError> {
-        Ok(UnverifiedEnvelope::parse(bytes)?.verify(&self.own.card.envelope_key)?)
+        Ok(self.own_cards.verify(UnverifiedEnvelope::parse(bytes)?)?)
     }
 
     /// An envelope in the log, of whichever enrolled counterpart signed it.
     fn peers_envelope(&self, bytes: &[u8]) -> Result<VerifiedEnvelope, ReplayError> {
         for peer in self.peers.values() {
-            if let Ok(envelope) = UnverifiedEnvelope::parse(bytes)?.verify(&peer.card.envelope_key) {
+            if let Ok(envelope) = peer.cards.verify(UnverifiedEnvelope::parse(bytes)?) {
                 return Ok(envelope);
             }
         }

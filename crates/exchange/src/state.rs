@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use verbale_domain::Docket;
-use verbale_evidence::{MessageId, StatementDigest, VerifiedEnvelope};
+use verbale_evidence::{Cards, MessageId, StatementDigest, VerifiedEnvelope};
+use verbale_keys::Fingerprint;
 use verbale_ledger::LogIndex;
 
 use crate::audience::HeldAudience;
@@ -173,6 +174,8 @@ pub(crate) struct Waiting {
 pub(crate) struct Incoming {
     /// Statement and entry of each number, by number less one.
     pub(crate) accepted: Vec<(StatementDigest, LogIndex)>,
+    /// The key under which the last of them was signed: none of an earlier card counts after it.
+    pub(crate) last_key: Option<Fingerprint>,
     /// Second statements under used numbers that are kept as evidence.
     pub(crate) conflicts: Vec<StatementDigest>,
 }
@@ -183,6 +186,8 @@ pub(crate) type NumberKey = (Mailbox, String, String);
 /// The node.
 pub struct Exchange {
     pub(crate) own: Own,
+    /// The own cards that the log tells, and the present one.
+    pub(crate) own_cards: Cards,
     pub(crate) size: u64,
     pub(crate) last_time_ms: i64,
     /// Whether the log took the place of another.
@@ -220,6 +225,7 @@ impl Exchange {
     /// A node before its first entry.
     pub fn new(own: Own) -> Self {
         Self {
+            own_cards: Cards::from(own.card.clone()),
             own,
             size: 0,
             last_time_ms: i64::MIN,
@@ -247,6 +253,11 @@ impl Exchange {
     /// What the node is.
     pub fn own(&self) -> &Own {
         &self.own
+    }
+
+    /// The own cards: what was signed under an earlier one is in the log.
+    pub fn own_cards(&self) -> &Cards {
+        &self.own_cards
     }
 
     /// Serial of the own card that the log told last.

@@ -93,24 +93,29 @@ impl Exchange {
 
     /// Logs the own card when it is a later one than the log told.
     pub(crate) fn rotate(&mut self, now_ms: i64, output: &mut Output) {
-        let serial = self.own.card.serial;
-        if serial > self.own_serial {
+        if self.own.card.serial > self.own_serial {
             let event = change::own_card_rotated(&self.own.card_bytes);
-            self.record(now_ms, event, Change::OwnRotated { serial }, Record::default(), output);
+            self.record(
+                now_ms,
+                event,
+                Change::OwnRotated { card: Box::new(self.own.card.clone()) },
+                Record::default(),
+                output,
+            );
         }
     }
 
     /// The serial of a counterpart's present card, when nothing that waits for it is sealed to another key than that card's.
     pub fn sealed_to(&self, peer: &str) -> Option<u64> {
         let known = self.peers.get(peer)?;
-        let key = known.card.age_recipient.parse::<Recipient>().map(|recipient| recipient.fingerprint()).ok();
+        let key = known.card().age_recipient.parse::<Recipient>().map(|recipient| recipient.fingerprint()).ok();
         let channels = self.outgoing.iter().filter(|(channel, _)| channel.peer == peer);
         let mut waiting = channels.flat_map(|(_, outgoing)| outgoing.outstanding.values());
         let is_sealed_so = waiting.all(|waiting| {
             // Of what is not in memory it is not known.
             waiting.envelope.as_ref().is_some_and(|envelope| Some(envelope.statement().recipient_key) == key)
         });
-        is_sealed_so.then_some(known.card.serial)
+        is_sealed_so.then_some(known.card().serial)
     }
 
     /// A counterpart shows a card: a later one that the same card key signed takes the place of the one enrolled.

@@ -54,6 +54,11 @@ impl TlogProof {
         text + "\n" + &self.checkpoint
     }
 
+    /// The log in which it says that the entry stands; nothing of it is verified.
+    pub fn origin(&self) -> &str {
+        self.checkpoint.lines().next().unwrap_or_default()
+    }
+
     /// Reads the text form. Extra data is not used here and refused; [`split_extra`] takes it out first.
     ///
     /// # Errors

@@ -199,13 +199,8 @@ fn accounted(
     let Some(facts) = facts else { return Ok(item) };
     let scope = facts.particulars.as_ref().and_then(Scope::read).ok_or_else(|| damaged("a release has no scope"))?;
     let nonce = facts.nonce.as_slice().try_into().map_err(|_| damaged("a release has no nonce"))?;
-    let grounds = release.grounds.iter().map(|id| MessageId::try_from(id.as_slice()));
-    let grounds = grounds.collect::<Result<Vec<_>, _>>().map_err(|_| damaged("a ground has no id"))?;
-    let signed = exchange.signed_disclosure(held, &scope, (time_ms, &release.code, &grounds), nonce);
-    if signed.digest != release.disclosure_digest.as_slice() {
-        return Err(damaged("a release cannot be made again as it was logged"));
-    }
-    item.disclosure = signed.bytes;
+    let signed = exchange.logged_disclosure(held, &scope, (time_ms, release), nonce);
+    item.disclosure = signed.ok_or_else(|| damaged("a release cannot be made again as it was logged"))?.bytes;
     Ok(item)
 }
 
@@ -228,7 +223,7 @@ pub(crate) async fn ask(shared: &Arc<Shared>, core: &Core, id: String) -> Result
         let text = format!("the account of {} proves nothing ({what}); keep it, and ask its people", held.channel.peer);
         Failure::new(FailureKind::Damaged, "ACCOUNT_PROVES_NOTHING", text).status()
     };
-    let (mut verifier, mut text, mut next) = (AccountVerifier::new(peer.card.clone()), String::new(), Some(0));
+    let (mut verifier, mut text, mut next) = (AccountVerifier::new(peer.cards.clone()), String::new(), Some(0));
     for _ in 0..PARTS_MAX {
         let Some(from_index) = next else { break };
         let request = AccountRequest { message_id: held.message_id.as_bytes().to_vec(), from_index };

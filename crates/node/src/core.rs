@@ -322,7 +322,7 @@ impl Running {
     fn own_envelope(&self, index: LogIndex) -> Option<Arc<VerifiedEnvelope>> {
         let Event::NoticeSent(sent) = read_entry(&self.journal.entry(index).ok()?).ok()?.event else { return None };
         let envelope = UnverifiedEnvelope::parse(&sent.envelope).ok()?;
-        envelope.verify(&self.exchange.own().card.envelope_key).ok().map(Arc::new)
+        self.exchange.own_cards().verify(envelope).ok().map(Arc::new)
     }
 
     fn connect(&mut self, channel: ChannelId, link: u64) {

@@ -149,17 +149,17 @@ pub(crate) async fn connect_as(shared: &Shared, peer: &Peer, key: &KeyPair) -> R
     let stream =
         stream.map_err(|error| format!("{address} cannot be reached ({error}); is the counterpart's node running?"))?;
     let _ = stream.set_nodelay(true);
-    let pin = peer.card.tls_spki.clone();
+    let pin = peer.card().tls_spki.clone();
     let allowed = Arc::new(move |spki: &[u8]| *spki == *pin);
     let config = tls::client(key, &shared.card.id, allowed).map_err(|e| e.to_string())?;
-    let name = tls::server_name(&peer.card.tls_spki);
+    let name = tls::server_name(&peer.card().tls_spki);
     let connecting = TlsConnector::from(config).connect(name, shared.wire.count(stream)).await;
     let stream = connecting.map_err(|error| {
-        format!("{address} did not show the key of {}'s card, or did not accept ours ({error}); have both sides enrolled each other's present card?", peer.card.id)
+        format!("{address} did not show the key of {}'s card, or did not accept ours ({error}); have both sides enrolled each other's present card?", peer.card().id)
     })?;
-    shared.peers.seen(&peer.card.tls_spki);
+    shared.peers.seen(&peer.card().tls_spki);
     let group = stream.get_ref().1.negotiated_key_exchange_group().map(|group| format!("{:?}", group.name()));
-    tracing::info!(peer.id = peer.card.id, tls.group = group.unwrap_or_default(), "connected");
+    tracing::info!(peer.id = peer.card().id, tls.group = group.unwrap_or_default(), "connected");
     channel_over(stream).await.map_err(|error| {
         format!("{address} ended the connection ({error}); has the counterpart enrolled this node's present card?")
     })
@@ -178,7 +178,7 @@ async fn opening(shared: &Shared, peer: &str, responses: &mut Streaming<DeliverR
     let last = if last_envelope.is_empty() {
         None
     } else {
-        let envelope = UnverifiedEnvelope::parse(&last_envelope).and_then(|e| e.verify(&shared.card.envelope_key));
+        let envelope = UnverifiedEnvelope::parse(&last_envelope).and_then(|e| shared.own_cards.verify(e));
         let envelope =
             envelope.map_err(|_| "the counterpart named a last envelope that this node did not sign".to_owned())?;
         Some(Arc::new(envelope))
@@ -303,7 +303,7 @@ impl BadAnswer {
 
 /// Verifies each receipt for the envelope that was sent under its number.
 fn verify(peer: &Peer, unanswered: &Unanswered, batch: AnswerBatch) -> (Vec<VerifiedReceipt>, Result<(), BadAnswer>) {
-    let log = peer.card.log_vkey();
+    let log = peer.card().log_vkey();
     let mut verifier = ReceiptVerifier::new(&log);
     let mut receipts = Vec::new();
     for answer in batch.answers {
@@ -313,7 +313,7 @@ fn verify(peer: &Peer, unanswered: &Unanswered, batch: AnswerBatch) -> (Vec<Veri
             Some(answer::Outcome::Rejected(rejected)) => {
                 let code: String =
                     rejected.code.chars().filter(|c| c.is_ascii_uppercase() || *c == '_').take(40).collect();
-                let trouble = format!("{} rejected number {number}: {code}", peer.card.id);
+                let trouble = format!("{} rejected number {number}: {code}", peer.card().id);
                 return (receipts, Err(BadAnswer { code: None, trouble }));
             }
             None => {
@@ -324,7 +324,7 @@ fn verify(peer: &Peer, unanswered: &Unanswered, batch: AnswerBatch) -> (Vec<Veri
         let sent = progress(unanswered).answered(number);
         let Some(envelope) = sent else {
             let trouble =
-                format!("{} answered number {number}, which was not sent: its node is at fault", peer.card.id);
+                format!("{} answered number {number}, which was not sent: its node is at fault", peer.card().id);
             return (receipts, Err(BadAnswer::counted("BAD_ANSWER", trouble)));
         };
         let hashes: Option<Vec<_>> = logged.proof.iter().map(|hash| hash.as_slice().try_into().ok()).collect();
@@ -339,7 +339,7 @@ fn verify(peer: &Peer, unanswered: &Unanswered, batch: AnswerBatch) -> (Vec<Veri
             Err(error) => {
                 let trouble = format!(
                     "the receipt of {} for number {number} does not verify ({error}): its node is at fault",
-                    peer.card.id
+                    peer.card().id
                 );
                 return (receipts, Err(BadAnswer::counted("BAD_RECEIPT", trouble)));
             }

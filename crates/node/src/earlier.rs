@@ -121,7 +121,7 @@ fn numbered(dir: &Path, before: &str, after: &str) -> Vec<PathBuf> {
 }
 
 /// Overwrites and removes a file. A disk may keep what it moved elsewhere.
-fn destroy(path: &Path) {
+pub(crate) fn destroy(path: &Path) {
     let wiped = || -> io::Result<()> {
         let mut file = OpenOptions::new().write(true).open(path)?;
         let length = usize::try_from(file.metadata()?.len()).unwrap_or_default();

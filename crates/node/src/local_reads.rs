@@ -87,12 +87,12 @@ pub(crate) fn envelope(exchange: &Exchange, journal: &Journal, held: &Held) -> R
         Ok(Event::NoticeRefused(refused)) => refused.envelope,
         _ => return Err(damaged("its log entry is not about a notice")),
     };
-    let key = match held.mailbox {
-        Mailbox::Outbox => Some(exchange.own().card.envelope_key),
-        Mailbox::Inbox => exchange.peers().get(&held.channel.peer).map(|peer| peer.card.envelope_key),
+    let cards = match held.mailbox {
+        Mailbox::Outbox => Some(exchange.own_cards()),
+        Mailbox::Inbox => exchange.peers().get(&held.channel.peer).map(|peer| &peer.cards),
     };
-    let key = key.ok_or_else(|| damaged("its sender is not enrolled"))?;
-    let verified = UnverifiedEnvelope::parse(&bytes).and_then(|envelope| envelope.verify(&key));
+    let cards = cards.ok_or_else(|| damaged("its sender is not enrolled"))?;
+    let verified = UnverifiedEnvelope::parse(&bytes).and_then(|envelope| cards.verify(envelope));
     verified.map_err(|error| damaged(&error.to_string()))
 }
 
@@ -166,16 +166,15 @@ fn receipt(
     let receipt = Receipt::decode(bytes.as_slice()).map_err(|_| damaged("its receipt cannot be read"))?;
     let peer = exchange.peers().get(&held.channel.peer).ok_or_else(|| damaged("its counterpart is not enrolled"))?;
     let summary = crate::view::summary(held, sight);
-    let checkpoint = TlogProof::parse(&receipt.proof)
-        .ok()
-        .and_then(|proof| Checkpoint::parse(Note::parse(&proof.checkpoint).ok()?.text).ok());
+    let proof = TlogProof::parse(&receipt.proof).map_err(|error| damaged(&error.to_string()))?;
+    let checkpoint = Note::parse(&proof.checkpoint).ok().and_then(|note| Checkpoint::parse(note.text).ok());
     Ok(HeldReceipt {
         message_id: summary.message_id,
         notice_id: summary.notice_id,
         envelope,
         entry: receipt.entry,
         proof: receipt.proof,
-        log_vkey: peer.card.log_vkey().to_string(),
+        log_vkey: peer.cards.log_vkey(proof.origin()).to_string(),
         verdict: if summary.code.is_empty() { "RECEIVED".to_owned() } else { summary.code },
         counterpart: summary.counterpart,
         log_index: summary.log_index,

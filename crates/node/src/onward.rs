@@ -37,7 +37,11 @@ pub(crate) fn check(
     let Some(memorandum) = shared.memoranda.get(&notice.header().memorandum) else { return Ok(()) };
     let peers = shared.peers.now();
     let card_of = |id: &str| {
-        if id == shared.card.id { Some(shared.card.clone()) } else { peers.by_id.get(id).map(|peer| peer.card.clone()) }
+        if id == shared.card.id {
+            Some(shared.own_cards.clone())
+        } else {
+            peers.by_id.get(id).map(|peer| peer.cards.clone())
+        }
     };
     let today = civil::date_of(now_ms(), time::UtcOffset::UTC);
     for (place, text) in texts.into_iter().enumerate() {

@@ -55,7 +55,7 @@ fn draft(shared: &Shared, notice: &Notice, subject: &Subject, digest: [u8; 32]) 
     let peer =
         peer.ok_or_else(|| not_enrolled("has no card on this node; run `verbale card enrol`, then submit again"))?;
     let recipient: Recipient =
-        peer.card.age_recipient.parse().map_err(|_| not_enrolled("has a card whose age recipient cannot be used"))?;
+        peer.card().age_recipient.parse().map_err(|_| not_enrolled("has a card whose age recipient cannot be used"))?;
     onward::check(shared, notice, (own, &to)).map_err(|refused| refused.0)?;
     let message_id = MessageId::new(now_ms().unsigned_abs(), &random::bytes());
     let sealed = seal(notice, own, (&to, &recipient), message_id, random::bytes())
@@ -72,11 +72,12 @@ fn draft(shared: &Shared, notice: &Notice, subject: &Subject, digest: [u8; 32]) 
     Ok(Draft { message_id, recipient: to, recipient_key: recipient.fingerprint(), sealed, kept })
 }
 
-/// Verifies an envelope under the key of the counterpart that is connected.
+/// Verifies an envelope under a card of the counterpart that is connected. Whether an earlier one still counts is for the core to say.
 pub(crate) fn verified(shared: &Shared, peer: &str, envelope: &[u8]) -> Result<VerifiedEnvelope, Rejection> {
-    let key = shared.peers.now().envelope_key(peer).ok_or(Rejection::NotAuthentic)?;
+    let peers = shared.peers.now();
+    let cards = peers.by_id.get(peer).map(|peer| &peer.cards).ok_or(Rejection::NotAuthentic)?;
     let unverified = UnverifiedEnvelope::parse(envelope).map_err(|_| Rejection::NotAuthentic)?;
-    unverified.verify(&key).map_err(|_| Rejection::NotAuthentic)
+    cards.verify(unverified).map_err(|_| Rejection::NotAuthentic)
 }
 
 /// Opens a notice of a counterpart as far as it can be opened. `sealed` is `None` for a statement alone.

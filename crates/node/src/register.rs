@@ -134,8 +134,7 @@ struct Published {
     disclosed: Disclosed,
     logged: Logged,
     time_ms: i64,
-    /// What its ground rests on, and what the journal holds of that.
-    rests_on: Vec<MessageId>,
+    /// What the journal holds of what its ground rests on.
     grounds: Grounds,
 }
 
@@ -159,13 +158,13 @@ pub(crate) async fn entries(
     for publication in all {
         let (again, scope) = opened_again(&shared, &core, &publication).await?;
         let signed = core.read(move |exchange, _| {
-            let disclosed = (again.time_ms, again.ground.as_str(), again.rests_on.as_slice());
-            (exchange.signed_disclosure(&again.held, &scope, disclosed, again.nonce), again, scope)
+            let disclosed = (again.time_ms, &again.disclosed);
+            (exchange.logged_disclosure(&again.held, &scope, disclosed, again.nonce), again, scope)
         });
         let (disclosure, again, scope) = signed.await.map_err(stopping)?;
-        if disclosure.digest != again.digest.as_slice() {
+        let Some(disclosure) = disclosure else {
             return Err(damaged("a release cannot be made again as it was logged").status());
-        }
+        };
         let opening = Arc::clone(&shared);
         let entry = tokio::task::spawn_blocking(move || entry(&opening, publication, again, &scope, &disclosure));
         let entry = entry.await.map_err(|_| stopping(Stopped))??;
@@ -212,21 +211,19 @@ struct Again {
     time_ms: i64,
     ground: Release,
     nonce: [u8; 16],
-    digest: Vec<u8>,
-    rests_on: Vec<MessageId>,
+    disclosed: Disclosed,
     grounds: Grounds,
 }
 
 fn again(shared: &Shared, published: Published) -> Result<(Again, Scope), Failure> {
-    let Published { held, sealed, facts, disclosed, logged, time_ms, rests_on, grounds } = published;
+    let Published { held, sealed, facts, disclosed, logged, time_ms, grounds } = published;
     let (opened, keys) = Opened::new(shared, sealed)?;
     let facts = keys.facts.open(held.message_id, &facts, &disclosed.facts_digest);
     let facts = facts.map_err(|error| damaged(&error.to_string()))?;
     let scope = facts.particulars.as_ref().and_then(Scope::read).ok_or_else(|| damaged("a release has no scope"))?;
     let nonce = facts.nonce.as_slice().try_into().map_err(|_| damaged("a release has no nonce"))?;
     let ground = disclosed.code.parse().map_err(|_| damaged("a release names a ground that is not known"))?;
-    let digest = disclosed.disclosure_digest;
-    Ok((Again { held, opened, logged, time_ms, ground, nonce, digest, rests_on, grounds }, scope))
+    Ok((Again { held, opened, logged, time_ms, ground, nonce, disclosed, grounds }, scope))
 }
 
 fn entry(
@@ -318,7 +315,6 @@ fn published(exchange: &Exchange, journal: &Journal, id: MessageId, index: LogIn
         logged: journal.logged(index).map_err(|error| failed(&error))?,
         time_ms,
         grounds: grounds(exchange, journal, &notices)?,
-        rests_on,
         held,
     })
 }

@@ -1,24 +1,27 @@
-//! Makes the next card of a node with another TLS key, or another age recipient.
+//! Makes the next card of a node, with another key in one role.
 //!
-//! The card key signs it; counterparts, which compared that key when they enrolled the first card, take the later one by themselves. The key
-//! before stays until no counterpart needs it (`earlier.rs`).
+//! The card key signs it; counterparts, which compared that key when they enrolled the first card, take the later one by themselves. A TLS
+//! key and an age identity stay until no counterpart needs them (`earlier.rs`); a key that signs is destroyed at once, since what it signed
+//! needs only its public part, which stands on the card before.
 //!
 //! # Durability
 //! Everything is made in `DIR/rotate` and marked ready; only then it takes its place, file by file. Cut off before, nothing has changed; cut
 //! off after, the same command goes on.
 
 use std::fs::{self, File, OpenOptions};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256};
 use verbale_envelope::Identity;
 use verbale_evidence::{Card, CardError, card_text, sign_card};
-use verbale_keys::{FileError, Role, write_public_text, write_secret_text};
+use verbale_keys::{FileError, PublicKey, Role, SecretKey, write_public_text, write_secret_text};
 use zeroize::Zeroizing;
 
 use crate::clock::now_ms;
+use crate::earlier::destroy;
 use crate::folder::{CARD_VALIDITY_MS, Folder, LoadError};
 use crate::placing::{self, Move, PlacingError, READY};
+use crate::random;
 use crate::secrets::{AGE_FILE, SecretError, TLS_FILE, role, spki};
 
 /// The folder in which the next card and key are made.
@@ -31,7 +34,13 @@ pub enum Rotated {
     Tls,
     /// The identity that opens what counterparts seal from then on.
     Age,
+    /// The key that signs statements of notices, releases and accounts.
+    Envelope,
+    /// The key that cosigns counterparts' heads.
+    Cosigner,
 }
+
+const ALL: [Rotated; 4] = [Rotated::Tls, Rotated::Age, Rotated::Envelope, Rotated::Cosigner];
 
 /// A card that was not made.
 #[derive(Debug, thiserror::Error)]
@@ -72,7 +81,14 @@ impl Rotated {
         match self {
             Self::Tls => TLS_FILE,
             Self::Age => AGE_FILE,
+            Self::Envelope => Role::Envelope.file_name(),
+            Self::Cosigner => Role::Cosigner.file_name(),
         }
+    }
+
+    /// Whether the key before is needed no more, once there is another.
+    fn signs(self) -> bool {
+        matches!(self, Self::Envelope | Self::Cosigner)
     }
 
     /// Where the key of an earlier card stays.
@@ -95,7 +111,7 @@ fn begun(folder: &Folder) -> Result<Option<(Rotated, u64)>, RotateError> {
     }
     let text = fs::read_to_string(&path).map_err(placing::failed("read", &path))?;
     let read = text.split_once(' ').and_then(|(file, serial)| {
-        let which = [Rotated::Tls, Rotated::Age].into_iter().find(|which| which.file() == file)?;
+        let which = ALL.into_iter().find(|which| which.file() == file)?;
         Some((which, serial.trim().parse().ok()?))
     });
     read.map(Some).ok_or(RotateError::Mark(path))
@@ -142,6 +158,8 @@ pub fn rotate(folder: &Folder, which: Rotated) -> Result<u64, RotateError> {
             let recipient = identity.recipient().map_err(|error| RotateError::Key(error.to_string()))?;
             card.age_recipient = recipient.to_string();
         }
+        Rotated::Envelope => card.envelope_key = signing_key(&file)?,
+        Rotated::Cosigner => card.cosigner_key = signing_key(&file)?,
     }
     let bytes = sign_card(&card, &card_key)?;
     write_public_text(&making.join("card.txt"), &card_text(&bytes, &card))?;
@@ -151,18 +169,30 @@ pub fn rotate(folder: &Folder, which: Rotated) -> Result<u64, RotateError> {
     Ok(card.serial)
 }
 
+/// Writes a new Ed25519 key, and gives its public part.
+fn signing_key(file: &Path) -> Result<PublicKey, FileError> {
+    let key = SecretKey::from_seed(random::bytes());
+    write_secret_text(file, &key.to_pem())?;
+    Ok(key.public())
+}
+
 /// Each step may have been done before. The key is placed before the card: a start in between is refused by the mark.
 fn take_place(folder: &Folder, which: Rotated, serial: u64) -> Result<(), PlacingError> {
     let (making, before) = (folder.dir().join(MAKING), serial.saturating_sub(1));
     let keys = folder.keys();
+    let old = keys.join(which.earlier(before));
     placing::put_in_place(&[
-        Move { new: making.join(which.file()), place: keys.join(which.file()), old: keys.join(which.earlier(before)) },
+        Move { new: making.join(which.file()), place: keys.join(which.file()), old: old.clone() },
         Move {
             new: making.join("card.txt"),
             place: folder.card(),
             old: folder.dir().join(format!("card.{before}.txt")),
         },
     ])?;
+    // Before the mark goes: cut off here, the same command ends it.
+    if which.signs() && old.exists() {
+        destroy(&old);
+    }
     placing::end(&making)
 }
 

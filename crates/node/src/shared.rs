@@ -7,9 +7,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use rcgen::KeyPair;
 use verbale_domain::Memoranda;
 use verbale_envelope::{ArchiveKey, Identity};
-use verbale_evidence::Card;
+use verbale_evidence::{Card, Cards};
 use verbale_exchange::{Peer, Rejection};
-use verbale_keys::PublicKey;
 
 use crate::config::Config;
 use crate::earlier::Earlier;
@@ -27,6 +26,8 @@ pub(crate) struct Shared {
     pub(crate) config: Config,
     pub(crate) card: Card,
     pub(crate) card_bytes: Vec<u8>,
+    /// The own cards that the log told at the start, and the present one.
+    pub(crate) own_cards: Cards,
     pub(crate) memoranda: Arc<Memoranda>,
     pub(crate) identity: Identity,
     /// Keys of earlier cards.
@@ -80,8 +81,8 @@ impl PeerDirectory {
     }
 
     pub(crate) fn replace(&self, by_id: BTreeMap<String, Peer>) {
-        let earlier = by_id.iter().filter_map(|(id, peer)| Some((peer.earlier_tls.clone()?, id.clone())));
-        let present = by_id.iter().map(|(id, peer)| (peer.card.tls_spki.clone(), id.clone()));
+        let earlier = by_id.iter().filter_map(|(id, peer)| Some((peer.earlier_tls()?.to_vec(), id.clone())));
+        let present = by_id.iter().map(|(id, peer)| (peer.card().tls_spki.clone(), id.clone()));
         let by_spki = earlier.chain(present).collect();
         *self.now.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Peers { by_id, by_spki });
     }
@@ -96,17 +97,9 @@ impl PeerDirectory {
     pub(crate) fn seen(&self, spki: &[u8]) {
         let now = self.now();
         let peer = now.by_spki.get(spki).and_then(|id| now.by_id.get(id));
-        if let Some(earlier) = peer.filter(|peer| peer.card.tls_spki == spki).and_then(|peer| peer.earlier_tls.clone())
-        {
-            self.retired.lock().unwrap_or_else(PoisonError::into_inner).insert(earlier);
+        if let Some(earlier) = peer.filter(|peer| peer.card().tls_spki == spki).and_then(Peer::earlier_tls) {
+            self.retired.lock().unwrap_or_else(PoisonError::into_inner).insert(earlier.to_vec());
         }
-    }
-}
-
-impl Peers {
-    /// The key that signs a counterpart's statements.
-    pub(crate) fn envelope_key(&self, id: &str) -> Option<PublicKey> {
-        self.by_id.get(id).map(|peer| peer.card.envelope_key)
     }
 }
 

@@ -140,8 +140,8 @@ pub(crate) fn channels(exchange: &Exchange) -> Vec<ChannelStatus> {
 pub(crate) fn peers(exchange: &Exchange) -> Vec<PeerStatus> {
     let status = |(id, peer): (&String, &verbale_exchange::Peer)| PeerStatus {
         id: id.clone(),
-        serial: peer.card.serial,
-        fingerprint: peer.card.card_key.fingerprint().to_string(),
+        serial: peer.card().serial,
+        fingerprint: peer.card().card_key.fingerprint().to_string(),
         address: peer.address.clone(),
     };
     exchange.peers().iter().map(status).collect()

@@ -14,7 +14,7 @@ use verbale_evidence::{Card, UnverifiedCard};
 use verbale_exchange::{Input, Peer, Told};
 use verbale_journal::Store;
 use verbale_keys::SecretKey;
-use verbale_ledger::{Checkpoint, LogSize, Note, WitnessRefusal, continues, cosign, verify_cosignature};
+use verbale_ledger::{Checkpoint, LogSize, Note, WitnessRefusal, continues, cosign};
 use verbale_proto::v1::{HeadStatus, KeptHead, WitnessRequest, WitnessResponse};
 use verbale_rpc::peer_client::PeerClient;
 use verbale_rpc::tonic::transport::Channel;
@@ -93,7 +93,7 @@ impl Witnesses {
         for (id, peer) in peers {
             let held = self.folder.of_counterpart(id)?.and_then(|note| own_head(&note, peer));
             let cosigned = self.folder.cosigned_by(id)?;
-            let time = cosigned.as_ref().and_then(|note| verify_cosignature(note, &peer.card.cosigner_vkey()).ok());
+            let time = cosigned.as_ref().and_then(|note| peer.cards.cosigned_s(note).ok());
             let size = cosigned.and_then(|note| Some(Checkpoint::verify(&note, &own.log_vkey()).ok()?.size.0));
             self.with(id, |witness| {
                 witness.held = held.map_or(0, |head| head.size.0);
@@ -146,7 +146,7 @@ impl Witnesses {
         let of_log = |note: String, card: &Card| Checkpoint::verify(&note, &card.log_vkey()).is_ok().then_some(note);
         let cosigned = all(&|id| Ok(self.folder.cosigned_by(id)?.and_then(|note| of_log(note, own))))?;
         let held = all(&|id| {
-            let card = peers.get(id).map(|peer| &peer.card);
+            let card = peers.get(id).map(|peer| peer.card());
             Ok(self.folder.of_counterpart(id)?.zip(card).and_then(|(note, card)| of_log(note, card)))
         })?;
         let proofs = self
@@ -170,7 +170,7 @@ impl Witnesses {
     /// Answers a counterpart that shows its head: verified, kept, and only then signed.
     fn cosign(&self, peer: &Peer, request: &WitnessRequest) -> Result<WitnessResponse, HeadsError> {
         let _alone = self.keeping.lock().unwrap_or_else(PoisonError::into_inner);
-        let id = &peer.card.id;
+        let id = &peer.card().id;
         let held_note = self.folder.of_counterpart(id)?.filter(|note| own_head(note, peer).is_some());
         let held = held_note.as_ref().and_then(|note| own_head(note, peer));
         let refused = |code: &str| WitnessResponse {
@@ -214,7 +214,7 @@ impl Witnesses {
 
 /// A counterpart's head, signed by the log of its present card.
 fn own_head(note: &str, peer: &Peer) -> Option<Checkpoint> {
-    Checkpoint::verify(note, &peer.card.log_vkey()).ok()
+    Checkpoint::verify(note, &peer.card().log_vkey()).ok()
 }
 
 /// The service's side: the counterpart shows its head and what it holds of ours.
@@ -248,7 +248,7 @@ pub(crate) async fn answer(
 
 /// Takes a later card of a counterpart, which the card key signed that was compared when it was enrolled.
 async fn later_card(shared: &Arc<Shared>, core: &Core, name: &str, bytes: &[u8]) -> Result<(), Failure> {
-    let Some(known) = shared.peers.now().by_id.get(name).map(|peer| peer.card.clone()) else { return Ok(()) };
+    let Some(known) = shared.peers.now().by_id.get(name).map(|peer| peer.card().clone()) else { return Ok(()) };
     let verified = UnverifiedCard::parse(bytes).and_then(|card| card.verify(&known.card_key.fingerprint()));
     let Some(card) = verified.ok().filter(|card| card.id == known.id && card.serial > known.serial) else {
         return Ok(());
@@ -322,7 +322,7 @@ pub(crate) fn log_number(origin: &str, id: &str) -> Option<u64> {
 /// # Errors
 /// Why not, for the operator.
 pub(crate) async fn show(shared: &Arc<Shared>, core: &Core, peer: &Peer, connection: Channel) -> Result<(), String> {
-    let id = &peer.card.id;
+    let id = &peer.card().id;
     let alone = shared.witnesses.with(id, |witness| Arc::clone(&witness.alone));
     let _alone = alone.lock().await;
     let shown = show_head(shared, core, peer, connection).await;
@@ -341,7 +341,7 @@ pub(crate) async fn show(shared: &Arc<Shared>, core: &Core, peer: &Peer, connect
 }
 
 async fn show_head(shared: &Arc<Shared>, core: &Core, peer: &Peer, connection: Channel) -> Result<(), String> {
-    let id = &peer.card.id;
+    let id = &peer.card().id;
     let mut client = PeerClient::new(connection).max_decoding_message_size(DELIVER_MESSAGE_BYTES_MAX);
     let mut old = shared.witnesses.with(id, |witness| witness.cosigned).map_or(0, |(size, _)| size);
     for _ in 0..TRIES {
@@ -364,8 +364,9 @@ async fn show_head(shared: &Arc<Shared>, core: &Core, peer: &Peer, connection: C
         match offer {
             Some(offer) if !response.cosignature.is_empty() => {
                 let note = offer.note + &response.cosignature;
-                let time_s = verify_cosignature(&note, &peer.card.cosigner_vkey());
-                let time_s = time_s.map_err(|error| format!("the cosignature of {id} does not verify ({error})"))?;
+                let time_s = peer.cards.cosigned_s(&note).map_err(|error| {
+                    format!("the cosignature of {id} does not verify ({error}); has it a later card, which it has not shown yet?")
+                })?;
                 shared.witnesses.keep_cosigned(id, (&note, offer.size.0, time_s)).map_err(|error| error.to_string())?;
                 return judge(shared, core, id, "").await;
             }
@@ -401,7 +402,7 @@ async fn show_as(shared: &Arc<Shared>, core: &Core, peer: &Peer, key: &KeyPair) 
     match connected.unwrap_or_else(|_| Err(format!("{} did not answer within 10 s", peer.address))) {
         Ok(connection) => show(shared, core, peer, connection).await,
         Err(trouble) => {
-            shared.witnesses.with(&peer.card.id, |witness| {
+            shared.witnesses.with(&peer.card().id, |witness| {
                 witness.failures = witness.failures.saturating_add(1);
                 witness.trouble.clone_from(&trouble);
             });

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use verbale_domain::Memoranda;
-use verbale_evidence::{Card, MessageId, StatementDigest, UnverifiedCard};
+use verbale_evidence::{Card, Cards, MessageId, StatementDigest, UnverifiedCard};
+use verbale_keys::Fingerprint;
 use verbale_proto::v1::log_entry::Event;
 use verbale_proto::v1::{Configured, Genesis};
 
@@ -58,13 +59,15 @@ pub(super) struct Direction {
     /// What the counterpart lost was sent again.
     pub(super) reopened: bool,
     pub(super) conflicts: HashSet<Vec<u8>>,
+    /// The key of the last statement.
+    pub(super) last_key: Option<Fingerprint>,
 }
 
 /// The log as read so far.
 pub(crate) struct Chronicle<'m> {
     pub(super) memoranda: &'m Memoranda,
-    pub(super) own: Option<Card>,
-    pub(super) peers: BTreeMap<String, Card>,
+    pub(super) own: Option<Cards>,
+    pub(super) peers: BTreeMap<String, Cards>,
     pub(super) notices: HashMap<MessageId, Noticed>,
     pub(super) drafts: HashMap<MessageId, String>,
     pub(super) grounds: HashMap<MessageId, Grounded>,
@@ -130,7 +133,7 @@ impl<'m> Chronicle<'m> {
 
     /// The contact point whose log it is.
     pub(crate) fn id(&self) -> String {
-        self.own.as_ref().map(|card| card.id.clone()).unwrap_or_default()
+        self.own.as_ref().map(|own| own.id().to_owned()).unwrap_or_default()
     }
 
     /// Time of the last entry.
@@ -143,13 +146,13 @@ impl<'m> Chronicle<'m> {
         self.outstanding.len()
     }
 
-    /// The card of the log, once its first entry was read.
+    /// The present card of the log, once its first entry was read.
     pub(crate) fn own(&self) -> Option<&Card> {
-        self.own.as_ref()
+        self.own.as_ref().map(Cards::present)
     }
 
     /// The counterparts that were enrolled.
-    pub(crate) fn peers(&self) -> &BTreeMap<String, Card> {
+    pub(crate) fn peers(&self) -> &BTreeMap<String, Cards> {
         &self.peers
     }
 
@@ -369,7 +372,7 @@ impl<'m> Chronicle<'m> {
         match own_signed(&genesis.card) {
             Ok(card) if card.id == genesis.id && card.log_origin == genesis.origin => {
                 self.valid(index, time_ms, &card);
-                self.own = Some(card);
+                self.own = Some(Cards::from(card));
             }
             Ok(card) => self.find("GENESIS", index, format!("the card of {}", genesis.id), card.id),
             Err(error) => self.find("CARD", index, "the card of the contact point", error),
@@ -379,10 +382,10 @@ impl<'m> Chronicle<'m> {
     fn enrolled(&mut self, index: u64, card: &[u8]) {
         match own_signed(card) {
             Ok(card) => {
-                if self.peers.get(&card.id).is_some_and(|known| *known != card) {
+                if self.peers.get(&card.id).is_some_and(|known| *known.present() != card) {
                     self.find("KEY", index, format!("the card of {} that was enrolled before", card.id), "another one");
                 }
-                self.peers.insert(card.id.clone(), card);
+                self.peers.entry(card.id.clone()).or_insert_with(|| Cards::from(card));
             }
             Err(error) => self.find("CARD", index, "a counterpart's card", error),
         }

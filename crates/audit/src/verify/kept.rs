@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use verbale_ledger::{Checkpoint, Frontier, Hash, Note, verify_cosignature, verify_equivocation};
+use verbale_ledger::{Checkpoint, Frontier, Hash, Note, verify_equivocation};
 
 use super::Chronicle;
 use crate::export::{COSIGNED, COUNTERPARTS, ExportFolder, Missing, PROOFS};
@@ -41,7 +41,7 @@ impl KeptHeads {
                 continue;
             };
             let verified = Checkpoint::verify(note, &own.log_vkey()).map_err(|error| error.to_string());
-            let time_s = verify_cosignature(note, &peer.cosigner_vkey()).map_err(|error| error.to_string());
+            let time_s = peer.cosigned_s(note).map_err(|error| error.to_string());
             let (cosigned, time_s) = match (verified, time_s) {
                 (Ok(cosigned), Ok(time_s)) => (cosigned, time_s),
                 (Err(error), _) | (_, Err(error)) => {
@@ -65,7 +65,7 @@ impl KeptHeads {
                 chronicle.find("COUNTERPART_HEAD", None, "a head of an enrolled counterpart", id.clone());
                 continue;
             };
-            match Checkpoint::verify(note, &peer.log_vkey()) {
+            match Checkpoint::verify(note, &peer.present().log_vkey()) {
                 Ok(theirs) => chronicle.counterpart_head(id, &theirs),
                 Err(error) => {
                     chronicle.find("COUNTERPART_HEAD", None, format!("a head that {id} signed"), error.to_string());
@@ -73,8 +73,11 @@ impl KeptHeads {
             }
         }
         for (name, text) in &self.proofs {
-            let convicted = chronicle.peers().values().find(|peer| verify_equivocation(text, &peer.log_vkey()).is_ok());
-            match convicted.map(|peer| peer.id.clone()) {
+            let convicted = chronicle
+                .peers()
+                .values()
+                .find(|peer| peer.all().any(|card| verify_equivocation(text, &card.log_vkey()).is_ok()));
+            match convicted.map(|peer| peer.id().to_owned()) {
                 Some(id) => {
                     let expected = format!("one history of the log of {id}");
                     chronicle.find(

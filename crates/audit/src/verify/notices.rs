@@ -1,7 +1,7 @@
 //! Notices and their receipts: who signed them, where they stand in their channels, and what the counterpart's receipt says.
 
 use verbale_domain::flow::{CONSENT_WITHDRAW, DISCLOSURE_NOTICE};
-use verbale_evidence::{MessageId, Statement, StatementDigest, Verdict, VerifiedEnvelope, VerifiedReceipt};
+use verbale_evidence::{Cards, MessageId, Statement, StatementDigest, Verdict, VerifiedEnvelope, VerifiedReceipt};
 use verbale_ledger::{Checkpoint, LogIndex};
 use verbale_proto::v1::ReceiptReceived;
 
@@ -28,15 +28,27 @@ impl Chronicle<'_> {
         };
         let statement = envelope.statement();
         let (sender, key) = (statement.sender.clone(), statement.sender_key);
-        let card = if own { self.own_card() } else { self.peers.get(&sender) }.cloned();
-        let Some(card) = card.filter(|card| card.id == sender && card.envelope_key.fingerprint() == key) else {
-            let expected =
-                if own { "the envelope key of the log's own card" } else { "the envelope key of an enrolled card" };
+        let card = if own { self.own_card() } else { self.peers.get(&sender).and_then(|of| of.of_envelope_key(&key)) };
+        let card = card.filter(|card| card.id == sender && card.envelope_key.fingerprint() == key).cloned();
+        let Some(card) = card else {
+            let expected = if own {
+                "the envelope key of the card that the log's owner had then"
+            } else {
+                "the envelope key of an enrolled card"
+            };
             self.find("KEY", index, expected, format!("key {key}, which the statement says is {sender}'s"));
             return None;
         };
         if own {
             self.valid(index, time_ms, &card);
+            return Some(envelope);
+        }
+        let channel = self.channel(&sender, &envelope.statement().memorandum);
+        let last = self.incoming.entry(channel).or_default().last_key;
+        let is_before = |cards: &Cards| last.is_some_and(|last| !cards.is_not_before(&key, &last));
+        if self.peers.get(&sender).is_some_and(is_before) {
+            let expected = format!("no key of an earlier card of {sender} after it used a later one in this channel");
+            self.find("KEY", index, expected, format!("key {key}"));
         }
         Some(envelope)
     }
@@ -73,6 +85,7 @@ impl Chronicle<'_> {
         let channel = self.channel(other, &statement.memorandum);
         let direction = if own { &mut self.outgoing } else { &mut self.incoming }.entry(channel).or_default();
         let last = direction.last.replace((statement.number, envelope.digest()));
+        direction.last_key = Some(statement.sender_key);
         let (number, previous) = last.map_or((1, StatementDigest::NONE), |(number, digest)| (number + 1, digest));
         if statement.number != number {
             let found = format!("number {}", statement.number);
@@ -166,7 +179,7 @@ impl Chronicle<'_> {
     pub(super) fn taken(&mut self, index: u64, time_ms: i64, envelope: ReadEnvelope, refused: bool) {
         let Some(envelope) = self.signed_by(index, time_ms, envelope, false) else { return };
         let statement = envelope.statement();
-        if self.own.as_ref().is_none_or(|own| own.id != statement.recipient) {
+        if self.own.as_ref().is_none_or(|own| own.id() != statement.recipient) {
             self.find("RECIPIENT", index, "a notice to this contact point", statement.recipient.clone());
         }
         if !refused {
@@ -219,7 +232,7 @@ impl Chronicle<'_> {
         }
         let peer = self.channels.get(waiting.channel as usize).map(|(peer, _)| peer.clone()).unwrap_or_default();
         let head = receipt.checkpoint().clone();
-        if self.peers.get(&peer).is_none_or(|card| card.log_origin != head.origin) {
+        if self.peers.get(&peer).is_none_or(|cards| cards.present().log_origin != head.origin) {
             return self.find("RECEIPT", index, format!("a receipt from the log of {peer}"), head.origin);
         }
         if about != waiting.envelope {

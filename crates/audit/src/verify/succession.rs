@@ -75,9 +75,9 @@ impl Chronicle<'_> {
         carrying.frontier.append(leaf);
         let Some(bytes) = first_card else { return true };
         let (closed, heads) = (carrying.at.closed.clone(), std::mem::take(&mut carrying.heads));
-        let own = self.own.as_ref().map(|own| (own.card_key, own.serial));
+        let own = self.own().map(|own| own.card_key);
         match own_signed(bytes) {
-            Ok(card) if Some(card.card_key) == own.map(|(key, _)| key) && card.log_origin == closed => {
+            Ok(card) if Some(card.card_key) == own && card.log_origin == closed => {
                 let forged = heads.iter().find(|note| Checkpoint::verify(note, &card.log_vkey()).is_err());
                 if let Some(carrying) = &mut self.carrying {
                     carrying.card = Some(card.clone());
@@ -99,7 +99,7 @@ impl Chronicle<'_> {
     /// The own card under which an entry was made: of what was carried over, that of the log that was closed.
     pub(super) fn own_card(&self) -> Option<&Card> {
         let closed = self.carrying.as_ref().filter(|_| self.shift > 0).and_then(|carrying| carrying.card.as_ref());
-        closed.or(self.own.as_ref())
+        closed.or(self.own())
     }
 
     /// What is carried over ended: it is what the first entry says.
@@ -122,22 +122,20 @@ impl Chronicle<'_> {
         self.carrying.as_ref().map(|carrying| carrying.at.clone())
     }
 
-    /// The own later card: only what others seal to, and the TLS key, may be other ones.
+    /// The own later card. A log has one key: with another one another log begins.
     pub(super) fn own_rotated(&mut self, index: u64, card: &[u8]) {
         let Some(own) = self.own_card().cloned() else { return };
-        let keys = |card: &Card| (card.card_key, card.envelope_key, card.log_key, card.cosigner_key);
+        let log = |card: &Card| (card.card_key, card.log_key, card.log_origin.clone());
         match own_signed(card) {
-            Ok(card) if card.id == own.id && card.serial > own.serial && keys(&card) == keys(&own) => {
+            Ok(card) if card.id == own.id && card.serial > own.serial && log(&card) == log(&own) => {
                 // One that was carried over is that of the log that was closed.
                 match self.carrying.as_mut().filter(|_| self.shift > 0) {
                     Some(carrying) => carrying.card = Some(card),
-                    None => self.own = Some(card),
+                    None => drop(self.own.as_mut().map(|own| own.succeed(card))),
                 }
             }
             Ok(_) => {
-                let expected =
-                    "a later card of the same card key, with the same keys for statements, heads and cosignatures";
-                self.find("KEY", index, expected, "another card");
+                self.find("KEY", index, "a later card of the same card key and for the same log", "another card");
             }
             Err(error) => self.find("KEY", index, "a later card that the own card key signed", error),
         }
@@ -146,7 +144,7 @@ impl Chronicle<'_> {
     /// A counterpart's later card.
     pub(super) fn rotated(&mut self, index: u64, card: &[u8]) {
         let later = own_signed(card).and_then(|card| {
-            let known = self.peers.get(&card.id).ok_or("of nobody who was enrolled")?;
+            let known = self.peers.get(&card.id).ok_or("of nobody who was enrolled")?.present();
             if card.card_key == known.card_key && card.serial > known.serial {
                 Ok(card)
             } else {
@@ -160,7 +158,7 @@ impl Chronicle<'_> {
     }
 
     fn replace(&mut self, card: Card) {
-        let began_anew = self.peers.get(&card.id).is_some_and(|known| known.log_origin != card.log_origin);
+        let began_anew = self.peers.get(&card.id).is_some_and(|known| known.present().log_origin != card.log_origin);
         if began_anew {
             let of_peer = |at: &u32| self.channels.get(*at as usize).is_some_and(|(peer, _)| *peer == card.id);
             self.outgoing
@@ -168,7 +166,9 @@ impl Chronicle<'_> {
                 .filter(|(at, _)| of_peer(at))
                 .for_each(|(_, direction)| direction.receipted = None);
         }
-        self.peers.insert(card.id.clone(), card);
+        if let Some(known) = self.peers.get_mut(&card.id) {
+            known.succeed(card);
+        }
     }
 
     pub(super) fn resumed(&mut self, index: u64, time_ms: i64, of: &ChannelResumed, envelope: ReadEnvelope) {

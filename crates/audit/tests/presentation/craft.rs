@@ -127,6 +127,7 @@ impl Case {
             message_id: disclosure.message_id.clone(),
             code: disclosure.code.clone(),
             disclosure_digest: signed.digest.to_vec(),
+            disclosure_signature: signed.signature.clone(),
             own_words: self.own_words,
             ..Disclosed::default()
         };
@@ -157,7 +158,12 @@ impl Case {
     pub(crate) fn check(&self) -> Result<Value, String> {
         let memoranda = Memoranda::parse(Memoranda::shipped().iter().copied()).unwrap();
         let text = presentation_text(&self.make(), "A presentation.");
-        let checked = check_presentation(&text, &self.originator.card, Some(&self.discloser.card), &memoranda);
+        let checked = check_presentation(
+            &text,
+            &self.originator.card.clone().into(),
+            Some(&self.discloser.card.clone().into()),
+            &memoranda,
+        );
         checked.map(|checked| checked.to_json()).map_err(|fault| fault.to_string())
     }
 }

@@ -340,7 +340,7 @@ fn nobody_is_sound_whose_word_was_not_checked() {
     // Whoever got a presentation puts a disclosure of his own in the place of the first.
     let case = with(to_party(), |_| ());
     let text = presentation_text(&case.make(), "");
-    let alone = check_presentation(&text, &case.originator.card, None, &memoranda).err().unwrap();
+    let alone = check_presentation(&text, &case.originator.card.clone().into(), None, &memoranda).err().unwrap();
     assert!(alone.to_string().contains("second --card"), "{alone}");
     // What is the originator's own needs its card alone.
     let own = || ContactPoint::new(JP.1, 2);
@@ -348,10 +348,10 @@ fn nobody_is_sound_whose_word_was_not_checked() {
     case.disclosure = disclosure("OWN_INFORMATION", "MEDIA", "A newspaper", "a warning", &["facts"]);
     case.presented = vec!["facts"];
     let text = presentation_text(&case.make(), "");
-    assert!(check_presentation(&text, &case.originator.card, None, &memoranda).is_ok());
+    assert!(check_presentation(&text, &case.originator.card.clone().into(), None, &memoranda).is_ok());
     case.change = |p| p.disclosure[20] ^= 1;
     let text = presentation_text(&case.make(), "");
-    assert!(check_presentation(&text, &case.originator.card, None, &memoranda).is_err());
+    assert!(check_presentation(&text, &case.originator.card.clone().into(), None, &memoranda).is_err());
 }
 
 #[test]

@@ -15,6 +15,8 @@ pub(crate) fn run(command: &KeysCommand, node: &NodeArgs) -> Result<ExitCode, Cl
     let (which, name) = match role {
         RotatedRole::Tls => (Rotated::Tls, "tls"),
         RotatedRole::Age => (Rotated::Age, "age"),
+        RotatedRole::Envelope => (Rotated::Envelope, "envelope"),
+        RotatedRole::Cosigner => (Rotated::Cosigner, "cosigner"),
     };
     let folder = folder(node);
     let serial = rotate(&folder, which).map_err(|error| match error {
@@ -39,7 +41,13 @@ pub(crate) fn run(command: &KeysCommand, node: &NodeArgs) -> Result<ExitCode, Cl
                 "What is under way to the key before still opens; that key is destroyed when no counterpart has anything under way to it."
             );
         }
+        Rotated::Envelope => {
+            say!(
+                "The key before was destroyed. What it signed stays signed: give auditors and readers both cards (keys/ of an export)."
+            );
+        }
+        Rotated::Cosigner => say!("The key before was destroyed. What it cosigned stays cosigned."),
     }
-    say!("`verbale status` says which earlier keys are still needed.");
+    say!("`verbale status` says which earlier keys are still needed, and which card each counterpart has.");
     Ok(ExitCode::SUCCESS)
 }

@@ -3,7 +3,7 @@
 use serde_json::json;
 use verbale_domain::Memoranda;
 use verbale_domain::flow::{CONSENT_GRANT, CONSENT_REQUEST};
-use verbale_evidence::Card;
+use verbale_evidence::{Card, Cards};
 use verbale_proto::v1::{
     ApproveRequest, ConfirmAudienceRequest, DisclosureQuery, EnterAudienceRequest, JudgeResponse, OpenRequest,
     PublishRequest, WriteRequest, submit_response,
@@ -170,9 +170,10 @@ impl Story<'_> {
 }
 
 /// Checks a presentation as a stranger would; gives the number of withheld fields.
-fn checked(presentation: &str, [originator, discloser]: [&Card; 2]) -> Result<u64, CliError> {
+fn checked(presentation: &str, cards: [&Card; 2]) -> Result<u64, CliError> {
     let memoranda = Memoranda::parse(Memoranda::shipped().iter().copied());
     let memoranda = memoranda.map_err(|error| CliError::Usage(error.to_string()))?;
+    let [originator, discloser] = &cards.map(|card| Cards::from(card.clone()));
     let checked = verbale_audit::check_presentation(presentation, originator, Some(discloser), &memoranda);
     let checked = checked.map_err(|fault| CliError::damaged(format!("a presentation does not hold: {fault}")))?;
     Ok(checked.to_json().get("withheld").and_then(serde_json::Value::as_u64).unwrap_or_default())
