@@ -45,13 +45,15 @@ fn card(node: &Node) -> Card {
 fn read(node: &Node, peer: &Node) -> Log {
     let (own, peer) = (card(node), card(peer));
     let (entries, head) = whole_log(node);
+    let (own_cards, peer_cards) = (cards_in(&entries, &own.id), cards_in(&entries, &peer.id));
     let (mut tree, mut log) = (Tree::default(), Log::default());
     let (mut numbers, mut sent_ids) = (HashMap::<String, u64>::new(), HashSet::new());
     for entry in &entries {
         tree.append(leaf_hash(entry));
         // What was exchanged with a third node is audited with that node.
-        let verified = |bytes: &[u8], card: &Card| {
-            let envelope = UnverifiedEnvelope::parse(bytes).unwrap().verify(&card.envelope_key).ok()?;
+        let verified = |bytes: &[u8], cards: &[Card]| {
+            let under = |card: &Card| UnverifiedEnvelope::parse(bytes).unwrap().verify(&card.envelope_key).ok();
+            let envelope = cards.iter().find_map(under)?;
             let statement = envelope.statement();
             [&statement.sender, &statement.recipient]
                 .iter()
@@ -60,7 +62,7 @@ fn read(node: &Node, peer: &Node) -> Log {
         };
         match decode_entry(entry).unwrap().1 {
             Event::NoticeSent(sent) => {
-                let Some(envelope) = verified(&sent.envelope, &own) else { continue };
+                let Some(envelope) = verified(&sent.envelope, &own_cards) else { continue };
                 log.sent.push(envelope.digest().0);
                 sent_ids.insert(envelope.statement().message_id.as_bytes().to_vec());
                 let number = numbers.entry(envelope.statement().memorandum.clone()).or_default();
@@ -69,7 +71,7 @@ fn read(node: &Node, peer: &Node) -> Log {
             }
             Event::NoticeReceived(NoticeReceived { envelope, .. })
             | Event::NoticeRefused(NoticeRefused { envelope, .. }) => {
-                if let Some(envelope) = verified(&envelope, &peer) {
+                if let Some(envelope) = verified(&envelope, &peer_cards) {
                     *log.answered.entry(envelope.digest().0).or_default() += 1;
                 }
             }
@@ -80,6 +82,23 @@ fn read(node: &Node, peer: &Node) -> Log {
     let head = Checkpoint::verify(&head, &own.log_vkey()).unwrap();
     assert_eq!((head.size, head.root), (tree.size(), tree.root()), "the signed head is not that of the entries");
     log
+}
+
+/// The cards of a contact point that a log tells.
+fn cards_in(entries: &[Vec<u8>], id: &str) -> Vec<Card> {
+    let card = |entry: &Vec<u8>| {
+        let bytes = match decode_entry(entry).unwrap().1 {
+            Event::Genesis(of) => of.card,
+            Event::OwnCardRotated(of) => of.card,
+            Event::PeerEnrolled(of) => of.card,
+            Event::CounterpartRotated(of) => of.card,
+            _ => return None,
+        };
+        let card = UnverifiedCard::parse(&bytes).unwrap();
+        let fingerprint = card.claimed_fingerprint().unwrap();
+        Some(card.verify(&fingerprint).unwrap()).filter(|card| card.id == id)
+    };
+    entries.iter().filter_map(card).collect()
 }
 
 fn whole_log(node: &Node) -> (Vec<Vec<u8>>, String) {

@@ -9,3 +9,7 @@ mod notices;
 mod protocol;
 mod receiver;
 mod stage;
+
+pub(crate) use attacker::{Attacker, card};
+pub(crate) use craft::{Craft, Target};
+pub(crate) use stage::MEMORANDUM;

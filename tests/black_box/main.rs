@@ -33,6 +33,7 @@ mod register;
 mod rotation;
 mod rules;
 mod secrecy;
+mod signing_keys;
 mod stamps;
 mod supervised;
 mod supply;

@@ -8,16 +8,16 @@ use serde_json::{Value, json};
 use crate::node::{Node, Said, pair, until, verbale};
 use crate::notices::general;
 
-fn status(node: &Node) -> Value {
+pub(crate) fn status(node: &Node) -> Value {
     node.run(&["--json", "status"]).good().json().remove(0)
 }
 
 /// The serial of the other side's card.
-fn serial(node: &Node) -> u64 {
+pub(crate) fn serial(node: &Node) -> u64 {
     status(node)["peers"][0]["serial"].as_u64().unwrap()
 }
 
-fn rotate(node: &mut Node, role: &str) -> Said {
+pub(crate) fn rotate(node: &mut Node, role: &str) -> Said {
     node.stop();
     let said = node.run(&["--json", "keys", "rotate", role]);
     node.start();
@@ -25,7 +25,7 @@ fn rotate(node: &mut Node, role: &str) -> Said {
 }
 
 /// Both send, and both get it.
-fn talk(japan: &Node, partner: &Node, number: u32) {
+pub(crate) fn talk(japan: &Node, partner: &Node, number: u32) {
     japan.submit(&general(true, &format!("JP-{number}"), "a text")).good();
     partner.submit(&general(false, &format!("KG-{number}"), "a text")).good();
     japan.until_delivered();
@@ -40,7 +40,7 @@ fn settles(node: &Node) {
     assert!(!left.iter().any(numbered), "an earlier key was not destroyed: {left:?}");
 }
 
-fn verified(japan: &Node, partner: &Node, name: &str) -> Value {
+pub(crate) fn verified(japan: &Node, partner: &Node, name: &str) -> Value {
     let dirs = [japan, partner].map(|node| {
         let dir = node.dir.join(name);
         node.run(&["audit", "export", dir.to_str().unwrap()]).good();

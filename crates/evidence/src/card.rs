@@ -7,6 +7,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use prost::Message as _;
+use sha2::{Digest as _, Sha256};
 use verbale_keys::{
     Fingerprint, NoteAlgorithm, PublicKey, Role, SecretKey, SharedKey, Vkey, WeakKey, require_distinct,
 };
@@ -95,7 +96,13 @@ pub struct Card {
 /// # Errors
 /// [`CardError`], when nobody would enrol it.
 pub fn sign_card(card: &Card, key: &SecretKey) -> Result<Vec<u8>, CardError> {
-    let payload = v1::Card {
+    let bytes = sign(payload_of(card), PAYLOAD_TYPE, key);
+    UnverifiedCard::parse(&bytes)?.verify(&key.public().fingerprint())?;
+    Ok(bytes)
+}
+
+fn payload_of(card: &Card) -> Vec<u8> {
+    v1::Card {
         version: VERSION,
         id: card.id.clone(),
         serial: card.serial,
@@ -109,10 +116,7 @@ pub fn sign_card(card: &Card, key: &SecretKey) -> Result<Vec<u8>, CardError> {
         valid_from_ms: card.valid_from_ms,
         valid_until_ms: card.valid_until_ms,
     }
-    .encode_to_vec();
-    let bytes = sign(payload, PAYLOAD_TYPE, key);
-    UnverifiedCard::parse(&bytes)?.verify(&key.public().fingerprint())?;
-    Ok(bytes)
+    .encode_to_vec()
 }
 
 /// A card as it came in.
@@ -164,6 +168,11 @@ impl Card {
     /// Whether the card is valid at this moment.
     pub fn is_valid_at(&self, now_ms: i64) -> bool {
         (self.valid_from_ms..=self.valid_until_ms).contains(&now_ms)
+    }
+
+    /// SHA-256 of what the card key signed.
+    pub fn digest(&self) -> [u8; 32] {
+        Sha256::digest(payload_of(self)).into()
     }
 
     /// The verifier key of its log.

@@ -30,6 +30,7 @@
 mod account;
 mod armor;
 mod card;
+mod card_statement;
 mod cards;
 mod commitment;
 mod dsse;
@@ -44,6 +45,7 @@ pub use account::{
     sign_account,
 };
 pub use card::{Card, CardError, UnverifiedCard, card_text, parse_card_text, sign_card};
+pub use card_statement::{CARD_STATEMENT, CardStatement};
 pub use cards::Cards;
 pub use commitment::{PartError, content_root, part};
 pub use dsse::DsseError;

@@ -1,12 +1,15 @@
 //! The one place where state changes.
 
+use std::sync::Arc;
+
 use verbale_domain::civil;
-use verbale_evidence::{Cards, MessageId, Statement, VerifiedEnvelope};
+use verbale_evidence::{CARD_STATEMENT, Cards, MessageId, Statement, VerifiedEnvelope};
 use verbale_ledger::LogIndex;
 use verbale_proto::v1::Facts;
 
 use crate::audience::HeldAudience;
 use crate::breach::HeldBreach;
+use crate::card_statement::Stated;
 use crate::change::Change;
 use crate::draft::HeldDraft;
 use crate::erasure::HeldErasure;
@@ -35,7 +38,14 @@ impl Exchange {
                 if statement.number != outgoing.next_number() || statement.previous != outgoing.last() {
                     return Err("its number or its predecessor is not the next of the channel");
                 }
+                if outgoing.statements.is_empty() || statement.flow == CARD_STATEMENT {
+                    outgoing.stated = self.own_serial;
+                }
                 outgoing.statements.push(envelope.digest());
+                if statement.flow == CARD_STATEMENT {
+                    self.state(channel, envelope, index)?;
+                    return self.applied(time_ms);
+                }
                 let mut held = held(Mailbox::Outbox, channel.clone(), &envelope, (index, time_ms), facts.as_deref());
                 held.history.push(Happening { index, time_ms, what: What::Sent(actor) });
                 let answers = statement.answers;
@@ -49,6 +59,9 @@ impl Exchange {
             }
             Change::Received { envelope, facts } => {
                 let channel = self.accept(envelope.statement(), envelope.digest(), index)?;
+                if envelope.statement().flow == CARD_STATEMENT {
+                    return self.applied(time_ms);
+                }
                 let mut held = held(Mailbox::Inbox, channel, &envelope, (index, time_ms), facts.as_deref());
                 held.history.push(Happening { index, time_ms, what: What::Received });
                 self.enter(&held, facts.as_deref(), envelope.statement().answers);
@@ -113,6 +126,11 @@ impl Exchange {
             }
             other => self.apply_beside((index, time_ms), other)?,
         }
+        self.applied(time_ms)
+    }
+
+    /// One entry more.
+    fn applied(&mut self, time_ms: i64) -> Result<(), &'static str> {
         self.size += 1;
         self.last_time_ms = time_ms;
         Ok(())
@@ -167,6 +185,7 @@ impl Exchange {
                     }
                     outgoing.resume_behind(last.statement().number, last.digest());
                 }
+                outgoing.stated = self.own_serial;
                 outgoing.resumed = true;
             }
             Change::Reopened { channel, from } => self.reopen(&channel, from)?,
@@ -212,7 +231,26 @@ impl Exchange {
             let waiting = || Waiting { message_id: held.message_id, statement: held.statement, envelope: None };
             outgoing.outstanding.entry(held.number).or_insert_with(waiting);
         }
+        for (message_id, stated) in &self.stated {
+            if stated.channel == *channel && stated.number >= from {
+                outgoing.outstanding.entry(stated.number).or_insert_with(|| stated.waiting(*message_id));
+            }
+        }
         Ok(())
+    }
+
+    /// Takes note of a card statement that goes out.
+    fn state(
+        &mut self,
+        channel: ChannelId,
+        envelope: Arc<VerifiedEnvelope>,
+        index: LogIndex,
+    ) -> Result<(), &'static str> {
+        let (message_id, number) = (envelope.statement().message_id, envelope.statement().number);
+        let stated = Stated { channel, number, envelope, index };
+        let outgoing = self.outgoing.get_mut(&stated.channel).ok_or("it names a channel that the log does not hold")?;
+        outgoing.outstanding.insert(number, stated.waiting(message_id));
+        if self.stated.insert(message_id, stated).is_some() { Err("its message id is taken") } else { Ok(()) }
     }
 
     fn hold(&mut self, held: Held) -> Result<(), &'static str> {
@@ -260,6 +298,11 @@ impl Exchange {
         peer_time_ms: i64,
         (index, time_ms): (LogIndex, i64),
     ) -> Result<(), &'static str> {
+        if let Some(Stated { channel, number, .. }) = self.stated.get(&message_id) {
+            let outgoing = self.outgoing.get_mut(channel).ok_or("it names a channel that the log does not hold")?;
+            outgoing.receipted(*number, peer_index)?;
+            return outgoing.outstanding.remove(number).map(drop).ok_or("a receipt for it is held already");
+        }
         let verdict = if code.is_empty() { "RECEIVED" } else { code };
         let happening = Happening { index, time_ms, what: What::Receipt(verdict.to_owned()) };
         let held = self.happened(&message_id, happening)?;

@@ -3,7 +3,7 @@
 use verbale_domain::flow::CONSENT_GRANT;
 use verbale_domain::{Code, Place, Refusal, Subject, check_rules, civil};
 use verbale_envelope::{OpenedNotice, Unopened};
-use verbale_evidence::VerifiedEnvelope;
+use verbale_evidence::{CARD_STATEMENT, VerifiedEnvelope};
 use verbale_keys::Fingerprint;
 use verbale_ledger::LogIndex;
 
@@ -52,6 +52,9 @@ pub enum Rejection {
     /// Under a key whose card was replaced, after the counterpart used a later one in this channel.
     #[error("it is signed with the key of an earlier card, and a later one was used in this channel before")]
     EarlierKey,
+    /// About a card that its sender has not shown yet.
+    #[error("it tells of a card that its sender has not shown here yet")]
+    UnknownCard,
     /// A used number with another statement; it is kept as evidence.
     #[error("another statement was accepted under this number; this one is kept as evidence")]
     Conflict,
@@ -70,6 +73,7 @@ impl Rejection {
             Self::NotNext => "NOT_NEXT",
             Self::BrokenChain => "BROKEN_CHAIN",
             Self::EarlierKey => "EARLIER_KEY",
+            Self::UnknownCard => "UNKNOWN_CARD",
             Self::Conflict => "CONFLICT",
             Self::NotNow => "NO_ROOM",
         }
@@ -131,24 +135,32 @@ impl Exchange {
                 self.record(now_ms, event, Change::Conflict { envelope }, Record::default(), output);
                 Told::Rejected(Rejection::Conflict)
             }
-            Standing::Next => {
-                let index = LogIndex(self.size);
-                let (arrival, report) = arrival.apart();
-                let refused = match self.permit(now_ms, arrival) {
-                    Ok(permitted) => {
-                        self.receive(now_ms, *permitted, output);
-                        None
-                    }
-                    Err(unpermitted) => {
-                        let code = unpermitted.refusal.code;
-                        self.refuse(now_ms, *unpermitted, report.filter(|_| code.is_about_onward()), output);
-                        Some(code)
-                    }
-                };
-                Told::Logged { index, refused }
-            }
+            Standing::Next => match arrival {
+                Arrival::StatementOnly(envelope) if envelope.statement().flow == CARD_STATEMENT => {
+                    self.take_card_statement(now_ms, *envelope, output)
+                }
+                arrival => self.take(now_ms, arrival, output),
+            },
         };
         output.effects.push(Effect::Tell { ticket, told });
+    }
+
+    /// Takes a notice under the next number, received or refused.
+    fn take(&mut self, now_ms: i64, arrival: Arrival, output: &mut Output) -> Told {
+        let index = LogIndex(self.size);
+        let (arrival, report) = arrival.apart();
+        let refused = match self.permit(now_ms, arrival) {
+            Ok(permitted) => {
+                self.receive(now_ms, *permitted, output);
+                None
+            }
+            Err(unpermitted) => {
+                let code = unpermitted.refusal.code;
+                self.refuse(now_ms, *unpermitted, report.filter(|_| code.is_about_onward()), output);
+                Some(code)
+            }
+        };
+        Told::Logged { index, refused }
     }
 
     fn standing(&self, channel: &ChannelId, envelope: &VerifiedEnvelope) -> Standing {

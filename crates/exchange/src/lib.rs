@@ -41,6 +41,7 @@
 mod apply;
 mod audience;
 mod breach;
+mod card_statement;
 mod change;
 mod course;
 mod disclosure;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use verbale_evidence::VerifiedEnvelope;
 
-use crate::state::{ChannelId, Exchange, Outgoing};
+use crate::state::{ChannelId, Exchange, Held, Outgoing};
 use crate::step::{Effect, Outbound, Output};
 
 /// First delay before a retry; it doubles from try to try.
@@ -196,25 +196,25 @@ impl Exchange {
             notices += 1;
             bytes += self.notices.get(&waiting.message_id).map_or(0, |held| held.sealed_bytes);
         }
-        let mut outbound = Vec::new();
+        let mut notices_out = Vec::new();
         for (number, waiting) in outgoing.outstanding.range(sent + 1..) {
-            let Some(held) = self.notices.get(&waiting.message_id) else { continue };
-            if notices > 0 && (notices >= WINDOW_NOTICES || bytes + held.sealed_bytes > WINDOW_BYTES) {
+            // Of a card statement there is no more than the statement.
+            let stated = self.stated.get(&waiting.message_id).map(|stated| (stated.index, 0, true));
+            // Out of time it would only be refused: the statement goes alone, so that the channel goes on.
+            let held = |held: &Held| (held.index, held.sealed_bytes, now_ms > held.not_after_ms);
+            let outbound = stated.or_else(|| self.notices.get(&waiting.message_id).map(held));
+            let Some((index, sealed_bytes, statement_only)) = outbound else { continue };
+            if notices > 0 && (notices >= WINDOW_NOTICES || bytes + sealed_bytes > WINDOW_BYTES) {
                 break;
             }
             notices += 1;
-            bytes += held.sealed_bytes;
+            bytes += sealed_bytes;
             link.state = LinkState::Open { sent: *number };
-            outbound.push(Outbound {
-                number: *number,
-                index: held.index,
-                envelope: waiting.envelope.clone(),
-                // It would only be refused: the statement goes alone, so that the channel goes on.
-                statement_only: now_ms > held.not_after_ms,
-            });
+            let envelope = waiting.envelope.clone();
+            notices_out.push(Outbound { number: *number, index, envelope, statement_only });
         }
-        if !outbound.is_empty() {
-            effects.push(Effect::Transmit { channel: channel.clone(), notices: outbound });
+        if !notices_out.is_empty() {
+            effects.push(Effect::Transmit { channel: channel.clone(), notices: notices_out });
         }
     }
 }

@@ -164,6 +164,7 @@ impl Exchange {
         let memorandum = header.memorandum.clone();
         let terms_digest = self.own.memoranda.get(&memorandum).map(Memorandum::terms_digest).unwrap_or_default();
         let channel = ChannelId { peer: leaving.recipient.clone(), memorandum: memorandum.clone() };
+        self.state_card(now_ms, &channel, output);
         let (number, previous) = self
             .outgoing
             .get(&channel)

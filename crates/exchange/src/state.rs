@@ -10,6 +10,7 @@ use verbale_ledger::LogIndex;
 
 use crate::audience::HeldAudience;
 use crate::breach::HeldBreach;
+use crate::card_statement::Stated;
 use crate::draft::HeldDraft;
 use crate::erasure::HeldErasure;
 use crate::ground::HeldGround;
@@ -154,6 +155,8 @@ pub(crate) struct Outgoing {
     pub(crate) outstanding: BTreeMap<u64, Waiting>,
     /// Where each receipted number stands in the counterpart's log.
     receipted: BTreeMap<u64, LogIndex>,
+    /// Serial of the own card that was stated in it, or was the own one when it began.
+    pub(crate) stated: u64,
     /// The counterpart said where the channel stands, since this log took the place of another.
     pub(crate) resumed: bool,
     /// The counterpart's log took the place of another: what it lost is sent again.
@@ -198,6 +201,8 @@ pub struct Exchange {
     pub(crate) outgoing: BTreeMap<ChannelId, Outgoing>,
     pub(crate) incoming: BTreeMap<ChannelId, Incoming>,
     pub(crate) notices: HashMap<MessageId, Held>,
+    /// Card statements that were sent.
+    pub(crate) stated: BTreeMap<MessageId, Stated>,
     /// Messages in the order of their entries.
     pub(crate) order: Vec<MessageId>,
     /// Registry numbers of notices that are not refused.
@@ -235,6 +240,7 @@ impl Exchange {
             outgoing: BTreeMap::new(),
             incoming: BTreeMap::new(),
             notices: HashMap::new(),
+            stated: BTreeMap::new(),
             order: Vec::new(),
             numbers: HashMap::new(),
             adopted: BTreeMap::new(),

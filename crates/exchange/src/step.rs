@@ -375,6 +375,7 @@ impl Exchange {
         let mut channels: Vec<ChannelId> = self.outgoing.keys().cloned().collect();
         channels.extend(self.unsettled());
         for channel in channels {
+            self.state_card(now_ms, &channel, output);
             self.wake(&channel, &mut output.effects, now_ms);
         }
     }

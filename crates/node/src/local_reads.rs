@@ -161,7 +161,9 @@ fn receipt(
     sight: Sight,
 ) -> Result<HeldReceipt, Failure> {
     use prost::Message as _;
-    let envelope = envelope(exchange, journal, held)?.bytes().to_vec();
+    let envelope = envelope(exchange, journal, held)?;
+    let signed_under = exchange.own_cards().of_envelope_key(&envelope.statement().sender_key);
+    let signed_under = signed_under.ok_or_else(|| damaged("a receipt for another's notice"))?;
     let bytes = journal.receipt(index).map_err(|error| failed(&error))?.unwrap_or_default();
     let receipt = Receipt::decode(bytes.as_slice()).map_err(|_| damaged("its receipt cannot be read"))?;
     let peer = exchange.peers().get(&held.channel.peer).ok_or_else(|| damaged("its counterpart is not enrolled"))?;
@@ -171,7 +173,8 @@ fn receipt(
     Ok(HeldReceipt {
         message_id: summary.message_id,
         notice_id: summary.notice_id,
-        envelope,
+        envelope: envelope.bytes().to_vec(),
+        envelope_key: signed_under.envelope_key.as_bytes().to_vec(),
         entry: receipt.entry,
         proof: receipt.proof,
         log_vkey: peer.cards.log_vkey(proof.origin()).to_string(),

@@ -59,6 +59,8 @@ pub(super) struct Direction {
     /// What the counterpart lost was sent again.
     pub(super) reopened: bool,
     pub(super) conflicts: HashSet<Vec<u8>>,
+    /// Serial of the own card that was stated, or was the own one when the first statement was sent.
+    pub(super) stated: u64,
     /// The key of the last statement.
     pub(super) last_key: Option<Fingerprint>,
 }
@@ -421,6 +423,8 @@ fn is_code(text: &str) -> bool {
 /// Who did it, by pseudonym.
 fn actor_of(event: &Event) -> Option<&str> {
     Some(match event {
+        // A card statement is the node's own; that nothing else is, is seen with its envelope.
+        Event::NoticeSent(of) if of.actor.is_empty() => return None,
         Event::NoticeSent(of) => &of.actor,
         Event::NoticeOpened(of) => &of.actor,
         Event::NoticeHandedOver(of) => &of.actor,

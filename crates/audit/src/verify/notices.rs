@@ -1,7 +1,9 @@
 //! Notices and their receipts: who signed them, where they stand in their channels, and what the counterpart's receipt says.
 
 use verbale_domain::flow::{CONSENT_WITHDRAW, DISCLOSURE_NOTICE};
-use verbale_evidence::{Cards, MessageId, Statement, StatementDigest, Verdict, VerifiedEnvelope, VerifiedReceipt};
+use verbale_evidence::{
+    CARD_STATEMENT, Cards, MessageId, Statement, StatementDigest, Verdict, VerifiedEnvelope, VerifiedReceipt,
+};
 use verbale_ledger::{Checkpoint, LogIndex};
 use verbale_proto::v1::ReceiptReceived;
 
@@ -75,7 +77,8 @@ impl Chronicle<'_> {
 
     /// A notice whose content is or was here.
     pub(super) fn content_of(&self, id: MessageId) -> Option<&Noticed> {
-        self.notices.get(&id).filter(|notice| !notice.refused && !self.erasures.is_erased(&id))
+        let has_content = |notice: &&Noticed| !notice.refused && self.flow_of(notice) != CARD_STATEMENT;
+        self.notices.get(&id).filter(has_content).filter(|_| !self.erasures.is_erased(&id))
     }
 
     /// Number, chain and id of the next notice of a channel.
@@ -153,6 +156,7 @@ impl Chronicle<'_> {
             self.find("RECIPIENT", index, "an enrolled counterpart", statement.recipient.clone());
         }
         self.terms(index, &statement);
+        self.own_card_stated(index, &statement, actor.is_empty());
         if !drafted_by.is_empty() {
             if self.drafts.remove(&statement.message_id).as_deref() != Some(drafted_by.as_str()) {
                 self.find("UNKNOWN_FIRST", index, format!("a draft of {drafted_by} in the log"), "none of that id");
@@ -176,11 +180,37 @@ impl Chronicle<'_> {
         self.outstanding.insert(statement.message_id, waiting);
     }
 
+    /// A later card of the own contact point is stated in each channel before anything else is sent in it.
+    fn own_card_stated(&mut self, index: u64, statement: &Statement, is_by_nobody: bool) {
+        let is_stated = statement.flow == CARD_STATEMENT;
+        if is_by_nobody != is_stated {
+            self.find("ACTOR", index, "a person who sent it, or the statement of a card", "another sender");
+        }
+        let is_present = self.own_card().is_some_and(|own| own.digest() == statement.content_root);
+        if is_stated && !is_present {
+            self.find("CARD_STATEMENT", index, "the card of the log's owner", "another one");
+        }
+        let serial = self.own().map_or(0, |own| own.serial);
+        let channel = self.channel(&statement.recipient, &statement.memorandum);
+        let direction = self.outgoing.entry(channel).or_default();
+        if is_stated || direction.last.is_none() {
+            direction.stated = serial;
+        } else if direction.stated < serial {
+            direction.stated = serial;
+            let expected = format!("the statement of card {serial} before anything else in this channel");
+            self.find("CARD_STATEMENT", index, expected, "a notice");
+        }
+    }
+
     pub(super) fn taken(&mut self, index: u64, time_ms: i64, envelope: ReadEnvelope, refused: bool) {
         let Some(envelope) = self.signed_by(index, time_ms, envelope, false) else { return };
         let statement = envelope.statement();
         if self.own.as_ref().is_none_or(|own| own.id() != statement.recipient) {
             self.find("RECIPIENT", index, "a notice to this contact point", statement.recipient.clone());
+        }
+        let is_told = |cards: &Cards| cards.stated(statement).is_some();
+        if statement.flow == CARD_STATEMENT && !self.peers.get(&statement.sender).is_some_and(is_told) {
+            self.find("CARD_STATEMENT", index, "a card of its sender that the log knows", "another one");
         }
         if !refused {
             self.terms(index, statement);

@@ -180,6 +180,7 @@ impl Chronicle<'_> {
         }
         let Some(envelope) = self.signed_by(index, time_ms, envelope, true) else { return };
         let statement = envelope.statement();
+        let serial = self.own().map_or(0, |own| own.serial);
         let channel = self.channel(&of.counterpart, &of.memorandum);
         let direction = self.outgoing.entry(channel).or_default();
         let is_behind = direction.last.is_none_or(|(number, _)| statement.number > number);
@@ -187,6 +188,7 @@ impl Chronicle<'_> {
             return self.find("RESUMED", index, "a later statement of this channel", "another one");
         }
         direction.last = Some((statement.number, envelope.digest()));
+        direction.stated = serial;
     }
 
     pub(super) fn reopened(&mut self, of: &ChannelReopened) {

@@ -8,7 +8,7 @@ use verbale_evidence::{UnverifiedEnvelope, VerifiedReceipt, verify_receipt};
 use verbale_keys::{PublicKey, Vkey};
 use verbale_proto::v1::{HeldReceipt, Receipt, ReceiptsRequest};
 
-use super::{Client, card, client};
+use super::{Client, client};
 use crate::args::NodeArgs;
 use crate::failure::CliError;
 use crate::output::{say, table};
@@ -47,7 +47,6 @@ pub(crate) async fn run(id: Option<String>, to: Option<&Path>, node: &NodeArgs) 
 
 /// The receipts that a node holds, each verified for its own envelope.
 pub(crate) async fn held(client: &mut Client, id: String) -> Result<Vec<(HeldReceipt, VerifiedReceipt)>, CliError> {
-    let (_, own) = card::own(client).await?;
     let mut all = Vec::new();
     let mut after_index = None;
     loop {
@@ -56,7 +55,7 @@ pub(crate) async fn held(client: &mut Client, id: String) -> Result<Vec<(HeldRec
         let Some(last) = part.last() else { return Ok(all) };
         after_index = Some(last.log_index);
         for held in part {
-            let verified = verify(&held, &own.envelope_key)?;
+            let verified = verify(&held)?;
             all.push((held, verified));
         }
         if !id.is_empty() {
@@ -67,13 +66,12 @@ pub(crate) async fn held(client: &mut Client, id: String) -> Result<Vec<(HeldRec
 
 /// Writes what an outsider needs for checking one receipt with tools that nobody here wrote.
 async fn export(client: &mut Client, id: &str, dir: &Path) -> Result<(), CliError> {
-    let (_, own) = card::own(client).await?;
     let request = ReceiptsRequest { id: id.to_owned(), after_index: None, sealed: true };
     let receipts = client.receipts(request).await?.into_inner().receipts;
     let Some(held) = receipts.first() else { return Ok(()) };
-    verify(held, &own.envelope_key)?;
+    verify(held)?;
     let log = Vkey::parse(&held.log_vkey).map_err(|error| CliError::damaged(error.to_string()))?;
-    let (envelope_key, log_key) = (own.envelope_key.to_pem(), log.key.to_pem());
+    let (envelope_key, log_key) = (envelope_key(held)?.to_pem(), log.key.to_pem());
     let files: [(&str, &[u8]); 7] = [
         ("receipt.tlog-proof", held.proof.as_bytes()),
         ("entry.bin", &held.entry),
@@ -91,11 +89,17 @@ async fn export(client: &mut Client, id: &str, dir: &Path) -> Result<(), CliErro
     Ok(())
 }
 
-fn verify(held: &HeldReceipt, key: &PublicKey) -> Result<VerifiedReceipt, CliError> {
+/// The key that signed the notice.
+fn envelope_key(held: &HeldReceipt) -> Result<PublicKey, CliError> {
+    PublicKey::from_bytes(&held.envelope_key).map_err(|error| CliError::damaged(error.to_string()))
+}
+
+fn verify(held: &HeldReceipt) -> Result<VerifiedReceipt, CliError> {
     let wrong =
         |error: String| CliError::damaged(format!("the receipt for {} does not verify: {error}", held.message_id));
     let log = Vkey::parse(&held.log_vkey).map_err(|error| wrong(error.to_string()))?;
-    let envelope = UnverifiedEnvelope::parse(&held.envelope).and_then(|envelope| envelope.verify(key));
+    let key = envelope_key(held)?;
+    let envelope = UnverifiedEnvelope::parse(&held.envelope).and_then(|envelope| envelope.verify(&key));
     let envelope = envelope.map_err(|error| wrong(error.to_string()))?;
     let receipt = Receipt { entry: held.entry.clone(), proof: held.proof.clone() };
     verify_receipt(&receipt, &log, &envelope).map_err(|error| wrong(error.to_string()))
