@@ -30,6 +30,7 @@ mod notices;
 mod onward;
 mod outside;
 mod register;
+mod revocation;
 mod rotation;
 mod rules;
 mod secrecy;

@@ -158,12 +158,15 @@ pub(crate) fn check_card(asked: &Asked) -> Result<Reported, (Exit, String)> {
         json!({
             "id": card.id, "serial": card.serial, "fingerprint": card.card_key.fingerprint().to_string(), "log": card.log_vkey().to_string(),
             "cosigner": card.cosigner_vkey().to_string(), "valid_from": from, "valid_until": until,
+            "revoked": card.revoked,
         })
         .to_string()
     } else {
+        let revoked =
+            if card.revoked { "\n  REVOKED       its owner takes all its keys back with this card" } else { "" };
         format!(
             "Sound: its card key signed it. Compare the fingerprint with its owner.\n  contact point {}\n  serial        {}\n  fingerprint   {}\n  \
-             valid         {from} to {until}\n  log           {}\n  cosigner      {}",
+             valid         {from} to {until}\n  log           {}\n  cosigner      {}{revoked}",
             card.id,
             card.serial,
             card.card_key.fingerprint().grouped(),

@@ -229,11 +229,14 @@ pub(crate) enum CardCommand {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum KeysCommand {
-    /// Make the next card with a new key of this role, signed by the card key; counterparts take it by themselves
+    /// Make the next card with a new key of this role, signed by the card key; counterparts take it by themselves (the log's own key
+    /// changes with the log: `verbale recover`)
     Rotate {
         /// Which key
         role: RotatedRole,
     },
+    /// Take all keys of this node back, since somebody else may have them: counterparts refuse everything until a new card is enrolled by hand
+    Revoke,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

@@ -89,6 +89,7 @@ pub struct Card {
     pub log_origin: String,
     pub valid_from_ms: i64,
     pub valid_until_ms: i64,
+    pub revoked: bool,
 }
 
 /// Signs a card; the result is the envelope's bytes.
@@ -115,6 +116,7 @@ fn payload_of(card: &Card) -> Vec<u8> {
         log_origin: card.log_origin.clone(),
         valid_from_ms: card.valid_from_ms,
         valid_until_ms: card.valid_until_ms,
+        revoked: card.revoked,
     }
     .encode_to_vec()
 }
@@ -224,9 +226,10 @@ impl Card {
 pub fn card_text(bytes: &[u8], card: &Card) -> String {
     let encoded = STANDARD.encode(bytes);
     let mut text = format!(
-        "Card of {}, serial {}.\nFingerprint, to be compared by telephone: {}\n{BEGIN}\n",
+        "Card of {}, serial {}{}.\nFingerprint, to be compared by telephone: {}\n{BEGIN}\n",
         card.id,
         card.serial,
+        if card.revoked { ", REVOKED: its owner takes its keys back" } else { "" },
         card.card_key.fingerprint().grouped()
     );
     let mut rest = encoded.as_str();
@@ -288,6 +291,7 @@ fn read_card(read: v1::Card) -> Result<Card, CardError> {
         log_origin: read.log_origin,
         valid_from_ms: read.valid_from_ms,
         valid_until_ms: read.valid_until_ms,
+        revoked: read.revoked,
     })
 }
 
@@ -315,6 +319,7 @@ mod tests {
             log_origin: "verbale/XX-ONE/1".into(),
             valid_from_ms: 0,
             valid_until_ms: 10,
+            revoked: false,
         }
     }
 

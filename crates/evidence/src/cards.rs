@@ -135,6 +135,7 @@ mod tests {
             log_origin: format!("verbale/XX-ONE/{serial}"),
             valid_from_ms: 0,
             valid_until_ms: 1,
+            revoked: false,
         }
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use verbale_domain::civil;
-use verbale_evidence::{CARD_STATEMENT, Cards, MessageId, Statement, VerifiedEnvelope};
+use verbale_evidence::{CARD_STATEMENT, Card, Cards, MessageId, Statement, VerifiedEnvelope};
 use verbale_ledger::LogIndex;
 use verbale_proto::v1::Facts;
 
@@ -114,10 +114,15 @@ impl Exchange {
                 held.state = NoticeState::ExpiredUnanswered;
             }
             Change::Enrolled { card, address } => {
-                // The card is the one that is enrolled already, or the first one.
-                let known = self.peers.get(&card.id).map(|peer| peer.cards.clone());
-                let cards = known.unwrap_or_else(|| Cards::from(*card));
-                self.peers.insert(cards.id().to_owned(), Peer { cards, address });
+                let id = card.id.clone();
+                match self.peers.get(&id) {
+                    None => {
+                        drop(self.peers.insert(id.clone(), Peer { cards: Cards::from(*card), address: String::new() }))
+                    }
+                    Some(known) if *known.card() == *card => {}
+                    Some(_) => self.succeed(*card)?,
+                }
+                self.peers.entry(id).and_modify(|peer| peer.address = address);
             }
             Change::Commenced { memorandum, on } => self.docket.course_mut(&memorandum).commenced = Some(on),
             Change::Ends { memorandum, on } => self.docket.course_mut(&memorandum).end(on),
@@ -163,19 +168,10 @@ impl Exchange {
                 self.forget(&about)?;
             }
             Change::CounterpartRotated { card } => {
-                let peer = self.peers.get_mut(&card.id).ok_or("it names a counterpart that was not enrolled")?;
-                if !is_later(&card, peer.card()) {
-                    return Err("its card is not a later one of the same card key");
+                if self.peers.get(&card.id).is_some_and(Peer::is_revoked) {
+                    return Err("its card takes the place of one that was revoked");
                 }
-                let began_anew = peer.card().log_origin != card.log_origin;
-                peer.cards.succeed(*card);
-                let of_peer = |(channel, _): &(&ChannelId, &mut Outgoing)| channel.peer == peer.cards.id();
-                if began_anew {
-                    self.outgoing
-                        .iter_mut()
-                        .filter(of_peer)
-                        .for_each(|(_, outgoing)| outgoing.counterpart_began_anew());
-                }
+                self.succeed(*card)?;
             }
             Change::Resumed { channel, last } => {
                 let outgoing = self.outgoing.entry(channel).or_default();
@@ -200,6 +196,21 @@ impl Exchange {
             Change::Configured { digest } => self.configured = digest,
             Change::Exported { recipient } => self.exported = Some((index, recipient)),
             _ => return Err("it is of a kind that nothing applies"),
+        }
+        Ok(())
+    }
+
+    /// A counterpart's later card takes the place of the one before.
+    fn succeed(&mut self, card: Card) -> Result<(), &'static str> {
+        let peer = self.peers.get_mut(&card.id).ok_or("it names a counterpart that was not enrolled")?;
+        if !is_later(&card, peer.card()) {
+            return Err("its card is not a later one of the same card key");
+        }
+        let began_anew = peer.card().log_origin != card.log_origin;
+        peer.cards.succeed(card);
+        let of_peer = |(channel, _): &(&ChannelId, &mut Outgoing)| channel.peer == peer.cards.id();
+        if began_anew {
+            self.outgoing.iter_mut().filter(of_peer).for_each(|(_, outgoing)| outgoing.counterpart_began_anew());
         }
         Ok(())
     }

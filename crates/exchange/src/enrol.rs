@@ -3,6 +3,7 @@
 use verbale_evidence::{Card, CardError};
 
 use crate::change::{self, Change, Record};
+use crate::own::Peer;
 use crate::state::{ChannelId, Exchange};
 use crate::step::{Effect, Output, Ticket, Told};
 use crate::succession::is_later;
@@ -19,11 +20,14 @@ pub enum EnrolError {
     /// It is not valid now.
     #[error("the card is not valid at this time; ask the counterpart for a new one, or set the clock of this machine")]
     NotValid,
-    /// Another card than the one enrolled: earlier entries and receipts verify under that one's keys.
+    /// Another card than the one enrolled, and no later one of its owner.
     #[error(
-        "{0} is enrolled with another card, and a rotation of keys is not supported yet; only the address can change"
+        "{0} is enrolled with another card, and this one is no later one of the same card key; ask it for its present card"
     )]
     AnotherCard(String),
+    /// Its owner took its keys back.
+    #[error("the card of {0} was revoked by its owner; a later one counts only when a person enrols it by hand")]
+    Revoked(String),
 }
 
 impl Exchange {
@@ -42,6 +46,7 @@ impl Exchange {
             let peer = card.id.clone();
             let event = change::enrolled(bytes, actor, &address);
             self.record(now_ms, event, Change::Enrolled { card, address }, Record::default(), output);
+            self.give_up_revoked(&peer, &mut output.effects);
             let channels: Vec<ChannelId> =
                 self.outgoing.keys().filter(|channel| channel.peer == peer).cloned().collect();
             for channel in channels {
@@ -54,11 +59,26 @@ impl Exchange {
         output.effects.push(Effect::Tell { ticket, told });
     }
 
+    /// Ends every link to a counterpart that took its keys back.
+    pub(crate) fn give_up_revoked(&mut self, peer: &str, effects: &mut Vec<Effect>) {
+        if !self.peers.get(peer).is_some_and(Peer::is_revoked) {
+            return;
+        }
+        let channels: Vec<ChannelId> = self.links.keys().filter(|channel| channel.peer == peer).cloned().collect();
+        for channel in channels {
+            self.links.remove(&channel);
+            effects.push(Effect::Disconnect(channel));
+        }
+    }
+
     /// Whether a card that a counterpart shows is a later one, which takes the place of the one enrolled.
     pub(crate) fn check_later_card(&self, now_ms: i64, card: &Card) -> Result<(), EnrolError> {
         let known = self.peers.get(&card.id).ok_or_else(|| EnrolError::AnotherCard(card.id.clone()))?;
         if !is_later(card, known.card()) {
             return Err(EnrolError::AnotherCard(card.id.clone()));
+        }
+        if known.is_revoked() {
+            return Err(EnrolError::Revoked(card.id.clone()));
         }
         if !card.is_valid_at(now_ms) {
             return Err(EnrolError::NotValid);
@@ -78,7 +98,7 @@ impl Exchange {
         for (id, peer) in &self.peers {
             if *id != card.id {
                 card.require_distinct_from(peer.card())?;
-            } else if peer.card() != card {
+            } else if peer.card() != card && !is_later(card, peer.card()) {
                 return Err(EnrolError::AnotherCard(id.clone()));
             }
         }

@@ -10,7 +10,7 @@ use verbale_ledger::LogIndex;
 use crate::breach::{BreachReport, HeldBreach};
 use crate::change::{self, Change, Record};
 use crate::outgoing::answers;
-use crate::own::Kept;
+use crate::own::{Kept, Peer};
 use crate::state::{ChannelId, Exchange, Incoming, Mailbox};
 use crate::step::{Effect, Output, Ticket, Told};
 
@@ -170,6 +170,9 @@ impl Exchange {
             && statement.memorandum == channel.memorandum;
         if !of_channel {
             return Standing::Rejected(Rejection::WrongChannel);
+        }
+        if self.peers.get(&channel.peer).is_none_or(Peer::is_revoked) {
+            return Standing::Rejected(Rejection::NotAuthentic);
         }
         let none = Incoming::default();
         let incoming = self.incoming.get(channel).unwrap_or(&none);

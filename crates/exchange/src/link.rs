@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use verbale_evidence::VerifiedEnvelope;
 
+use crate::own::Peer;
 use crate::state::{ChannelId, Exchange, Held, Outgoing};
 use crate::step::{Effect, Outbound, Output};
 
@@ -94,7 +95,7 @@ impl Exchange {
     /// Opens a link for a channel that has something to send.
     pub(crate) fn wake(&mut self, channel: &ChannelId, effects: &mut Vec<Effect>, now_ms: i64) {
         let waiting = self.has_something_to_say(channel);
-        if !waiting || !self.peers.contains_key(&channel.peer) {
+        if !waiting || self.peers.get(&channel.peer).is_none_or(Peer::is_revoked) {
             return;
         }
         let link = self.links.entry(channel.clone()).or_default();

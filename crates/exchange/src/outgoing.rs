@@ -9,7 +9,7 @@ use verbale_keys::Fingerprint;
 use verbale_proto::v1::Facts;
 
 use crate::change::{self, Change, Record};
-use crate::own::Kept;
+use crate::own::{Kept, Peer};
 use crate::state::{ChannelId, Exchange, Held, Mailbox, NoticeState};
 use crate::step::{Effect, Output, Ticket, Told};
 
@@ -133,6 +133,11 @@ impl Exchange {
     ) -> Result<(), Refusal> {
         let place = Place::Submission { own: &self.own.card.id };
         let route = check_rules(subject, &self.own.memoranda, &self.docket, place, now_ms)?;
+        if self.peers.get(&route.recipient).is_some_and(Peer::is_revoked) {
+            let reason =
+                "has a card that its owner revoked; when it has another one, enrol that one by hand, then submit again";
+            return Err(Refusal::new(Code::NotEnrolled, "to.office", reason));
+        }
         // Without a recipient nothing was sealed, and that is refused by whoever asks.
         let is_present = |(to, key): (&str, Fingerprint)| {
             let recipient = self.peers.get(to).and_then(|peer| peer.card().age_recipient.parse::<Recipient>().ok());

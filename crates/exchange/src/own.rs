@@ -41,6 +41,11 @@ impl Peer {
         self.cards.present()
     }
 
+    /// Whether its owner took its keys back: nothing is taken from it or sent to it until another card is enrolled by hand.
+    pub fn is_revoked(&self) -> bool {
+        self.card().revoked
+    }
+
     /// The TLS key of the card before, which it may show until it was seen with the present one.
     pub fn earlier_tls(&self) -> Option<&[u8]> {
         let keys = self.cards.all().map(|card| card.tls_spki.as_slice());

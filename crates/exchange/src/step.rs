@@ -361,15 +361,19 @@ impl Exchange {
         output
     }
 
-    /// Adopts new terms and configuration, and takes up what was under way.
+    /// Tells a later own card, adopts new terms and configuration, and takes up what was under way.
     fn start(&mut self, now_ms: i64, output: &mut Output) {
+        self.rotate(now_ms, output);
+        if self.own.card.revoked {
+            // The last entry of this log: whoever has its keys may be somebody else.
+            return;
+        }
         let held = self.own.memoranda.iter().map(|memorandum| (memorandum.id.clone(), memorandum.terms_digest()));
         let new: Vec<_> = held.filter(|(id, digest)| self.adopted.get(id) != Some(digest)).collect();
         for (memorandum, digest) in new {
             let event = change::adopted(&memorandum, digest);
             self.record(now_ms, event, Change::Adopted { memorandum, digest }, Record::default(), output);
         }
-        self.rotate(now_ms, output);
         self.configure(now_ms, output);
         self.erase_again(output);
         let mut channels: Vec<ChannelId> = self.outgoing.keys().cloned().collect();

@@ -131,7 +131,9 @@ impl Exchange {
         let told = match self.check_later_card(now_ms, &card) {
             Ok(()) => {
                 let event = change::counterpart_rotated(bytes);
+                let peer = card.id.clone();
                 self.record(now_ms, event, Change::CounterpartRotated { card }, Record::default(), output);
+                self.give_up_revoked(&peer, &mut output.effects);
                 Told::Done(index)
             }
             Err(error) => Told::NotEnrolled(error),

@@ -193,6 +193,10 @@ struct Round {
     stop: bool,
 }
 
+/// Why a node whose keys were taken back does nothing.
+const REVOKED: &str = "its keys were revoked (`verbale keys revoke`); counterparts refuse them as soon as they are told. To go on with new keys stop the \
+                       node and run `verbale recover`";
+
 impl Running {
     fn run(mut self, mut requests: mpsc::Receiver<Request>) -> Result<(), CoreError> {
         let mut first = Some(Request::Note(vec![Input::Start]));
@@ -213,6 +217,9 @@ impl Running {
             if self.synced.elapsed() > GUARD_SYNC {
                 self.guard.sync()?;
                 self.synced = Instant::now();
+            }
+            if self.shared.card.revoked {
+                self.shared.standing.hold_back(REVOKED.to_owned());
             }
             self.release(committed)?;
             for read in round.reads {

@@ -62,7 +62,7 @@ impl Peer for PeerService {
         &self,
         request: Request<Streaming<DeliverRequest>>,
     ) -> Result<Response<Self::DeliverStream>, Status> {
-        let peer = asker(&request)?;
+        let peer = asker(&self.shared, &request)?;
         let share = self.shared.shares.of(&peer.name);
         let Some(channel) = share.channel() else {
             self.shared.rejected.count("CHANNEL_LIMIT");
@@ -90,7 +90,7 @@ impl Peer for PeerService {
     }
 
     async fn witness(&self, request: Request<WitnessRequest>) -> Result<Response<WitnessResponse>, Status> {
-        let peer = asker(&request)?;
+        let peer = asker(&self.shared, &request)?;
         let share = self.shared.shares.of(&peer.name);
         let Some(_under_way) = share.witness() else {
             self.shared.rejected.count("WITNESS_LIMIT");
@@ -102,7 +102,7 @@ impl Peer for PeerService {
     }
 
     async fn give_account(&self, request: Request<AccountRequest>) -> Result<Response<AccountResponse>, Status> {
-        let peer = asker(&request)?;
+        let peer = asker(&self.shared, &request)?;
         let share = self.shared.shares.of(&peer.name);
         let Some(_under_way) = share.account() else {
             self.shared.rejected.count("ACCOUNT_LIMIT");
@@ -126,10 +126,13 @@ impl Peer for PeerService {
 }
 
 /// The counterpart that asks for something.
-fn asker<T>(request: &Request<T>) -> Result<PeerName, Status> {
+fn asker<T>(shared: &Shared, request: &Request<T>) -> Result<PeerName, Status> {
     let Some(peer) = request.extensions().get::<PeerName>().cloned() else {
         return Err(Failure::new(FailureKind::NotAllowed, "NOT_ENROLLED", "this key is not enrolled here").status());
     };
+    if shared.peers.now().by_id.get(&peer.name).is_some_and(|peer| peer.is_revoked()) {
+        return Err(witness::revoked().status());
+    }
     peer.asked.store(true, Ordering::Relaxed);
     Ok(peer)
 }

@@ -144,6 +144,9 @@ pub(crate) async fn connect(shared: &Shared, peer: &Peer) -> Result<Channel, Str
 
 /// The same, with a TLS key of the present card or of an earlier one.
 pub(crate) async fn connect_as(shared: &Shared, peer: &Peer, key: &KeyPair) -> Result<Channel, String> {
+    if peer.is_revoked() {
+        return Err(format!("the card of {} was revoked by its owner; enrol its next one by hand", peer.card().id));
+    }
     let address = &peer.address;
     let stream = TcpStream::connect(address).await;
     let stream =

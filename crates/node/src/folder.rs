@@ -266,6 +266,7 @@ fn first_card(id: &str, secrets: &NewSecrets) -> Result<(Card, Vec<u8>), CardErr
         log_origin: format!("verbale/{id}/1"),
         valid_from_ms: now,
         valid_until_ms: now + CARD_VALIDITY_MS,
+        revoked: false,
     };
     let bytes = sign_card(&card, card_key)?;
     Ok((card, bytes))

@@ -70,7 +70,7 @@ pub use config::{Config, ConfigError};
 pub use folder::{Folder, InitError, Initialised, LoadError, init};
 pub use heads::HeadsError;
 pub use recover::{RecoverError, Succession, recover};
-pub use rotate::{RotateError, Rotated, rotate};
+pub use rotate::{RotateError, Rotated, revoke, rotate};
 pub use secrets::SecretError;
 pub use serve::{ServeError, serve};
 pub use tls::TlsError;

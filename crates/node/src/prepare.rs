@@ -54,6 +54,9 @@ fn draft(shared: &Shared, notice: &Notice, subject: &Subject, digest: [u8; 32]) 
     let peer = peers.by_id.get(&to);
     let peer =
         peer.ok_or_else(|| not_enrolled("has no card on this node; run `verbale card enrol`, then submit again"))?;
+    if peer.is_revoked() {
+        return Err(not_enrolled("has a card that its owner revoked; enrol its next one by hand, then submit again"));
+    }
     let recipient: Recipient =
         peer.card().age_recipient.parse().map_err(|_| not_enrolled("has a card whose age recipient cannot be used"))?;
     onward::check(shared, notice, (own, &to)).map_err(|refused| refused.0)?;
@@ -75,7 +78,8 @@ fn draft(shared: &Shared, notice: &Notice, subject: &Subject, digest: [u8; 32]) 
 /// Verifies an envelope under a card of the counterpart that is connected. Whether an earlier one still counts is for the core to say.
 pub(crate) fn verified(shared: &Shared, peer: &str, envelope: &[u8]) -> Result<VerifiedEnvelope, Rejection> {
     let peers = shared.peers.now();
-    let cards = peers.by_id.get(peer).map(|peer| &peer.cards).ok_or(Rejection::NotAuthentic)?;
+    let live = peers.by_id.get(peer).filter(|peer| !peer.is_revoked());
+    let cards = live.map(|peer| &peer.cards).ok_or(Rejection::NotAuthentic)?;
     let unverified = UnverifiedEnvelope::parse(envelope).map_err(|_| Rejection::NotAuthentic)?;
     cards.verify(unverified).map_err(|_| Rejection::NotAuthentic)
 }

@@ -28,6 +28,7 @@ use crate::folder::{CARD_VALIDITY_MS, Folder, LoadError, Loaded, disk, journal_s
 use crate::heads::{Guard, HeadsError, HeadsFolder};
 use crate::placing::{self, Move, PlacingError};
 use crate::random;
+use crate::rotate::{self, Rotated};
 use crate::secrets::{SecretError, role};
 use crate::serve::keyed_facts;
 use crate::standing::compare;
@@ -101,6 +102,8 @@ pub struct Succession {
     pub next: String,
     /// Serial of the next card.
     pub serial: u64,
+    /// Whether all keys were revoked, and new ones are made.
+    pub renews: bool,
 }
 
 /// Whether a recovery was begun and not ended.
@@ -113,7 +116,7 @@ pub(crate) fn is_unfinished(folder: &Folder) -> bool {
 /// # Errors
 /// [`RecoverError`].
 pub fn recover(folder: &Folder, confirmed: bool, progress: &dyn Fn(Progress)) -> Result<Succession, RecoverError> {
-    if crate::rotate::is_unfinished(folder) {
+    if rotate::is_unfinished(folder) {
         return Err(RecoverError::Begin(
             "a rotation of a key was begun and not ended; run `verbale keys rotate` again first".to_owned(),
         ));
@@ -141,6 +144,7 @@ pub fn recover(folder: &Folder, confirmed: bool, progress: &dyn Fn(Progress)) ->
         trouble: seen.as_ref().and_then(|held| held.trouble(&known)),
         next: card.log_origin.clone(),
         serial: card.serial,
+        renews: loaded.card.revoked,
     };
     if !confirmed {
         return Ok(succession);
@@ -199,6 +203,7 @@ fn next_card(card: &Card) -> Card {
         log_origin: format!("{stem}/{number}"),
         valid_from_ms: now,
         valid_until_ms: now.saturating_add(CARD_VALIDITY_MS),
+        revoked: false,
         ..card.clone()
     }
 }
@@ -213,7 +218,12 @@ fn make(
 ) -> Result<(), RecoverError> {
     let begin = |error: &dyn std::fmt::Display| RecoverError::Begin(error.to_string());
     let key = SecretKey::from_seed(random::bytes());
-    let card = Card { log_key: key.public(), ..card };
+    let mut card = Card { log_key: key.public(), ..card };
+    if before.revoked {
+        for which in rotate::ALL {
+            rotate::make_key(which, &making.join(which.file()), &mut card).map_err(|error| begin(&error))?;
+        }
+    }
     let card_bytes = sign_card(&card, card_key).map_err(|error| begin(&error))?;
     write_secret_text(&making.join(Role::Log.file_name()), &key.to_pem())?;
     write_public_text(&making.join("card.txt"), &card_text(&card_bytes, &card))?;
@@ -289,6 +299,11 @@ fn take_place(folder: &Folder, closed: &str) -> Result<(), RecoverError> {
     let making = dir.join(MAKING);
     let number = closed.rsplit('/').next().unwrap_or_default();
     let log = Role::Log.file_name();
+    let before = folder.load()?.card.serial;
+    // Where keys were revoked, new ones of every role were made; where not, none.
+    for which in rotate::ALL.into_iter().filter(|which| making.join(which.file()).exists()) {
+        which.take_place(folder, &making, before)?;
+    }
     placing::put_in_place(&[
         Move { new: making.join("journal"), place: dir.join("journal"), old: dir.join(format!("journal-{number}")) },
         Move {
@@ -298,6 +313,11 @@ fn take_place(folder: &Folder, closed: &str) -> Result<(), RecoverError> {
         },
         Move { new: making.join("card.txt"), place: dir.join("card.txt"), old: dir.join(format!("card-{number}.txt")) },
     ])?;
+    // What the card before signed and pinned is gone; its age identity opens what is under way.
+    let before = folder.load()?.card.serial.saturating_sub(1);
+    for which in [Rotated::Envelope, Rotated::Cosigner, Rotated::Tls] {
+        which.destroy(folder, before);
+    }
     let index = dir.join("index");
     if index.exists() {
         fs::remove_dir_all(&index).map_err(failed("remove", &index))?;

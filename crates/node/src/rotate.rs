@@ -1,4 +1,4 @@
-//! Makes the next card of a node, with another key in one role.
+//! Makes the next card of a node, with another key in one role; or the card by which it takes all its keys back.
 //!
 //! The card key signs it; counterparts, which compared that key when they enrolled the first card, take the later one by themselves. A TLS
 //! key and an age identity stay until no counterpart needs them (`earlier.rs`); a key that signs is destroyed at once, since what it signed
@@ -40,7 +40,10 @@ pub enum Rotated {
     Cosigner,
 }
 
-const ALL: [Rotated; 4] = [Rotated::Tls, Rotated::Age, Rotated::Envelope, Rotated::Cosigner];
+/// What the mark of a revocation says, in the place of a key file.
+const REVOKED: &str = "revoked";
+
+pub(crate) const ALL: [Rotated; 4] = [Rotated::Tls, Rotated::Age, Rotated::Envelope, Rotated::Cosigner];
 
 /// A card that was not made.
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +54,9 @@ pub enum RotateError {
     /// The node runs.
     #[error("{} is in use by a running verbale; stop that one first", .0.display())]
     Running(PathBuf),
+    /// Its keys were taken back.
+    #[error("the keys of this node were revoked; `verbale recover` makes new ones with the next log")]
+    Revoked,
     /// The mark says nothing.
     #[error("{} is not what this program writes; call for help", .0.display())]
     Mark(PathBuf),
@@ -77,7 +83,7 @@ pub enum RotateError {
 }
 
 impl Rotated {
-    fn file(self) -> &'static str {
+    pub(crate) fn file(self) -> &'static str {
         match self {
             Self::Tls => TLS_FILE,
             Self::Age => AGE_FILE,
@@ -89,6 +95,20 @@ impl Rotated {
     /// Whether the key before is needed no more, once there is another.
     fn signs(self) -> bool {
         matches!(self, Self::Envelope | Self::Cosigner)
+    }
+
+    /// Puts a key that was made in its place; that of the card before stays beside it.
+    pub(crate) fn take_place(self, folder: &Folder, making: &Path, before: u64) -> Result<(), PlacingError> {
+        let (new, place) = (making.join(self.file()), folder.keys().join(self.file()));
+        placing::put_in_place(&[Move { new, place, old: folder.keys().join(self.earlier(before)) }])
+    }
+
+    /// Destroys the key of the card before.
+    pub(crate) fn destroy(self, folder: &Folder, before: u64) {
+        let old = folder.keys().join(self.earlier(before));
+        if old.exists() {
+            destroy(&old);
+        }
     }
 
     /// Where the key of an earlier card stays.
@@ -103,16 +123,19 @@ pub(crate) fn is_unfinished(folder: &Folder) -> bool {
     folder.dir().join(MAKING).join(READY).exists()
 }
 
-/// What was begun and not ended, as its mark says.
-fn begun(folder: &Folder) -> Result<Option<(Rotated, u64)>, RotateError> {
+/// What was begun and not ended, as its mark says: which key (`None`: a revocation), and the card's serial.
+type Begun = (Option<Rotated>, u64);
+
+fn begun(folder: &Folder) -> Result<Option<Begun>, RotateError> {
     let path = folder.dir().join(MAKING).join(READY);
     if !path.exists() {
         return Ok(None);
     }
     let text = fs::read_to_string(&path).map_err(placing::failed("read", &path))?;
     let read = text.split_once(' ').and_then(|(file, serial)| {
-        let which = ALL.into_iter().find(|which| which.file() == file)?;
-        Some((which, serial.trim().parse().ok()?))
+        let which = ALL.into_iter().find(|which| which.file() == file);
+        let is_known = which.is_some() || file == REVOKED;
+        Some((which, serial.trim().parse().ok().filter(|_| is_known)?))
     });
     read.map(Some).ok_or(RotateError::Mark(path))
 }
@@ -122,6 +145,18 @@ fn begun(folder: &Folder) -> Result<Option<(Rotated, u64)>, RotateError> {
 /// # Errors
 /// [`RotateError`].
 pub fn rotate(folder: &Folder, which: Rotated) -> Result<u64, RotateError> {
+    next_card(folder, Some(which))
+}
+
+/// Makes the card by which a node that does not run takes its keys back; gives its serial. Made again it is the same.
+///
+/// # Errors
+/// [`RotateError`].
+pub fn revoke(folder: &Folder) -> Result<u64, RotateError> {
+    next_card(folder, None)
+}
+
+fn next_card(folder: &Folder, which: Option<Rotated>) -> Result<u64, RotateError> {
     let _lock = lock(folder)?;
     let making = folder.dir().join(MAKING);
     if let Some((begun, serial)) = begun(folder)? {
@@ -131,6 +166,11 @@ pub fn rotate(folder: &Folder, which: Rotated) -> Result<u64, RotateError> {
         }
     }
     let loaded = folder.load()?;
+    match (loaded.card.revoked, which) {
+        (true, None) => return Ok(loaded.card.serial),
+        (true, Some(_)) => return Err(RotateError::Revoked),
+        (false, _) => {}
+    }
     let card_key = role(&folder.keys(), Role::Card);
     let card_key = card_key.map_err(|source| RotateError::CardKey { keys: folder.keys(), source })?;
     if making.exists() {
@@ -142,31 +182,40 @@ pub fn rotate(folder: &Folder, which: Rotated) -> Result<u64, RotateError> {
         serial: loaded.card.serial.saturating_add(1),
         valid_from_ms: now,
         valid_until_ms: now.saturating_add(CARD_VALIDITY_MS),
+        revoked: which.is_none(),
         ..loaded.card
     };
-    let file = making.join(which.file());
+    if let Some(which) = which {
+        make_key(which, &making.join(which.file()), &mut card)?;
+    }
+    let bytes = sign_card(&card, &card_key)?;
+    write_public_text(&making.join("card.txt"), &card_text(&bytes, &card))?;
+    let what = which.map_or(REVOKED, Rotated::file);
+    write_public_text(&making.join(READY), &format!("{what} {}", card.serial))?;
+    placing::sync(&making)?;
+    take_place(folder, which, card.serial)?;
+    Ok(card.serial)
+}
+
+/// Writes a new key of a role, and puts its public part on the card.
+pub(crate) fn make_key(which: Rotated, file: &Path, card: &mut Card) -> Result<(), RotateError> {
     match which {
         Rotated::Tls => {
             let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256);
             let key = key.map_err(|error| RotateError::Key(error.to_string()))?;
-            write_secret_text(&file, &Zeroizing::new(key.serialize_pem()))?;
+            write_secret_text(file, &Zeroizing::new(key.serialize_pem()))?;
             card.tls_spki = spki(&key);
         }
         Rotated::Age => {
             let identity = Identity::generate();
-            write_secret_text(&file, &identity.to_text())?;
+            write_secret_text(file, &identity.to_text())?;
             let recipient = identity.recipient().map_err(|error| RotateError::Key(error.to_string()))?;
             card.age_recipient = recipient.to_string();
         }
-        Rotated::Envelope => card.envelope_key = signing_key(&file)?,
-        Rotated::Cosigner => card.cosigner_key = signing_key(&file)?,
+        Rotated::Envelope => card.envelope_key = signing_key(file)?,
+        Rotated::Cosigner => card.cosigner_key = signing_key(file)?,
     }
-    let bytes = sign_card(&card, &card_key)?;
-    write_public_text(&making.join("card.txt"), &card_text(&bytes, &card))?;
-    write_public_text(&making.join(READY), &format!("{} {}", which.file(), card.serial))?;
-    placing::sync(&making)?;
-    take_place(folder, which, card.serial)?;
-    Ok(card.serial)
+    Ok(())
 }
 
 /// Writes a new Ed25519 key, and gives its public part.
@@ -177,21 +226,16 @@ fn signing_key(file: &Path) -> Result<PublicKey, FileError> {
 }
 
 /// Each step may have been done before. The key is placed before the card: a start in between is refused by the mark.
-fn take_place(folder: &Folder, which: Rotated, serial: u64) -> Result<(), PlacingError> {
+fn take_place(folder: &Folder, which: Option<Rotated>, serial: u64) -> Result<(), PlacingError> {
     let (making, before) = (folder.dir().join(MAKING), serial.saturating_sub(1));
-    let keys = folder.keys();
-    let old = keys.join(which.earlier(before));
-    placing::put_in_place(&[
-        Move { new: making.join(which.file()), place: keys.join(which.file()), old: old.clone() },
-        Move {
-            new: making.join("card.txt"),
-            place: folder.card(),
-            old: folder.dir().join(format!("card.{before}.txt")),
-        },
-    ])?;
+    if let Some(which) = which {
+        which.take_place(folder, &making, before)?;
+    }
+    let old = folder.dir().join(format!("card.{before}.txt"));
+    placing::put_in_place(&[Move { new: making.join("card.txt"), place: folder.card(), old }])?;
     // Before the mark goes: cut off here, the same command ends it.
-    if which.signs() && old.exists() {
-        destroy(&old);
+    if let Some(which) = which.filter(|which| which.signs()) {
+        which.destroy(folder, before);
     }
     placing::end(&making)
 }

@@ -81,8 +81,9 @@ impl PeerDirectory {
     }
 
     pub(crate) fn replace(&self, by_id: BTreeMap<String, Peer>) {
-        let earlier = by_id.iter().filter_map(|(id, peer)| Some((peer.earlier_tls()?.to_vec(), id.clone())));
-        let present = by_id.iter().map(|(id, peer)| (peer.card().tls_spki.clone(), id.clone()));
+        let live = || by_id.iter().filter(|(_, peer)| !peer.is_revoked());
+        let earlier = live().filter_map(|(id, peer)| Some((peer.earlier_tls()?.to_vec(), id.clone())));
+        let present = live().map(|(id, peer)| (peer.card().tls_spki.clone(), id.clone()));
         let by_spki = earlier.chain(present).collect();
         *self.now.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Peers { by_id, by_spki });
     }
@@ -100,6 +101,13 @@ impl PeerDirectory {
         if let Some(earlier) = peer.filter(|peer| peer.card().tls_spki == spki).and_then(Peer::earlier_tls) {
             self.retired.lock().unwrap_or_else(PoisonError::into_inner).insert(earlier.to_vec());
         }
+    }
+}
+
+impl Peers {
+    /// Those whose owners did not take their keys back.
+    pub(crate) fn live(&self) -> impl Iterator<Item = &String> {
+        self.by_id.iter().filter(|(_, peer)| !peer.is_revoked()).map(|(id, _)| id)
     }
 }
 

@@ -143,6 +143,7 @@ pub(crate) fn peers(exchange: &Exchange) -> Vec<PeerStatus> {
         serial: peer.card().serial,
         fingerprint: peer.card().card_key.fingerprint().to_string(),
         address: peer.address.clone(),
+        revoked: peer.is_revoked(),
     };
     exchange.peers().iter().map(status).collect()
 }

@@ -66,6 +66,8 @@ struct Witness {
     busy: bool,
     /// It looks at one head at a time.
     alone: Arc<tokio::sync::Mutex<()>>,
+    /// It took the revocation of the own card, and listens no more.
+    told: bool,
     failures: u32,
     next: Option<Instant>,
     trouble: String,
@@ -228,6 +230,9 @@ pub(crate) async fn answer(
     let peer = shared.peers.now().by_id.get(name).cloned();
     let peer =
         peer.ok_or_else(|| Failure::new(FailureKind::NotAllowed, "NOT_ENROLLED", "this key is not enrolled here"))?;
+    if peer.is_revoked() {
+        return Err(revoked());
+    }
     judge(shared, core, name, &request.held)
         .await
         .map_err(|text| Failure::new(FailureKind::Refused, "HEAD_NOT_OURS", text))?;
@@ -246,6 +251,12 @@ pub(crate) async fn answer(
     Ok(WitnessResponse { sealed_to_serial, ..keep(shared, peer, request).await? })
 }
 
+/// What a counterpart is told that took its keys back.
+pub(crate) fn revoked() -> Failure {
+    let text = "this card was revoked, and nothing is taken or given until another one is enrolled here by hand";
+    Failure::new(FailureKind::NotAllowed, "CARD_REVOKED", text)
+}
+
 /// Takes a later card of a counterpart, which the card key signed that was compared when it was enrolled.
 async fn later_card(shared: &Arc<Shared>, core: &Core, name: &str, bytes: &[u8]) -> Result<(), Failure> {
     let Some(known) = shared.peers.now().by_id.get(name).map(|peer| peer.card().clone()) else { return Ok(()) };
@@ -253,12 +264,20 @@ async fn later_card(shared: &Arc<Shared>, core: &Core, name: &str, bytes: &[u8])
     let Some(card) = verified.ok().filter(|card| card.id == known.id && card.serial > known.serial) else {
         return Ok(());
     };
-    let (bytes, serial) = (bytes.to_vec(), card.serial);
+    let (bytes, serial, is_revoked) = (bytes.to_vec(), card.serial, card.revoked);
     let asked = core.ask(Needs::Nothing, move |ticket| Input::CounterpartCard { ticket, card: Box::new(card), bytes });
     let stopping = |text: String| Failure::new(FailureKind::Unreachable, "STOPPING", text);
     let answer = asked.await.map_err(|stopped| stopping(stopped.to_string()))?;
     match answer.await {
         Ok(Answer::Told { told: Told::Done(_), .. }) => {
+            if is_revoked {
+                tracing::error!(
+                    peer.id = name,
+                    serial,
+                    "a counterpart revoked its keys: nothing is taken from it or sent to it"
+                );
+                return Ok(());
+            }
             tracing::warn!(
                 peer.id = name,
                 serial,
@@ -357,9 +376,14 @@ async fn show_head(shared: &Arc<Shared>, core: &Core, peer: &Peer, connection: C
         };
         let answered = tokio::time::timeout(ANSWER_TIME, client.witness(request)).await;
         let answered = answered.map_err(|_| format!("{id} did not answer within 10 s"))?;
-        let response = answered.map_err(|status| format!("{id} says: {}", Failure::of(&status)))?.into_inner();
+        let response = answered.map_err(|status| {
+            let failure = Failure::of(&status);
+            shared.witnesses.with(id, |witness| witness.told = shared.card.revoked && failure.code == "CARD_REVOKED");
+            format!("{id} says: {failure}")
+        });
+        let response = response?.into_inner();
         if response.sealed_to_serial == shared.card.serial {
-            shared.earlier.settled(id, shared.peers.now().by_id.keys());
+            shared.earlier.settled(id, shared.peers.now().live());
         }
         match offer {
             Some(offer) if !response.cosignature.is_empty() => {
@@ -422,7 +446,7 @@ async fn visit(shared: Arc<Shared>, core: Core, id: String) {
         }
     }
     if shown.is_ok() {
-        shared.earlier.reached(&id, shared.peers.now().by_id.keys());
+        shared.earlier.reached(&id, shared.peers.now().live());
     }
     if let Err(trouble) = shown {
         tracing::debug!(peer.id = id, trouble, "the head was not cosigned");
@@ -442,11 +466,11 @@ pub(crate) async fn run(shared: Arc<Shared>, core: Core) {
     looking.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         looking.tick().await;
-        for id in shared.peers.now().by_id.keys() {
+        for id in shared.peers.now().live() {
             let is_due = shared.witnesses.with(id, |witness| {
                 let is_late = witness.next.is_none_or(|next| next <= Instant::now());
                 // Traffic with one that cannot be reached waits until it is tried again.
-                let is_due = !witness.busy && (is_late || (witness.traffic && witness.failures == 0));
+                let is_due = !witness.told && !witness.busy && (is_late || (witness.traffic && witness.failures == 0));
                 witness.busy |= is_due;
                 witness.traffic &= !is_due;
                 is_due
@@ -461,7 +485,7 @@ pub(crate) async fn run(shared: Arc<Shared>, core: Core) {
 /// Has the present head cosigned by whoever answers soon.
 pub(crate) async fn now(shared: &Arc<Shared>, core: &Core) {
     let mut visits = JoinSet::new();
-    for id in shared.peers.now().by_id.keys() {
+    for id in shared.peers.now().live() {
         visits.spawn(visit(Arc::clone(shared), core.clone(), id.clone()));
     }
     let all = async { while visits.join_next().await.is_some() {} };

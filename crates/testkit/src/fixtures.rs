@@ -48,6 +48,7 @@ impl ContactPoint {
             cosigner_key: key(Role::Cosigner),
             tls_spki: tls_spki(seed),
             age_recipient: recipient.to_string(),
+            revoked: false,
             log_origin: format!("verbale/{id}/1"),
             valid_from_ms: 0,
             valid_until_ms: i64::MAX,

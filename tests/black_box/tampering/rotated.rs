@@ -142,6 +142,15 @@ fn an_own_card_is_a_later_one_of_the_card_key_and_is_stated_before_its_key_signs
             }),
             "ACTOR",
         ),
+        (
+            "an entry behind the card that takes the keys back",
+            Box::new(|log| {
+                rotated(log, &Card { revoked: true, envelope_key: own.envelope_key, ..later.clone() }, &card_key);
+                let (key, actor) = (Rc::clone(&log.envelope_key), last_actor(log));
+                append_sent(log, another(log, JAPAN, &key), &key, &actor);
+            }),
+            "REVOKED",
+        ),
     ];
     for (row, change, code) in &rows {
         let copy = kept.rewritten(JAPAN, change);
@@ -164,10 +173,12 @@ fn a_counterparts_earlier_key_says_nothing_behind_the_statement_of_its_later_car
     let known = card_of(&kept, KYRGYZSTAN);
     let key = SecretKey::from_seed([7; 32]);
     let later = Card { serial: known.serial + 1, envelope_key: key.public(), ..known };
-    let told = |log: &mut Log| {
-        let card = sign_card(&later, &card_key).unwrap();
+    let revoked = Card { revoked: true, envelope_key: before.public(), ..later.clone() };
+    let told_of = |log: &mut Log, card: &Card| {
+        let card = sign_card(card, &card_key).unwrap();
         log.append(Event::CounterpartRotated(CounterpartRotated { card }));
     };
+    let told = |log: &mut Log| told_of(log, &later);
     let copy = kept.rewritten(JAPAN, |log| {
         told(log);
         // Under way when the card changed.
@@ -198,6 +209,22 @@ fn a_counterparts_earlier_key_says_nothing_behind_the_statement_of_its_later_car
                 append_received(log, stated(log, &other), &key);
             }),
             "CARD_STATEMENT",
+        ),
+        (
+            "a notice of a counterpart that took its keys back",
+            Box::new(|log| {
+                told_of(log, &revoked);
+                append_received(log, another(log, KYRGYZSTAN, &before), &before);
+            }),
+            "REVOKED",
+        ),
+        (
+            "a later card behind a revoked one, that nobody enrolled by hand",
+            Box::new(|log| {
+                told_of(log, &revoked);
+                told_of(log, &Card { serial: revoked.serial + 1, ..later.clone() });
+            }),
+            "KEY",
         ),
     ];
     for (row, change, code) in &rows {

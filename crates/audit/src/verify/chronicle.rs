@@ -225,6 +225,9 @@ impl<'m> Chronicle<'m> {
     }
 
     fn event(&mut self, index: u64, time_ms: i64, event: Event, (envelope, receipt): (ReadEnvelope, ReadReceipt)) {
+        if self.own_card().is_some_and(|own| own.revoked) {
+            self.find("REVOKED", index, "no entry behind the card that takes the own keys back", "an entry");
+        }
         match event {
             Event::Genesis(genesis) => {
                 self.genesis(index, time_ms, &genesis);
@@ -383,12 +386,15 @@ impl<'m> Chronicle<'m> {
 
     fn enrolled(&mut self, index: u64, card: &[u8]) {
         match own_signed(card) {
-            Ok(card) => {
-                if self.peers.get(&card.id).is_some_and(|known| *known.present() != card) {
-                    self.find("KEY", index, format!("the card of {} that was enrolled before", card.id), "another one");
+            Ok(card) => match self.peers.get(&card.id).map(Cards::present) {
+                None => drop(self.peers.insert(card.id.clone(), Cards::from(card))),
+                Some(known) if *known == card => {}
+                Some(known) if card.card_key == known.card_key && card.serial > known.serial => self.replace(card),
+                Some(_) => {
+                    let expected = format!("the card of {} that was enrolled before, or a later one", card.id);
+                    self.find("KEY", index, expected, "another one");
                 }
-                self.peers.entry(card.id.clone()).or_insert_with(|| Cards::from(card));
-            }
+            },
             Err(error) => self.find("CARD", index, "a counterpart's card", error),
         }
     }

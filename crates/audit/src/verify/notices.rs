@@ -45,6 +45,7 @@ impl Chronicle<'_> {
             self.valid(index, time_ms, &card);
             return Some(envelope);
         }
+        self.not_revoked(index, &sender);
         let channel = self.channel(&sender, &envelope.statement().memorandum);
         let last = self.incoming.entry(channel).or_default().last_key;
         let is_before = |cards: &Cards| last.is_some_and(|last| !cards.is_not_before(&key, &last));
@@ -53,6 +54,14 @@ impl Chronicle<'_> {
             self.find("KEY", index, expected, format!("key {key}"));
         }
         Some(envelope)
+    }
+
+    /// Nothing is taken from a counterpart that took its keys back.
+    fn not_revoked(&mut self, index: u64, peer: &str) {
+        if self.peers.get(peer).is_some_and(|cards| cards.present().revoked) {
+            let expected = format!("nothing of {peer} before it has another card than the one that it revoked");
+            self.find("REVOKED", index, expected, "a notice or a receipt");
+        }
     }
 
     pub(super) fn channel(&mut self, peer: &str, memorandum: &str) -> u32 {
@@ -261,6 +270,7 @@ impl Chronicle<'_> {
             return self.find("RECEIPT", index, "the receipt of which the entry has the digest", "another receipt");
         }
         let peer = self.channels.get(waiting.channel as usize).map(|(peer, _)| peer.clone()).unwrap_or_default();
+        self.not_revoked(index, &peer);
         let head = receipt.checkpoint().clone();
         if self.peers.get(&peer).is_none_or(|cards| cards.present().log_origin != head.origin) {
             return self.find("RECEIPT", index, format!("a receipt from the log of {peer}"), head.origin);

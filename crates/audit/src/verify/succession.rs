@@ -145,6 +145,9 @@ impl Chronicle<'_> {
     pub(super) fn rotated(&mut self, index: u64, card: &[u8]) {
         let later = own_signed(card).and_then(|card| {
             let known = self.peers.get(&card.id).ok_or("of nobody who was enrolled")?.present();
+            if known.revoked {
+                return Err("one that nobody enrolled by hand, behind one that was revoked".to_owned());
+            }
             if card.card_key == known.card_key && card.serial > known.serial {
                 Ok(card)
             } else {
@@ -157,7 +160,7 @@ impl Chronicle<'_> {
         }
     }
 
-    fn replace(&mut self, card: Card) {
+    pub(super) fn replace(&mut self, card: Card) {
         let began_anew = self.peers.get(&card.id).is_some_and(|known| known.present().log_origin != card.log_origin);
         if began_anew {
             let of_peer = |at: &u32| self.channels.get(*at as usize).is_some_and(|(peer, _)| *peer == card.id);

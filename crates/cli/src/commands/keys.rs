@@ -1,9 +1,9 @@
-//! `verbale keys`: another key for a role, and the card that says so.
+//! `verbale keys`: another key for a role, or none any more, and the card that says so.
 
 use std::process::ExitCode;
 
 use serde_json::json;
-use verbale_node::{RotateError, Rotated, rotate};
+use verbale_node::{RotateError, Rotated, revoke, rotate};
 
 use super::folder;
 use crate::args::{KeysCommand, NodeArgs, RotatedRole};
@@ -11,7 +11,44 @@ use crate::failure::CliError;
 use crate::output::say;
 
 pub(crate) fn run(command: &KeysCommand, node: &NodeArgs) -> Result<ExitCode, CliError> {
-    let KeysCommand::Rotate { role } = command;
+    match command {
+        KeysCommand::Rotate { role } => rotated(*role, node),
+        KeysCommand::Revoke => revoked(node),
+    }
+}
+
+fn revoked(node: &NodeArgs) -> Result<ExitCode, CliError> {
+    let folder = folder(node);
+    let serial = revoke(&folder).map_err(failed)?;
+    if node.json {
+        say!("{}", json!({"revoked": true, "serial": serial}));
+        return Ok(ExitCode::SUCCESS);
+    }
+    say!("Card {serial} is in card.txt: it revokes all keys of this node. Move keys/card.pem off this machine again.");
+    say!("\nNext: verbale serve --dir {}", folder.dir().display());
+    say!(
+        "The node does nothing more than to show that card to each counterpart; `verbale status` says which of them took it."
+    );
+    say!(
+        "Whoever has the keys may be faster, or the network away: call the counterparts. They enter card.txt by hand, `verbale card enrol`."
+    );
+    say!(
+        "\nThen, on a machine that you trust: verbale recover, which closes the log and begins the next with new keys of every role."
+    );
+    say!("Counterparts take its card by hand alone: read its fingerprint out to them.");
+    Ok(ExitCode::SUCCESS)
+}
+
+fn failed(error: RotateError) -> CliError {
+    match error {
+        RotateError::Running(_) | RotateError::CardKey { .. } | RotateError::Revoked => {
+            CliError::Refused(error.to_string())
+        }
+        other => CliError::failed("no card was made, or the same command goes on", other),
+    }
+}
+
+fn rotated(role: RotatedRole, node: &NodeArgs) -> Result<ExitCode, CliError> {
     let (which, name) = match role {
         RotatedRole::Tls => (Rotated::Tls, "tls"),
         RotatedRole::Age => (Rotated::Age, "age"),
@@ -19,10 +56,7 @@ pub(crate) fn run(command: &KeysCommand, node: &NodeArgs) -> Result<ExitCode, Cl
         RotatedRole::Cosigner => (Rotated::Cosigner, "cosigner"),
     };
     let folder = folder(node);
-    let serial = rotate(&folder, which).map_err(|error| match error {
-        RotateError::Running(_) | RotateError::CardKey { .. } => CliError::Refused(error.to_string()),
-        other => CliError::failed("no key was replaced, or the same command goes on", other),
-    })?;
+    let serial = rotate(&folder, which).map_err(failed)?;
     if node.json {
         say!("{}", json!({"role": name, "serial": serial}));
         return Ok(ExitCode::SUCCESS);

@@ -35,7 +35,7 @@ pub(crate) fn run(confirm: bool, node: &NodeArgs) -> Result<ExitCode, CliError> 
             "{}",
             json!({
                 "closed": seen.closed, "held": seen.held, "known": seen.known, "trouble": seen.trouble, "next": seen.next,
-                "serial": seen.serial, "done": confirm,
+                "serial": seen.serial, "renews": seen.renews, "done": confirm,
             })
         );
     } else if confirm {
@@ -47,31 +47,46 @@ pub(crate) fn run(confirm: bool, node: &NodeArgs) -> Result<ExitCode, CliError> 
 }
 
 fn asked(seen: &Succession) -> Result<(), CliError> {
-    let trouble = seen.trouble.as_deref().unwrap_or(
-        "from here nothing is seen that is wrong with it; only what a counterpart holds can be (`verbale status` of the running node)",
-    );
+    let unseen = if seen.renews {
+        "its keys were revoked"
+    } else {
+        "from here nothing is seen that is wrong with it; only what a counterpart holds can be (`verbale status` of the running node)"
+    };
+    let trouble = seen.trouble.as_deref().unwrap_or(unseen);
     say!("Log {}: {} entries are held, others know {}.\n  {trouble}", seen.closed, seen.held, seen.known);
-    say!(
-        "\nBefore you close it: is the newest copy of this folder lost? If it is not, put that one back instead; nothing is lost then."
-    );
-    say!("Does another copy of this node run? Stop it for good.");
+    if !seen.renews || seen.trouble.is_some() {
+        say!(
+            "\nBefore you close it: is the newest copy of this folder lost? If it is not, put that one back instead; nothing is lost then."
+        );
+        say!("Does another copy of this node run? Stop it for good.");
+    }
     say!("\nThen: verbale recover --confirm");
     say!(
         "  closes {} for ever, and begins {} with what is held of it; the log says which heads others know",
         seen.closed,
         seen.next
     );
-    say!("  makes card {} with a new log key; for that keys/card.pem must be in the folder", seen.serial);
-    say!(
-        "  and counterparts, which take the card by themselves, send again what was lost of theirs. What was lost of yours they hold."
-    );
+    let keys = if seen.renews { "new keys of every role" } else { "a new log key" };
+    say!("  makes card {} with {keys}; for that keys/card.pem must be in the folder", seen.serial);
+    say!("  and counterparts, {}, send again what was lost of theirs. What was lost of yours they hold.", how(seen));
     Ok(())
+}
+
+/// How counterparts come by the next card.
+fn how(seen: &Succession) -> &'static str {
+    if seen.renews { "when they have enrolled that card by hand" } else { "which take the card by themselves" }
 }
 
 fn told(seen: &Succession, folder: &verbale_node::Folder) -> Result<(), CliError> {
     say!("{} is closed; {} took its place with {} entries of it carried over.", seen.closed, seen.next, seen.held);
     say!("Card {} is in card.txt. Move keys/card.pem off this machine again.", seen.serial);
     say!("\nNext: verbale serve --dir {}", folder.dir().display());
+    if seen.renews {
+        say!(
+            "Counterparts enrol the card by hand (`verbale card enrol`): read its fingerprint out to them, and send them card.txt."
+        );
+        say!("The address stays; until then they refuse this node.");
+    }
     say!(
         "It shows the card to each counterpart, and gives numbers under a memorandum once that one said where the channel stands."
     );

@@ -23,7 +23,8 @@ pub(crate) async fn run(node: &NodeArgs) -> Result<ExitCode, CliError> {
     say!("log: {} entries, index applied to {}\n{}", status.log_size, status.index_size, status.checkpoint.trim_end());
     let mut rows = table(&["counterpart", "serial", "address", "card fingerprint"]);
     for peer in &status.peers {
-        rows.add_row([peer.id.clone(), peer.serial.to_string(), peer.address.clone(), peer.fingerprint.clone()]);
+        let card = if peer.revoked { format!("{} REVOKED", peer.serial) } else { peer.serial.to_string() };
+        rows.add_row([peer.id.clone(), card, peer.address.clone(), peer.fingerprint.clone()]);
     }
     say!("\n{rows}");
     if !status.held_back.is_empty() {
@@ -138,7 +139,7 @@ fn as_json(status: &StatusResponse) -> Value {
     let peers: Vec<Value> = status
         .peers
         .iter()
-        .map(|peer| json!({"id": peer.id, "serial": peer.serial, "fingerprint": peer.fingerprint, "address": peer.address}))
+        .map(|peer| json!({"id": peer.id, "serial": peer.serial, "fingerprint": peer.fingerprint, "address": peer.address, "revoked": peer.revoked}))
         .collect();
     let heads: Vec<Value> = (status.heads.iter())
         .map(|head| {
