@@ -95,6 +95,11 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
+    /// The cards given, by contact point in the order of the command line.
+    fn cards_by_owner(&self) -> Result<Vec<Cards>, (Exit, String)> {
+        Cards::gather(self.cards()?).map_err(|error| (Exit::FaultFound, error.to_string()))
+    }
+
     /// The cards given.
     pub(crate) fn cards(&self) -> Result<Vec<Card>, (Exit, String)> {
         self.cards.iter().map(|path| card(path)).collect::<Result<_, _>>().map_err(|text| (Exit::Usage, text))
@@ -157,7 +162,7 @@ fn presentation(asked: &Asked) -> Result<Reported, (Exit, String)> {
     let usage = |text: &str| (Exit::Usage, text.to_owned());
     let file = asked.files.first().ok_or_else(|| usage("give the file of the presentation"))?;
     let text = read(file).map_err(|text| (Exit::Usage, text))?;
-    let cards = Cards::gather(asked.cards()?);
+    let cards = asked.cards_by_owner()?;
     let (originator, discloser) = match cards.as_slice() {
         [originator] => (originator, None),
         [originator, discloser] => (originator, Some(discloser)),
@@ -166,20 +171,48 @@ fn presentation(asked: &Asked) -> Result<Reported, (Exit, String)> {
     let memoranda = memoranda(asked.memoranda.as_deref()).map_err(|text| (Exit::Usage, text))?;
     let checked = check_presentation(&text, originator, discloser, &memoranda);
     let checked = checked.map_err(|fault| (exit_of(&fault), fault.to_string()))?;
-    Ok((Exit::Sound, if asked.json { checked.to_json().to_string() } else { checked.to_text() }))
+    let report = if asked.json {
+        with_cards(checked.to_json(), &cards).to_string()
+    } else {
+        checked.to_text() + &compared(&cards)
+    };
+    Ok((Exit::Sound, report))
 }
 
 fn account(asked: &Asked) -> Result<Reported, (Exit, String)> {
     let usage = |text: String| (Exit::Usage, text);
     let file = asked.files.first().ok_or_else(|| usage("give the file of the account".to_owned()))?;
     let text = read(file).map_err(usage)?;
-    let cards = Cards::gather(asked.cards()?);
+    let cards = asked.cards_by_owner()?;
     let [holder] = cards.as_slice() else {
         return Err(usage("give the card of the contact point that signed it with --card".to_owned()));
     };
     let checked = check_account(&text, holder);
     let checked = checked.map_err(|fault| (Exit::FaultFound, fault.to_string()))?;
-    Ok((Exit::Sound, if asked.json { account_json(&checked).to_string() } else { account_report(&checked) }))
+    let report = if asked.json {
+        with_cards(account_json(&checked), &cards).to_string()
+    } else {
+        account_report(&checked) + &compared(&cards)
+    };
+    Ok((Exit::Sound, report))
+}
+
+/// Whose cards a report rests on, for comparing once more.
+fn compared(cards: &[Cards]) -> String {
+    let line =
+        |cards: &Cards| format!("\n  card key of {}: {}", cards.id(), cards.present().card_key.fingerprint().grouped());
+    let lines: String = cards.iter().map(line).collect();
+    format!("\n\nIt rests on these card keys; compare them with their owners:{lines}")
+}
+
+/// The same for machines.
+fn with_cards(mut report: serde_json::Value, cards: &[Cards]) -> serde_json::Value {
+    let fingerprint =
+        |cards: &Cards| (cards.id().to_owned(), cards.present().card_key.fingerprint().to_string().into());
+    if let Some(members) = report.as_object_mut() {
+        members.insert("card_keys".to_owned(), serde_json::Value::Object(cards.iter().map(fingerprint).collect()));
+    }
+    report
 }
 
 fn exit_of(fault: &Fault) -> Exit {

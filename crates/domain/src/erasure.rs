@@ -73,7 +73,11 @@ fn carries(course: &Course, key: &NoticeKey, notice: &Docketed) -> Option<String
         })
     };
     if !particulars.as_of.is_empty()
-        && !later(&|other| other.flow == notice.flow && other.particulars().as_of > particulars.as_of)
+        && !later(&|other| {
+            // What a full list put out of force stays so only by another full one.
+            let is_as_full = is_full_list(other) || !is_full_list(notice);
+            other.flow == notice.flow && is_as_full && other.particulars().as_of > particulars.as_of
+        })
     {
         return Some("it is the last list of its kind, which a later one may go on from".to_owned());
     }

@@ -62,6 +62,14 @@ pub enum CardError {
     /// One key in two roles.
     #[error(transparent)]
     Shared(#[from] SharedKey),
+    /// Two card keys for one contact point.
+    #[error(
+        "two cards of {id} were signed by two card keys; compare the fingerprint of each with {id} by telephone, and leave the false one out"
+    )]
+    OtherOwner {
+        /// The contact point.
+        id: String,
+    },
     /// Another fingerprint than the one compared.
     #[error(
         "the card has fingerprint {got}, not {expected}: compare again with the counterpart by telephone; if it persists, somebody changed the card on its way"

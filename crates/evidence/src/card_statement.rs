@@ -63,12 +63,15 @@ impl CardStatement<'_> {
 }
 
 impl Cards {
-    /// The card that a card statement tells of; `None` when it is another's, or not signed under that card.
+    /// The card that a card statement tells of; `None` when it is another's, or in any part not what its owner would sign.
     pub fn stated(&self, statement: &Statement) -> Option<&Card> {
-        let is_it = |card: &&Card| {
-            card.digest() == statement.content_root && card.envelope_key.fingerprint() == statement.sender_key
+        let place = CardStatement {
+            recipient: (&statement.recipient, statement.recipient_key),
+            memorandum: (&statement.memorandum, statement.terms_digest),
+            created_ms: statement.created_ms,
+            number: statement.number,
+            previous: statement.previous,
         };
-        let is_bare = statement.flow == CARD_STATEMENT && statement.sealed_bytes == 0 && statement.sender == self.id();
-        self.all().find(is_it).filter(|_| is_bare)
+        self.all().find(|card| place.about(card) == *statement)
     }
 }

@@ -3,7 +3,7 @@
 use verbale_keys::{Fingerprint, Vkey};
 use verbale_ledger::{NoteError, verify_cosignature};
 
-use crate::card::Card;
+use crate::card::{Card, CardError};
 use crate::envelope::{EnvelopeError, UnverifiedEnvelope, VerifiedEnvelope};
 
 /// The present card of a contact point, and those that it took the place of.
@@ -22,11 +22,17 @@ impl From<Card> for Cards {
 
 impl Cards {
     /// Sorts cards by contact point, in the order in which those appear, and each one's by serial.
-    pub fn gather(cards: impl IntoIterator<Item = Card>) -> Vec<Self> {
+    ///
+    /// # Errors
+    /// [`CardError::OtherOwner`], when two of one contact point are not of one card key: only one of the two was compared.
+    pub fn gather(cards: impl IntoIterator<Item = Card>) -> Result<Vec<Self>, CardError> {
         let mut gathered: Vec<Vec<Card>> = Vec::new();
         for card in cards {
             let of_id = gathered.iter_mut().find(|of| of.first().is_some_and(|first| first.id == card.id));
             match of_id {
+                Some(of_id) if of_id.iter().any(|known| known.card_key != card.card_key) => {
+                    return Err(CardError::OtherOwner { id: card.id });
+                }
                 Some(of_id) => of_id.push(card),
                 None => gathered.push(vec![card]),
             }
@@ -36,7 +42,7 @@ impl Cards {
             let present = of_id.pop()?;
             Some(Self { present, earlier: of_id })
         };
-        gathered.into_iter().filter_map(by_serial).collect()
+        Ok(gathered.into_iter().filter_map(by_serial).collect())
     }
 
     /// The contact point.
@@ -160,10 +166,13 @@ mod tests {
     #[test]
     fn cards_are_gathered_by_contact_point_and_sorted_by_serial() {
         let of = |id: &str, serial| Card { id: id.into(), ..card(serial, 10) };
-        let gathered = Cards::gather([of("XX-TWO", 2), of("XX-ONE", 1), of("XX-TWO", 1)]);
+        let gathered = Cards::gather([of("XX-TWO", 2), of("XX-ONE", 1), of("XX-TWO", 1)]).unwrap();
         let told: Vec<_> =
             gathered.iter().map(|cards| (cards.id(), cards.all().map(|card| card.serial).collect())).collect();
         assert_eq!(told, [("XX-TWO", vec![2, 1]), ("XX-ONE", vec![1])]);
+        let foreign = Card { card_key: key(9).public(), ..of("XX-ONE", 2) };
+        let mixed = Cards::gather([of("XX-ONE", 1), foreign]);
+        assert_eq!(mixed, Err(CardError::OtherOwner { id: "XX-ONE".into() }));
         assert_eq!(
             gathered.first().map(|cards| cards.log_vkey("verbale/XX-ONE/1").name),
             Some("verbale/XX-ONE/1".into())

@@ -60,6 +60,10 @@ impl Exchange {
             Change::Received { envelope, facts } => {
                 let channel = self.accept(envelope.statement(), envelope.digest(), index)?;
                 if envelope.statement().flow == CARD_STATEMENT {
+                    let stated = self.peers.get(&channel.peer).and_then(|peer| peer.cards.stated(envelope.statement()));
+                    let serial =
+                        stated.map(|card| card.serial).ok_or("it tells of a card that the log does not hold")?;
+                    self.incoming.entry(channel).or_default().stated = serial;
                     return self.applied(time_ms);
                 }
                 let mut held = held(Mailbox::Inbox, channel, &envelope, (index, time_ms), facts.as_deref());

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use verbale_domain::Memorandum;
 use verbale_envelope::Recipient;
-use verbale_evidence::{CardStatement, MessageId, VerifiedEnvelope, sign_statement};
+use verbale_evidence::{Card, CardStatement, MessageId, VerifiedEnvelope, sign_statement};
 use verbale_ledger::LogIndex;
 
 use crate::change::{self, Change, Record};
@@ -70,8 +70,12 @@ impl Exchange {
     /// Takes a counterpart's card statement under the next number. Before its card is known here, the statement waits.
     pub(crate) fn take_card_statement(&mut self, now_ms: i64, envelope: VerifiedEnvelope, output: &mut Output) -> Told {
         let statement = envelope.statement();
-        let peer = self.peers.get(&statement.sender);
-        if peer.is_none_or(|peer| peer.cards.stated(statement).is_none()) {
+        let channel = ChannelId { peer: statement.sender.clone(), memorandum: statement.memorandum.clone() };
+        let stated = self.peers.get(&statement.sender).and_then(|peer| peer.cards.stated(statement));
+        // Each card once, in a channel that was used before, and under no notice's id.
+        let before = self.incoming.get(&channel).map(|incoming| incoming.stated);
+        let is_new = |card: &Card| before.is_some_and(|before| before < card.serial);
+        if !stated.is_some_and(is_new) || self.notices.contains_key(&statement.message_id) {
             return Told::Rejected(Rejection::UnknownCard);
         }
         let index = LogIndex(self.size);

@@ -1,12 +1,13 @@
 //! Erasure of a notice's content: one person asks, another one confirms, and only then anything goes. The log keeps every entry.
 
-use verbale_domain::{Code, Refusal, needed};
+use verbale_domain::flow::TERMINATION;
+use verbale_domain::{Code, NoticeKey, Refusal, needed};
 use verbale_envelope::{SealedFacts, WrappedKeys};
 use verbale_evidence::MessageId;
 use verbale_ledger::LogIndex;
 
 use crate::change::{self, Change, Record};
-use crate::state::{Exchange, Held, NoticeState};
+use crate::state::{Exchange, Held, Mailbox, NoticeState};
 use crate::step::{Effect, Output, Ticket, Told};
 
 /// An erasure, asked for or settled.
@@ -61,7 +62,12 @@ impl Exchange {
         if held.erased {
             return Err(Refusal::new(Code::Erased, "", "is erased already"));
         }
+        let is_awaited = self.outgoing.get(&held.channel).is_some_and(|of| of.outstanding.contains_key(&held.number));
         match held.state {
+            // Its receipt says on which day the memorandum ends.
+            _ if held.mailbox == Mailbox::Outbox && held.flow == TERMINATION && is_awaited => {
+                return kept("has no receipt yet, which says when the memorandum ends".to_owned());
+            }
             NoticeState::Queued => {
                 return kept("is not delivered yet; it can be erased when its receipt is here".to_owned());
             }
@@ -75,11 +81,17 @@ impl Exchange {
         }
         let memorandum = self.own.memoranda.get(&held.channel.memorandum);
         let course = self.docket.course(&held.channel.memorandum);
-        let reason = memorandum.zip(course).zip(held.key()).and_then(|((memorandum, course), key)| {
+        let reason = memorandum.zip(course).zip(self.docketed(held)).and_then(|((memorandum, course), key)| {
             let (own, _) = self.own_office(now_ms, memorandum);
             needed(memorandum, course, &key, (own, now_ms))
         });
         reason.map_or(Ok(()), |reason| kept(format!("is still needed: {reason}")))
+    }
+
+    /// What the docket knows a notice under: its number, unless that is another notice's since it was refused.
+    fn docketed(&self, held: &Held) -> Option<NoticeKey> {
+        let number = (held.mailbox, held.channel.memorandum.clone(), held.notice_id.clone()?);
+        held.key().filter(|_| self.numbers.get(&number) == Some(&held.message_id))
     }
 
     /// The notice, if it has content.
@@ -174,9 +186,9 @@ impl Exchange {
 
     /// Forgets what the notice's facts said. A start without those facts ends in the same state.
     pub(crate) fn forget(&mut self, id: &MessageId) -> Result<(), &'static str> {
+        let key = self.notices.get(id).and_then(|held| self.docketed(held));
         let held = self.notices.get_mut(id).ok_or("it names a notice that the log does not hold")?;
         held.erased = true;
-        let key = held.key();
         let (mailbox, memorandum) = (held.mailbox, held.channel.memorandum.clone());
         (held.side, held.correlates_to, held.digest) = (None, None, None);
         if let Some(number) = held.notice_id.take() {

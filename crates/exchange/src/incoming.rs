@@ -52,8 +52,8 @@ pub enum Rejection {
     /// Under a key whose card was replaced, after the counterpart used a later one in this channel.
     #[error("it is signed with the key of an earlier card, and a later one was used in this channel before")]
     EarlierKey,
-    /// About a card that its sender has not shown yet.
-    #[error("it tells of a card that its sender has not shown here yet")]
+    /// About a card that its sender has not shown yet, or told of before.
+    #[error("it tells of a card that its sender has not shown here yet, or told of before")]
     UnknownCard,
     /// A used number with another statement; it is kept as evidence.
     #[error("another statement was accepted under this number; this one is kept as evidence")]

@@ -177,6 +177,8 @@ pub(crate) struct Waiting {
 pub(crate) struct Incoming {
     /// Statement and entry of each number, by number less one.
     pub(crate) accepted: Vec<(StatementDigest, LogIndex)>,
+    /// Serial of the card that was stated last.
+    pub(crate) stated: u64,
     /// The key under which the last of them was signed: none of an earlier card counts after it.
     pub(crate) last_key: Option<Fingerprint>,
     /// Second statements under used numbers that are kept as evidence.

@@ -165,6 +165,7 @@ pub(crate) fn start(
         waiting: HashMap::new(),
         next_ticket: 0,
         links: HashMap::new(),
+        started: false,
     };
     let thread = std::thread::Builder::new().name("core".to_owned()).spawn(move || running.run(requests))?;
     Ok((core, thread))
@@ -181,6 +182,8 @@ struct Running {
     waiting: HashMap<Ticket, oneshot::Sender<Answer>>,
     next_ticket: Ticket,
     links: HashMap<ChannelId, mpsc::Sender<ToSend>>,
+    /// [`Input::Start`] was taken.
+    started: bool,
 }
 
 /// What one round gathered.
@@ -199,7 +202,7 @@ const REVOKED: &str = "its keys were revoked (`verbale keys revoke`); counterpar
 
 impl Running {
     fn run(mut self, mut requests: mpsc::Receiver<Request>) -> Result<(), CoreError> {
-        let mut first = Some(Request::Note(vec![Input::Start]));
+        let mut first = Some(Request::Note(Vec::new()));
         while let Some(request) = first.take().or_else(|| requests.blocking_recv()) {
             let mut round = Round::default();
             let room = self.journal.require_room(BATCH_BYTES_MAX as u64);
@@ -245,6 +248,10 @@ impl Running {
             (Request::Note(_), Some(_)) => return Ok(()),
             (request, _) => request,
         };
+        // Before anything else is signed: the log tells a later card first.
+        if !std::mem::replace(&mut self.started, true) {
+            self.step(Input::Start, round)?;
+        }
         match (request, room) {
             (Request::Stop, _) => round.stop = true,
             (Request::Read(read), _) => round.reads.push(read),

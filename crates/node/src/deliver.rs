@@ -44,6 +44,7 @@ pub(crate) struct PeerService {
 struct Inbound {
     shared: Arc<Shared>,
     core: Core,
+    peer: PeerName,
     channel: ChannelId,
     requests: Streaming<DeliverRequest>,
 }
@@ -75,7 +76,7 @@ impl Peer for PeerService {
         let (shared, core, mut stop) = (Arc::clone(&self.shared), self.core.clone(), self.stop.clone());
         let requests = request.into_inner();
         tokio::spawn(async move {
-            let served = serve(Arc::clone(&shared), core, peer.name, requests, responses.clone());
+            let served = serve(Arc::clone(&shared), core, peer, requests, responses.clone());
             let ended = tokio::select! {
                 ended = served => ended,
                 _ = stop.wait_for(|stop| *stop) => Err(stopping()),
@@ -130,9 +131,7 @@ fn asker<T>(shared: &Shared, request: &Request<T>) -> Result<PeerName, Status> {
     let Some(peer) = request.extensions().get::<PeerName>().cloned() else {
         return Err(Failure::new(FailureKind::NotAllowed, "NOT_ENROLLED", "this key is not enrolled here").status());
     };
-    if shared.peers.now().by_id.get(&peer.name).is_some_and(|peer| peer.is_revoked()) {
-        return Err(witness::revoked().status());
-    }
+    peer.require_present(shared)?;
     peer.asked.store(true, Ordering::Relaxed);
     Ok(peer)
 }
@@ -150,8 +149,24 @@ struct Complete {
 #[derive(Clone, Debug)]
 pub(crate) struct PeerName {
     pub(crate) name: String,
+    /// That key.
+    pub(crate) spki: Arc<[u8]>,
     /// Whether it asked for anything over this connection.
     pub(crate) asked: Arc<AtomicBool>,
+}
+
+impl PeerName {
+    /// Refuses what comes over a connection whose key counts no more: the counterpart has a later one, or took its keys back.
+    fn require_present(&self, shared: &Shared) -> Result<(), Status> {
+        if shared.peers.with_spki(&self.spki).as_ref() == Some(&self.name) {
+            return Ok(());
+        }
+        if shared.peers.now().by_id.get(&self.name).is_some_and(|peer| peer.is_revoked()) {
+            return Err(witness::revoked().status());
+        }
+        let text = "the key of this connection counts no more: this counterpart was seen with a later one";
+        Err(Failure::new(FailureKind::NotAllowed, "EARLIER_KEY", text).status())
+    }
 }
 
 /// The stream of answers, and how long it may stand still.
@@ -164,7 +179,7 @@ struct Responses {
 async fn serve(
     shared: Arc<Shared>,
     core: Core,
-    peer: String,
+    peer: PeerName,
     mut requests: Streaming<DeliverRequest>,
     responses: Responses,
 ) -> Result<(), Status> {
@@ -180,13 +195,13 @@ async fn serve(
     if !is_identifier(&open.memorandum) {
         return Err(protocol("the memorandum's id has not its form"));
     }
-    let channel = ChannelId { peer, memorandum: open.memorandum };
+    let channel = ChannelId { peer: peer.name.clone(), memorandum: open.memorandum };
     let opened = opened(&core, &channel).await?;
     send(&responses, deliver_response::Part::Opened(opened)).await?;
     tracing::debug!(peer.id = channel.peer, memorandum.id = channel.memorandum, "a channel was opened to us");
     let (batches, answered) = mpsc::channel(BATCHES_UNDER_WAY);
     let answering = tokio::spawn(answer_all(answered, responses, Arc::clone(&shared), channel.peer.clone()));
-    let inbound = Inbound { shared, core, channel, requests };
+    let inbound = Inbound { shared, core, peer, channel, requests };
     let read = inbound.read_all(batches).await;
     let answered = answering.await.map_err(|_| stopping())?;
     answered.and(read)
@@ -224,6 +239,7 @@ impl Inbound {
                 () = batches.closed() => return Ok(()),
             };
             let Some(request) = request else { return Ok(()) };
+            self.peer.require_present(&self.shared)?;
             let Some(deliver_request::Part::Batch(batch)) = request.part else {
                 return Err(protocol("a batch must come here"));
             };

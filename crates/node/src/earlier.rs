@@ -81,20 +81,14 @@ impl Earlier {
     /// A counterpart answered over the present TLS key, of all that are enrolled.
     pub(crate) fn reached<'a>(&self, id: &str, all: impl Iterator<Item = &'a String>) {
         if mark(&self.reached, id, all) {
-            let destroyed = std::mem::take(&mut *self.tls.write().unwrap_or_else(PoisonError::into_inner));
-            for earlier in destroyed {
-                destroy(&earlier.path);
-            }
+            self.tls.write().unwrap_or_else(PoisonError::into_inner).retain(|earlier| !is_gone(&earlier.path));
         }
     }
 
     /// Nothing of a counterpart that knows the present card is sealed to an earlier key.
     pub(crate) fn settled<'a>(&self, id: &str, all: impl Iterator<Item = &'a String>) {
         if mark(&self.settled, id, all) {
-            let destroyed = std::mem::take(&mut *self.age.write().unwrap_or_else(PoisonError::into_inner));
-            for earlier in destroyed {
-                destroy(&earlier.path);
-            }
+            self.age.write().unwrap_or_else(PoisonError::into_inner).retain(|earlier| !is_gone(&earlier.path));
         }
     }
 }
@@ -120,19 +114,26 @@ fn numbered(dir: &Path, before: &str, after: &str) -> Vec<PathBuf> {
     found.into_iter().rev().map(|(_, path)| path).collect()
 }
 
-/// Overwrites and removes a file. A disk may keep what it moved elsewhere.
-pub(crate) fn destroy(path: &Path) {
-    let wiped = || -> io::Result<()> {
-        let mut file = OpenOptions::new().write(true).open(path)?;
-        let length = usize::try_from(file.metadata()?.len()).unwrap_or_default();
-        file.write_all(&vec![0; length])?;
-        file.sync_all()?;
-        fs::remove_file(path)?;
-        path.parent().map_or(Ok(()), |dir| fs::File::open(dir)?.sync_all())
-    };
-    if let Err(error) = wiped() {
-        tracing::error!(file = %path.display(), %error, "a key of an earlier card is needed no more: remove it");
-    } else {
-        tracing::info!(file = %path.display(), "a key of an earlier card is needed no more and was destroyed");
+/// Destroys a key that nobody needs; what could not be destroyed stays listed, and is tried again.
+fn is_gone(path: &Path) -> bool {
+    let destroyed = destroy(path);
+    match &destroyed {
+        Ok(()) => {
+            tracing::info!(file = %path.display(), "a key of an earlier card is needed no more and was destroyed")
+        }
+        Err(error) => {
+            tracing::error!(file = %path.display(), %error, "a key of an earlier card is needed no more: remove it");
+        }
     }
+    destroyed.is_ok()
+}
+
+/// Overwrites and removes a file. A disk may keep what it moved elsewhere.
+pub(crate) fn destroy(path: &Path) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).open(path)?;
+    let length = usize::try_from(file.metadata()?.len()).unwrap_or_default();
+    file.write_all(&vec![0; length])?;
+    file.sync_all()?;
+    fs::remove_file(path)?;
+    path.parent().map_or(Ok(()), |dir| fs::File::open(dir)?.sync_all())
 }

@@ -51,6 +51,7 @@ mod prepare;
 mod random;
 mod recover;
 mod register;
+mod retired;
 mod rotate;
 mod secrets;
 mod serve;

@@ -159,6 +159,7 @@ pub fn recover(folder: &Folder, confirmed: bool, progress: &dyn Fn(Progress)) ->
             fs::remove_dir_all(&making).map_err(failed("remove", &making))?;
         }
         fs::create_dir(&making).map_err(failed("create", &making))?;
+        sync(folder.dir())?;
         make(&making, (held, card, &card_key), &loaded.card, known, progress)?;
     }
     take_place(folder, &closed)?;
@@ -316,7 +317,7 @@ fn take_place(folder: &Folder, closed: &str) -> Result<(), RecoverError> {
     // What the card before signed and pinned is gone; its age identity opens what is under way.
     let before = folder.load()?.card.serial.saturating_sub(1);
     for which in [Rotated::Envelope, Rotated::Cosigner, Rotated::Tls] {
-        which.destroy(folder, before);
+        which.destroy(folder, before)?;
     }
     let index = dir.join("index");
     if index.exists() {

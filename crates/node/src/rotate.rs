@@ -104,11 +104,9 @@ impl Rotated {
     }
 
     /// Destroys the key of the card before.
-    pub(crate) fn destroy(self, folder: &Folder, before: u64) {
+    pub(crate) fn destroy(self, folder: &Folder, before: u64) -> Result<(), PlacingError> {
         let old = folder.keys().join(self.earlier(before));
-        if old.exists() {
-            destroy(&old);
-        }
+        if old.exists() { destroy(&old).map_err(placing::failed("destroy", &old)) } else { Ok(()) }
     }
 
     /// Where the key of an earlier card stays.
@@ -193,6 +191,7 @@ fn next_card(folder: &Folder, which: Option<Rotated>) -> Result<u64, RotateError
     let what = which.map_or(REVOKED, Rotated::file);
     write_public_text(&making.join(READY), &format!("{what} {}", card.serial))?;
     placing::sync(&making)?;
+    placing::sync(folder.dir())?;
     take_place(folder, which, card.serial)?;
     Ok(card.serial)
 }
@@ -235,7 +234,7 @@ fn take_place(folder: &Folder, which: Option<Rotated>, serial: u64) -> Result<()
     placing::put_in_place(&[Move { new: making.join("card.txt"), place: folder.card(), old }])?;
     // Before the mark goes: cut off here, the same command ends it.
     if let Some(which) = which.filter(|which| which.signs()) {
-        which.destroy(folder, before);
+        which.destroy(folder, before)?;
     }
     placing::end(&making)
 }

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_stream::wrappers::ReceiverStream;
 use verbale_envelope::BadRecipient;
-use verbale_evidence::{MessageId, read_entry};
+use verbale_evidence::{Card, MessageId, read_entry};
 use verbale_exchange::{Exchange, Fault, Input, Own};
 use verbale_journal::{Journal, JournalError, OnProgress, ReplayError, Replayed, Settings, Store};
 use verbale_proto::v1::Facts;
@@ -34,6 +34,7 @@ use crate::heads::{Guard, HeadsError, HeadsFolder};
 use crate::local::NodeService;
 use crate::person::{Caller, Persons};
 use crate::recover;
+use crate::retired::Retired;
 use crate::rotate;
 use crate::secrets::{SecretError, Secrets};
 use crate::share::{Memory, PEER_CONNECTIONS, Shares};
@@ -90,7 +91,10 @@ pub enum ServeError {
     #[error(transparent)]
     Heads(#[from] HeadsError),
     /// The card is not the last one.
-    #[error("card.txt has serial {1}, and the log says that this node has card {0}: put that card and its keys back")]
+    #[error(
+        "card.txt has serial {1}, and the log says that this node has another card, {0}: put that card and its keys back. If they are lost, make a \
+         later one: run `verbale keys rotate envelope` until it says more than {0}, then have counterparts enrol it by hand"
+    )]
     OlderCard(u64, u64),
     /// A rotation was cut off.
     #[error("a rotation of a key was begun and not ended; run the same `verbale keys rotate` again")]
@@ -243,8 +247,9 @@ fn open(folder: &Folder, progress: OnProgress) -> Result<(Arc<Shared>, Exchange,
         let facts = facts_of(record, &archive)?;
         Ok(exchange.replay(record.entry, facts)?)
     })?;
-    if exchange.own_serial() > loaded.card.serial {
-        return Err(ServeError::OlderCard(exchange.own_serial(), loaded.card.serial));
+    let is_told = |card: &&Card| card.serial >= loaded.card.serial && **card != loaded.card;
+    if let Some(told) = exchange.own_cards().all().find(is_told) {
+        return Err(ServeError::OlderCard(told.serial, loaded.card.serial));
     }
     if let Some(held) = exchange.without_facts() {
         return Err(ServeError::KeysMissing(held.message_id));
@@ -256,6 +261,9 @@ fn open(folder: &Folder, progress: OnProgress) -> Result<(Arc<Shared>, Exchange,
     let largest = loaded.config.limits.sealed_bytes_max;
     // Half of them: whoever takes all of its own leaves as many to others.
     let persons_connections = (loaded.config.limits.local_connections_max / 2).max(1);
+    let retired = Retired::load(folder.dir());
+    let retired =
+        retired.map_err(|source| ServeError::System { action: "read the list of retired TLS keys", source })?;
     let shared = Shared {
         folder: folder.clone(),
         persons: Persons::new(&loaded.config.persons, &loaded.config.deputies),
@@ -271,7 +279,7 @@ fn open(folder: &Folder, progress: OnProgress) -> Result<(Arc<Shared>, Exchange,
         standing: Standing::default(),
         witnesses: Witnesses::new(HeadsFolder::new(&heads), secrets.cosigner, cosigner_name),
         stamps: Stamps::load(HeadsFolder::new(&heads), log_number)?,
-        peers: PeerDirectory::default(),
+        peers: PeerDirectory::new(retired),
         local_address: OnceLock::new(),
         rejected: Counters::default(),
         refused: Counters::default(),
@@ -451,7 +459,7 @@ fn peers(shared: &Arc<Shared>) -> Names<PeerName> {
                 }
             }
         };
-        Ok(Guest::new(PeerName { name, asked }).with_permit(permit).at_end(at_end))
+        Ok(Guest::new(PeerName { name, spki: spki.into(), asked }).with_permit(permit).at_end(at_end))
     })
 }
 

@@ -1,6 +1,6 @@
 //! What all tasks share; nothing in it is locked across a wait.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
@@ -15,6 +15,7 @@ use crate::earlier::Earlier;
 use crate::folder::Folder;
 use crate::meter::Meter;
 use crate::person::Persons;
+use crate::retired::Retired;
 use crate::share::{Memory, Shares};
 use crate::stamp::Stamps;
 use crate::standing::Standing;
@@ -61,11 +62,10 @@ pub(crate) struct Shared {
 }
 
 /// The enrolled counterparts, as of the last commit.
-#[derive(Default)]
 pub(crate) struct PeerDirectory {
     now: RwLock<Arc<Peers>>,
     /// TLS keys of earlier cards whose counterparts were seen with the present one.
-    retired: Mutex<HashSet<Vec<u8>>>,
+    retired: Retired,
 }
 
 /// Counterparts by id and by TLS key.
@@ -76,6 +76,10 @@ pub(crate) struct Peers {
 }
 
 impl PeerDirectory {
+    pub(crate) fn new(retired: Retired) -> Self {
+        Self { now: RwLock::default(), retired }
+    }
+
     pub(crate) fn now(&self) -> Arc<Peers> {
         Arc::clone(&self.now.read().unwrap_or_else(PoisonError::into_inner))
     }
@@ -90,8 +94,7 @@ impl PeerDirectory {
 
     /// The counterpart with this TLS key: of its card, or of the card before until it was seen with the present one.
     pub(crate) fn with_spki(&self, spki: &[u8]) -> Option<String> {
-        let is_retired = self.retired.lock().unwrap_or_else(PoisonError::into_inner).contains(spki);
-        self.now().by_spki.get(spki).filter(|_| !is_retired).cloned()
+        self.now().by_spki.get(spki).filter(|_| !self.retired.contains(spki)).cloned()
     }
 
     /// A handshake with this TLS key was done: that of the card before counts no more.
@@ -99,7 +102,7 @@ impl PeerDirectory {
         let now = self.now();
         let peer = now.by_spki.get(spki).and_then(|id| now.by_id.get(id));
         if let Some(earlier) = peer.filter(|peer| peer.card().tls_spki == spki).and_then(Peer::earlier_tls) {
-            self.retired.lock().unwrap_or_else(PoisonError::into_inner).insert(earlier.to_vec());
+            self.retired.add(earlier);
         }
     }
 }

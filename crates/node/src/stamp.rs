@@ -1,7 +1,7 @@
 //! Trusted time: an authority of RFC 3161 stamps the log's head at an interval. Nothing waits for it.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Bytes;
@@ -20,6 +20,9 @@ use crate::shared::Shared;
 
 /// An authority answers within this time, or is asked again later.
 const ANSWER_TIME: Duration = Duration::from_secs(10);
+
+/// The same: so much later than the interval a stamp is not late.
+const ANSWER_MS: i64 = 10_000;
 
 /// After a failure it is asked again so soon; doubled each time, up to an hour or the interval.
 const RETRY_FIRST: Duration = Duration::from_secs(1);
@@ -79,6 +82,10 @@ pub(crate) struct Stamps {
 struct State {
     /// Size of the head that was stamped last, and when, in milliseconds since 1970-01-01 UTC.
     last: Option<(u64, i64)>,
+    /// When the whole log was seen to be stamped, by the own clock, in milliseconds since 1970-01-01 UTC.
+    whole_ms: i64,
+    /// When that stamp came; the authority's clock may be another one.
+    came: Option<Instant>,
     failures: u32,
     trouble: String,
 }
@@ -90,7 +97,8 @@ impl Stamps {
         let last = last.map(|size| Ok::<_, HeadsError>((size, folder.stamp(log, size)?))).transpose()?;
         let last =
             last.and_then(|(size, (note, answer))| Some((size, read_stamp(&answer, note.as_bytes()).ok()?.time_ms)));
-        Ok(Self { folder, log, state: Mutex::new(State { last, ..State::default() }) })
+        let whole_ms = last.map_or(0, |(_, at_ms)| at_ms);
+        Ok(Self { folder, log, state: Mutex::new(State { last, whole_ms, ..State::default() }) })
     }
 
     fn state(&self) -> State {
@@ -104,10 +112,10 @@ impl Stamps {
     /// How it is, for a log of `size` entries; `None` without an authority.
     pub(crate) fn status(&self, shared: &Shared, size: u64) -> Option<TimeStampStatus> {
         let config = &shared.config.time_stamps;
-        let State { last, trouble, .. } = self.state();
+        let State { last, whole_ms, trouble, .. } = self.state();
         let (last_size, last_ms) = last.unwrap_or_default();
         let interval_ms = i64::try_from(config.interval_seconds.saturating_mul(1000)).unwrap_or(i64::MAX);
-        let is_late = size > last_size && now_ms() > last_ms.saturating_add(interval_ms);
+        let is_late = size > last_size && now_ms() > whole_ms.saturating_add(interval_ms).saturating_add(ANSWER_MS);
         Some(TimeStampStatus { authority: config.authority.clone()?, last_size, last_ms, trouble, is_late })
     }
 
@@ -134,8 +142,7 @@ pub(crate) async fn run(shared: Arc<Shared>, core: Core) {
             let retry = RETRY_FIRST.saturating_mul(1 << state.failures.saturating_sub(1).min(16));
             retry.min(RETRY_LAST).min(interval)
         } else {
-            let since = state.last.map_or(u64::MAX, |(_, at_ms)| now_ms().abs_diff(at_ms));
-            interval.saturating_sub(Duration::from_millis(since))
+            state.came.map_or(Duration::ZERO, |came| interval.saturating_sub(came.elapsed()))
         };
         tokio::time::sleep(wait).await;
         let Ok((size, note)) = core.read(|_, journal| (journal.size().0, journal.checkpoint().to_string())).await
@@ -143,7 +150,11 @@ pub(crate) async fn run(shared: Arc<Shared>, core: Core) {
             return;
         };
         // A log that is held back signs nothing, and the same head is the same.
-        if shared.standing.trouble().is_some() || state.last.is_some_and(|(stamped, _)| stamped == size) {
+        let is_whole = state.last.is_some_and(|(stamped, _)| stamped == size);
+        if is_whole {
+            shared.stamps.change(|state| state.whole_ms = now_ms());
+        }
+        if is_whole || shared.standing.trouble().is_some() {
             tokio::time::sleep(interval.min(RETRY_LAST)).await;
             continue;
         }
@@ -152,7 +163,10 @@ pub(crate) async fn run(shared: Arc<Shared>, core: Core) {
             tracing::warn!(trouble, "the log's head was not stamped; nothing waits for it, and it is tried again");
         }
         shared.stamps.change(|state| match stamped {
-            Ok(time_ms) => *state = State { last: Some((size, time_ms)), ..State::default() },
+            Ok(time_ms) => {
+                let came = Some(Instant::now());
+                *state = State { last: Some((size, time_ms)), whole_ms: now_ms(), came, ..State::default() };
+            }
             Err(trouble) => {
                 state.failures = state.failures.saturating_add(1);
                 state.trouble = trouble;

@@ -261,9 +261,15 @@ pub(crate) fn revoked() -> Failure {
 async fn later_card(shared: &Arc<Shared>, core: &Core, name: &str, bytes: &[u8]) -> Result<(), Failure> {
     let Some(known) = shared.peers.now().by_id.get(name).map(|peer| peer.card().clone()) else { return Ok(()) };
     let verified = UnverifiedCard::parse(bytes).and_then(|card| card.verify(&known.card_key.fingerprint()));
-    let Some(card) = verified.ok().filter(|card| card.id == known.id && card.serial > known.serial) else {
-        return Ok(());
-    };
+    let Some(card) = verified.ok().filter(|card| card.id == known.id && *card != known) else { return Ok(()) };
+    if card.serial <= known.serial {
+        let (shown, known) = (card.serial, known.serial);
+        let text = format!(
+            "card {shown} is shown, and another card, {known}, is known here: was the folder restored from an old copy? Make a later one \
+             (`verbale keys rotate`) until its serial is over {known}"
+        );
+        return Err(Failure::new(FailureKind::Refused, "OLDER_CARD", text));
+    }
     let (bytes, serial, is_revoked) = (bytes.to_vec(), card.serial, card.revoked);
     let asked = core.ask(Needs::Nothing, move |ticket| Input::CounterpartCard { ticket, card: Box::new(card), bytes });
     let stopping = |text: String| Failure::new(FailureKind::Unreachable, "STOPPING", text);

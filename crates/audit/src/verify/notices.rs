@@ -222,7 +222,10 @@ impl Chronicle<'_> {
             self.find("CARD_STATEMENT", index, "a card of its sender that the log knows", "another one");
         }
         if !refused {
-            self.terms(index, statement);
+            // A card counts whatever terms its owner holds.
+            if statement.flow != CARD_STATEMENT {
+                self.terms(index, statement);
+            }
             if let (CONSENT_WITHDRAW, Some(answers)) = (statement.flow.as_str(), statement.answers) {
                 self.withdrawn.insert(answers.message_id);
             }
@@ -312,7 +315,7 @@ impl Chronicle<'_> {
 
     /// A notice that has a receipt of a log which another took the place of, and was sent again.
     fn sent_again(&self, id: MessageId, receipt: &ReadReceipt) -> Option<Outstanding> {
-        let notice = self.content_of(id).filter(|notice| notice.sent)?;
+        let notice = self.notices.get(&id).filter(|notice| notice.sent)?;
         let is_reopened = self.outgoing.get(&notice.channel).is_some_and(|direction| direction.reopened);
         let (envelope, verified) = receipt.as_ref()?.as_ref().ok()?;
         let is_same = is_reopened && verified.about() == notice.digest;
