@@ -129,3 +129,77 @@ fn a_notice_that_was_a_draft_goes_from_both_its_places() {
     refused(&japan.run(&["erase", "KG-36", "--reason", "x"]), "STILL_NEEDED");
     crate::audit::sound(&japan, &partner);
 }
+
+/// What a node derives from its notices.
+fn derived(node: &Node) -> Vec<Vec<Value>> {
+    let asked: [&[&str]; 6] = [
+        &["list", "inbox"],
+        &["list", "outbox"],
+        &["duties"],
+        &["consent", "list"],
+        &["disclosures"],
+        &["memorandum", "list"],
+    ];
+    asked.iter().map(|command| node.run(&[&["--json"], *command].concat()).good().json()).collect()
+}
+
+#[test]
+fn the_number_of_a_refused_notice_is_anothers_and_that_one_stays() {
+    let (mut japan, mut partner) = pair();
+    // The two hold different terms for a while: the first is refused, and its number free again.
+    let file = partner.dir.join("memoranda/JP-KG-SSW-2023.toml");
+    let terms = std::fs::read_to_string(&file).unwrap();
+    partner.stop();
+    std::fs::write(&file, terms.replace("Ministry of Justice", "Another Ministry")).unwrap();
+    partner.start();
+    // A report that asks for an investigation, and answers nothing.
+    let all = crate::notices::under("JP-KG-SSW-2023")
+        .into_iter()
+        .map(|(_, line)| serde_json::from_str::<Value>(&line).unwrap());
+    let notice = all.into_iter().find(|notice| notice["flow"] == "F11" && notice["correlates_to"].is_null()).unwrap();
+    let number = notice["notice_id"].as_str().unwrap().to_owned();
+    let first = japan.submit(&notice.to_string()).good().json().remove(0)["message_id"].as_str().unwrap().to_owned();
+    japan.until_delivered();
+    let shown = japan.run(&["--json", "show", &first]).good().json().remove(0);
+    assert_eq!(shown["notice"]["code"], "MEMORANDUM_MISMATCH", "{shown}");
+    partner.stop();
+    std::fs::write(&file, terms).unwrap();
+    partner.start();
+    japan.submit(&notice.to_string()).good();
+    japan.until_delivered();
+    japan.run(&["erase", &first, "--reason", "refused"]).good();
+    japan.second(&["erase", &first, "--confirm"]).good();
+    // The second one is there, with what it asks for, and so it is after a start.
+    let before = derived(&japan);
+    assert!(before[2].iter().any(|duty| duty.to_string().contains(&number)), "{:?}", before[2]);
+    refused(&japan.run(&["erase", &number, "--reason", "x"]), "STILL_NEEDED");
+    japan.stop();
+    japan.start();
+    assert_eq!(derived(&japan), before);
+}
+
+#[test]
+fn what_an_end_cut_off_is_erased_at_the_next_start() {
+    let (mut japan, partner) = pair();
+    for number in ["KG-1", "KG-2"] {
+        partner.submit(&general(false, number, "a text")).good();
+    }
+    partner.until_delivered();
+    japan.run(&["ack", "KG-1"]).good();
+    japan.run(&["erase", "KG-1", "--reason", "a request"]).good();
+    let keyring = japan.dir.join("journal/keyring");
+    let before = read(&keyring);
+    japan.second(&["erase", "KG-1", "--confirm"]).good();
+    japan.stop();
+    let erased = read(&keyring);
+    assert_ne!(before, erased);
+    // As if the node had ended between the entry and the keys.
+    std::fs::write(&keyring, &before).unwrap();
+    japan.start();
+    let state = derived(&japan);
+    japan.stop();
+    assert_eq!(read(&keyring), erased, "the keys are there");
+    japan.start();
+    assert_eq!(derived(&japan), state);
+    japan.run(&["open", "KG-2", "--purpose", "to see it"]).good();
+}

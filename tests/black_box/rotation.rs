@@ -5,6 +5,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
+use crate::hostile::{Attacker, MEMORANDUM};
 use crate::node::{Node, Said, pair, until, verbale};
 use crate::notices::general;
 
@@ -64,12 +65,22 @@ fn a_tls_key_is_replaced_and_both_sides_may_do_so_at_once() {
     let refused = japan.run(&["keys", "rotate", "tls"]);
     assert!(refused.code == 1 && refused.err.contains("card.pem"), "{} {}", refused.code, refused.err);
     fs::rename(&aside, &card_key).unwrap();
-    let old = fs::read(japan.dir.join("card.txt")).unwrap();
+    let old = ["card.txt", "keys/tls.pem"].map(|name| (name, fs::read(japan.dir.join(name)).unwrap()));
+    let before = Attacker::of(&japan);
     japan.start();
     assert_eq!(rotate(&mut japan, "tls").good().json()[0]["serial"], 2);
     until("the counterpart takes the card", || serial(&partner) == 2);
     settles(&japan);
     talk(&japan, &partner, 2);
+    // Whoever copied the key before is not let in any more, nor after a restart.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let is_let_in = |partner: &Node| runtime.block_on(before.open(&partner.address, MEMORANDUM)).is_ok();
+    assert!(!is_let_in(&partner));
+    japan.stop();
+    partner.stop();
+    partner.start();
+    assert!(!is_let_in(&partner));
+    japan.start();
     // Both, before either knows of the other's.
     japan.stop();
     partner.stop();
@@ -102,9 +113,11 @@ fn a_tls_key_is_replaced_and_both_sides_may_do_so_at_once() {
     crate::audit::sound(&japan, &partner);
     // The card before is not put back by mistake.
     japan.stop();
-    fs::write(japan.dir.join("card.txt"), old).unwrap();
+    for (name, bytes) in old {
+        fs::write(japan.dir.join(name), bytes).unwrap();
+    }
     let said = japan.run(&["serve"]);
-    assert!(said.code != 0, "{} {}", said.code, said.err);
+    assert!(said.code != 0 && said.err.contains("another card, 4"), "{} {}", said.code, said.err);
 }
 
 #[test]

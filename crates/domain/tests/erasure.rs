@@ -151,3 +151,26 @@ fn what_the_register_shows_is_needed_until_a_later_list() {
     }
     assert!(why(&docket, "KG", "K4", "2026-03-01").contains("the last list"));
 }
+
+#[test]
+fn a_full_list_is_needed_until_a_later_full_one_since_it_puts_the_one_before_out_of_force() {
+    let mut docket = Docket::default();
+    let list = |numbers: &[&str], as_of: &str, complete: bool| {
+        let of = |number: &&str| ListedOrganisation { number: (*number).to_owned(), status: "APPROVED".to_owned() };
+        let organisations = numbers.iter().map(of).collect();
+        Particulars { organisations, as_of: as_of.to_owned(), complete: Some(complete), ..Particulars::default() }
+    };
+    let listed = |docket: &mut Docket, number: &str, particulars: Particulars| {
+        enter(docket, ("KG", number), "F02", "", particulars);
+        for side in ["JP", "KG"] {
+            enter(docket, (side, &format!("{side}{number}")), "S02", number, Particulars::default());
+        }
+    };
+    listed(&mut docket, "K1", list(&["A", "B"], "2026-01-31", true));
+    listed(&mut docket, "K2", list(&["A"], "2026-02-28", true));
+    listed(&mut docket, "K3", list(&["A"], "2026-03-31", false));
+    // Without it the first list would say again that B is approved.
+    assert!(why(&docket, "KG", "K2", "2026-05-01").contains("last list"));
+    listed(&mut docket, "K4", list(&["A"], "2026-04-30", true));
+    assert_eq!(why(&docket, "KG", "K2", "2026-05-01"), "");
+}

@@ -3,7 +3,8 @@
 use prost::Message as _;
 use serde_json::{Value, json};
 use verbale_domain::Notice;
-use verbale_keys::SecretKey;
+use verbale_evidence::{CARD_STATEMENT, CardStatement, StatementDigest};
+use verbale_keys::{Fingerprint, SecretKey};
 use verbale_proto::v1::{Answers, Chunk, Content, EnvelopeSignature};
 
 use super::craft::{Craft, now_ms, padded};
@@ -14,7 +15,27 @@ type Row = (&'static str, &'static str, fn(&mut Craft, &Stage));
 
 const DAY_MS: i64 = 24 * 3600 * 1000;
 
-const ROWS: [Row; 59] = [
+/// Makes the statement of the attacker's present card of it, as it would sign that.
+fn stated(craft: &mut Craft, stage: &Stage) {
+    let before = &craft.statement;
+    let place = CardStatement {
+        recipient: (&before.recipient, Fingerprint::from_digest(before.recipient_key.as_slice().try_into().unwrap())),
+        memorandum: (&before.memorandum, before.terms_digest.as_slice().try_into().unwrap()),
+        created_ms: before.created_ms,
+        number: before.number,
+        previous: StatementDigest(before.previous.as_slice().try_into().unwrap()),
+    };
+    let card = &stage.attacker.card;
+    let statement = place.about(card);
+    craft.statement.message_id = statement.message_id.as_bytes().to_vec();
+    CARD_STATEMENT.clone_into(&mut craft.statement.flow);
+    craft.statement.not_after_ms = statement.not_after_ms;
+    craft.root = Some(card.digest());
+    craft.change_sealed = Vec::clear;
+    craft.change_sent = |sent| sent.statement_only = true;
+}
+
+const ROWS: [Row; 62] = [
     ("an honest notice", "RECEIVED", |_, _| ()),
     // The envelope.
     ("an unknown field in the envelope", "REJECTED NOT_AUTHENTIC", |c, _| c.behind_envelope = vec![0x20, 1]),
@@ -90,6 +111,19 @@ const ROWS: [Row; 59] = [
             sent.sealed.clear();
             sent.statement_only = true;
         };
+    }),
+    // The statement of a card.
+    ("the statement of the present card, under an id of its own", "REJECTED UNKNOWN_CARD", |c, s| {
+        stated(c, s);
+        c.statement.message_id[15] ^= 1;
+    }),
+    ("the statement of a card that was never shown", "REJECTED UNKNOWN_CARD", |c, s| {
+        stated(c, s);
+        c.root = Some([7; 32]);
+    }),
+    ("the statement of a card that answers a notice", "REJECTED UNKNOWN_CARD", |c, s| {
+        stated(c, s);
+        c.statement.answers = Some(Answers { message_id: vec![7; 16], statement_digest: vec![7; 32] });
     }),
     // The sealed bytes.
     ("other sealed bytes than those signed", "REJECTED NOT_THE_SIGNED_BYTES", |c, _| {
