@@ -32,45 +32,9 @@ impl Exchange {
                 self.own_cards.remember(*card);
             }
             Change::Sent { envelope, facts, actor } => {
-                let statement = envelope.statement();
-                let channel = ChannelId { peer: statement.recipient.clone(), memorandum: statement.memorandum.clone() };
-                let outgoing = self.outgoing.entry(channel.clone()).or_default();
-                if statement.number != outgoing.next_number() || statement.previous != outgoing.last() {
-                    return Err("its number or its predecessor is not the next of the channel");
-                }
-                if outgoing.statements.is_empty() || statement.flow == CARD_STATEMENT {
-                    outgoing.stated = self.own_serial;
-                }
-                outgoing.statements.push(envelope.digest());
-                if statement.flow == CARD_STATEMENT {
-                    self.state(channel, envelope, index)?;
-                    return self.applied(time_ms);
-                }
-                let mut held = held(Mailbox::Outbox, channel.clone(), &envelope, (index, time_ms), facts.as_deref());
-                held.history.push(Happening { index, time_ms, what: What::Sent(actor) });
-                let answers = statement.answers;
-                // What was a draft is a notice now.
-                held.drafted = self.drafts.remove(&held.message_id).map(|draft| draft.index);
-                let statement = envelope.digest();
-                let waiting = Waiting { message_id: held.message_id, statement, envelope: Some(envelope) };
-                outgoing.outstanding.insert(held.number, waiting);
-                self.enter(&held, facts.as_deref(), answers);
-                self.hold(held)?;
+                self.sent(envelope, facts.as_deref(), actor, (index, time_ms))?;
             }
-            Change::Received { envelope, facts } => {
-                let channel = self.accept(envelope.statement(), envelope.digest(), index)?;
-                if envelope.statement().flow == CARD_STATEMENT {
-                    let stated = self.peers.get(&channel.peer).and_then(|peer| peer.cards.stated(envelope.statement()));
-                    let serial =
-                        stated.map(|card| card.serial).ok_or("it tells of a card that the log does not hold")?;
-                    self.incoming.entry(channel).or_default().stated = serial;
-                    return self.applied(time_ms);
-                }
-                let mut held = held(Mailbox::Inbox, channel, &envelope, (index, time_ms), facts.as_deref());
-                held.history.push(Happening { index, time_ms, what: What::Received });
-                self.enter(&held, facts.as_deref(), envelope.statement().answers);
-                self.hold(held)?;
-            }
+            Change::Received { envelope, facts } => self.received(&envelope, facts.as_deref(), (index, time_ms))?,
             Change::Refused { envelope, code, breach } => {
                 self.breaches.extend(breach.map(|breach| (breach.id, HeldBreach { time_ms, ..*breach })));
                 let channel = self.accept(envelope.statement(), envelope.digest(), index)?;
@@ -117,17 +81,7 @@ impl Exchange {
                 let held = self.happened(&message_id, Happening { index, time_ms, what: What::Expired })?;
                 held.state = NoticeState::ExpiredUnanswered;
             }
-            Change::Enrolled { card, address } => {
-                let id = card.id.clone();
-                match self.peers.get(&id) {
-                    None => {
-                        drop(self.peers.insert(id.clone(), Peer { cards: Cards::from(*card), address: String::new() }))
-                    }
-                    Some(known) if *known.card() == *card => {}
-                    Some(_) => self.succeed(*card)?,
-                }
-                self.peers.entry(id).and_modify(|peer| peer.address = address);
-            }
+            Change::Enrolled { card, address } => self.enrolled(*card, address)?,
             Change::Commenced { memorandum, on } => self.docket.course_mut(&memorandum).commenced = Some(on),
             Change::Ends { memorandum, on } => self.docket.course_mut(&memorandum).end(on),
             Change::Adopted { memorandum, digest } => {
@@ -135,13 +89,74 @@ impl Exchange {
             }
             other => self.apply_beside((index, time_ms), other)?,
         }
-        self.applied(time_ms)
-    }
-
-    /// One entry more.
-    fn applied(&mut self, time_ms: i64) -> Result<(), &'static str> {
         self.size += 1;
         self.last_time_ms = time_ms;
+        Ok(())
+    }
+
+    fn sent(
+        &mut self,
+        envelope: Arc<VerifiedEnvelope>,
+        facts: Option<&Facts>,
+        actor: String,
+        (index, time_ms): (LogIndex, i64),
+    ) -> Result<(), &'static str> {
+        let statement = envelope.statement();
+        let channel = ChannelId { peer: statement.recipient.clone(), memorandum: statement.memorandum.clone() };
+        let outgoing = self.outgoing.entry(channel.clone()).or_default();
+        if statement.number != outgoing.next_number() || statement.previous != outgoing.last() {
+            return Err("its number or its predecessor is not the next of the channel");
+        }
+        if outgoing.statements.is_empty() || statement.flow == CARD_STATEMENT {
+            outgoing.stated = self.own_serial;
+        }
+        outgoing.statements.push(envelope.digest());
+        if statement.flow == CARD_STATEMENT {
+            return self.state(channel, envelope, index);
+        }
+        let mut held = held(Mailbox::Outbox, channel, &envelope, (index, time_ms), facts);
+        held.history.push(Happening { index, time_ms, what: What::Sent(actor) });
+        let answers = statement.answers;
+        // What was a draft is a notice now.
+        held.drafted = self.drafts.remove(&held.message_id).map(|draft| draft.index);
+        let statement = envelope.digest();
+        let waiting = Waiting { message_id: held.message_id, statement, envelope: Some(envelope) };
+        outgoing.outstanding.insert(held.number, waiting);
+        self.enter(&held, facts, answers);
+        self.hold(held)
+    }
+
+    fn received(
+        &mut self,
+        envelope: &VerifiedEnvelope,
+        facts: Option<&Facts>,
+        (index, time_ms): (LogIndex, i64),
+    ) -> Result<(), &'static str> {
+        let channel = self.accept(envelope.statement(), envelope.digest(), index)?;
+        if envelope.statement().flow == CARD_STATEMENT {
+            let stated = self.peers.get(&channel.peer).and_then(|peer| peer.cards.stated(envelope.statement()));
+            let serial = stated.map(|card| card.serial).ok_or("it tells of a card that the log does not hold")?;
+            self.incoming.entry(channel).or_default().stated = serial;
+            return Ok(());
+        }
+        let mut held = held(Mailbox::Inbox, channel, envelope, (index, time_ms), facts);
+        held.history.push(Happening { index, time_ms, what: What::Received });
+        self.enter(&held, facts, envelope.statement().answers);
+        self.hold(held)
+    }
+
+    /// A card that a person enrolled: the first of a counterpart, the present one with another address, or a later one.
+    fn enrolled(&mut self, card: Card, address: String) -> Result<(), &'static str> {
+        let id = card.id.clone();
+        match self.peers.get(&id) {
+            None => {
+                self.peers.insert(id, Peer { cards: Cards::from(card), address });
+                return Ok(());
+            }
+            Some(known) if *known.card() == card => {}
+            Some(_) => self.succeed(card)?,
+        }
+        self.peers.entry(id).and_modify(|peer| peer.address = address);
         Ok(())
     }
 
