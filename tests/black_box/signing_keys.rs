@@ -22,7 +22,7 @@ fn cards_of(node: &Node, name: &str) -> Vec<String> {
     let dir = node.dir.parent().unwrap().join(name);
     node.run(&["audit", "export", dir.to_str().unwrap()]).good();
     let keys = fs::read_dir(dir.join("keys")).unwrap().flatten().map(|entry| entry.path().to_str().unwrap().to_owned());
-    keys.filter(|path| path.ends_with(".card")).collect()
+    keys.filter(|path| Path::new(path).extension().is_some_and(|ending| ending == "card")).collect()
 }
 
 /// What a stranger says of a file, with these cards.

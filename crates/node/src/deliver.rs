@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_stream::wrappers::ReceiverStream;
 use verbale_evidence::{is_identifier, read_entry};
-use verbale_exchange::{ChannelId, Input, Rejection, Told};
+use verbale_exchange::{ChannelId, Input, Peer as Counterpart, Rejection, Told};
 use verbale_journal::Logged;
 use verbale_proto::v1::log_entry::Event;
 use verbale_proto::v1::{
@@ -161,7 +161,7 @@ impl PeerName {
         if shared.peers.with_spki(&self.spki).as_ref() == Some(&self.name) {
             return Ok(());
         }
-        if shared.peers.now().by_id.get(&self.name).is_some_and(|peer| peer.is_revoked()) {
+        if shared.peers.now().by_id.get(&self.name).is_some_and(Counterpart::is_revoked) {
             return Err(witness::revoked().status());
         }
         let text = "the key of this connection counts no more: this counterpart was seen with a later one";

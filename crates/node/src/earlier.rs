@@ -119,7 +119,7 @@ fn is_gone(path: &Path) -> bool {
     let destroyed = destroy(path);
     match &destroyed {
         Ok(()) => {
-            tracing::info!(file = %path.display(), "a key of an earlier card is needed no more and was destroyed")
+            tracing::info!(file = %path.display(), "a key of an earlier card is needed no more and was destroyed");
         }
         Err(error) => {
             tracing::error!(file = %path.display(), %error, "a key of an earlier card is needed no more: remove it");

@@ -37,7 +37,7 @@ impl Retired {
         if !known.insert(key_fingerprint(spki).to_string()) {
             return;
         }
-        let text: String = known.iter().map(|key| format!("{key}\n")).collect();
+        let text = known.iter().fold(String::new(), |text, key| text + key + "\n");
         if let Err(error) = self.write(&text) {
             tracing::error!(%error, "a counterpart's earlier TLS key counts no more, and that could not be written: it counts again after a restart");
         }

@@ -148,7 +148,7 @@ impl Witnesses {
         let of_log = |note: String, card: &Card| Checkpoint::verify(&note, &card.log_vkey()).is_ok().then_some(note);
         let cosigned = all(&|id| Ok(self.folder.cosigned_by(id)?.and_then(|note| of_log(note, own))))?;
         let held = all(&|id| {
-            let card = peers.get(id).map(|peer| peer.card());
+            let card = peers.get(id).map(Peer::card);
             Ok(self.folder.of_counterpart(id)?.zip(card).and_then(|(note, card)| of_log(note, card)))
         })?;
         let proofs = self

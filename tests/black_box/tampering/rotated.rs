@@ -102,7 +102,7 @@ fn an_own_card_is_a_later_one_of_the_card_key_and_is_stated_before_its_key_signs
                     log,
                     &Card { log_key: key.public(), envelope_key: own.envelope_key, ..later.clone() },
                     &card_key,
-                )
+                );
             }),
             "KEY",
         ),
