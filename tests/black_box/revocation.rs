@@ -71,10 +71,12 @@ fn a_revoked_node_is_refused_until_its_next_card_is_enrolled_by_hand() {
         let is_old = stolen.iter().any(|(_, stolen)| stolen == key);
         assert_eq!(is_old, kept(name), "{name}");
     }
-    japan.start();
     assert_eq!((serial(&partner), status(&partner)["peers"][0]["revoked"].clone()), (2, true.into()));
     enrol(&partner, &japan);
     assert_eq!(serial(&partner), 3);
+    // Not even before the new key was seen.
+    assert!(runtime.block_on(thief.open(&partner.address, MEMORANDUM)).is_err());
+    japan.start();
     partner.until_delivered();
     until("the channel is resumed", || japan.submit(&general(true, "JP-4", "a text")).code == 0);
     talk(&japan, &partner, 5);

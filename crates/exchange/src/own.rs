@@ -48,8 +48,9 @@ impl Peer {
 
     /// The TLS key of the card before, which it may show until it was seen with the present one.
     pub fn earlier_tls(&self) -> Option<&[u8]> {
-        let keys = self.cards.all().map(|card| card.tls_spki.as_slice());
-        keys.skip(1).find(|key| *key != self.card().tls_spki)
+        // Of a card that was revoked, and of those before it, nothing counts again.
+        let before = self.cards.all().skip(1).take_while(|card| !card.revoked);
+        before.map(|card| card.tls_spki.as_slice()).find(|key| *key != self.card().tls_spki)
     }
 }
 
