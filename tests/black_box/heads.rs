@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::node::{Node, pair, until};
 use crate::notices::general;
 
-fn copy(from: &Path, to: &Path) {
+pub(crate) fn copy(from: &Path, to: &Path) {
     let done = std::process::Command::new("cp").arg("-a").arg(from).arg(to).status().unwrap();
     assert!(done.success());
 }
@@ -16,15 +16,15 @@ fn heads(node: &Node) -> std::path::PathBuf {
     node.dir.with_file_name("n-heads")
 }
 
-fn status(node: &Node) -> Value {
+pub(crate) fn status(node: &Node) -> Value {
     node.run(&["--json", "status"]).good().json().remove(0)
 }
 
-fn held_back(node: &Node) -> String {
+pub(crate) fn held_back(node: &Node) -> String {
     status(node)["held_back"].as_str().unwrap().to_owned()
 }
 
-fn send(node: &Node, number: u32) -> crate::node::Said {
+pub(crate) fn send(node: &Node, number: u32) -> crate::node::Said {
     node.submit(&general(node.id.starts_with("JP"), &format!("{}-X-2026-{number:06}", &node.id[..2]), "A text"))
 }
 
@@ -207,9 +207,9 @@ fn a_recovered_node_goes_on_and_an_auditor_sees_both_logs_and_the_break() {
     send(&japan, 9).good();
     japan.until_delivered();
     let ((ours, broken), (theirs, whole)) = (verified(&japan, "export"), verified(&partner, "export"));
-    assert_eq!(broken["break"]["closed"], "verbale/JP-MOJ-ISA-RMD/1");
-    assert_eq!(broken["break"]["known"], done["known"]);
-    assert_eq!(whole["break"], Value::Null);
+    assert_eq!(broken["breaks"][0]["closed"], "verbale/JP-MOJ-ISA-RMD/1");
+    assert_eq!(broken["breaks"][0]["known"], done["known"]);
+    assert_eq!(whole["breaks"], Value::Array(vec![]));
     let pair =
         crate::node::verbale(&["audit", "reconcile", ours.to_str().unwrap(), theirs.to_str().unwrap(), "--json"], None);
     let pair = pair.good().json().remove(0);
@@ -227,12 +227,4 @@ fn a_recovered_node_goes_on_and_an_auditor_sees_both_logs_and_the_break() {
     });
     refuses_everything(&japan);
     japan.stop();
-    std::fs::remove_dir_all(&japan.dir).unwrap();
-    std::fs::remove_dir_all(heads(&japan)).unwrap();
-    std::fs::rename(&recovered, &japan.dir).unwrap();
-    std::fs::rename(&heads_of_it, heads(&japan)).unwrap();
-    // It is not done twice by this version, and nothing is lost by asking.
-    let twice = japan.run(&["recover", "--confirm"]);
-    assert!(twice.code == 1 && twice.err.contains("only once"), "{}", twice.err);
-    japan.start();
 }

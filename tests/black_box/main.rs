@@ -12,6 +12,7 @@
 mod accounts;
 mod audit;
 mod bench;
+mod carried;
 mod cases;
 mod crash;
 mod demo;

@@ -1,7 +1,8 @@
 //! The tampering table: what somebody changes in an exported log, and by what code an auditor finds it. Rows of the first part change
 //! files; in the others (`rewritten.rs`) the operator of the node itself writes its log anew.
 
-mod craft;
+pub(crate) mod carried;
+pub(crate) mod craft;
 mod erased;
 mod rewritten;
 mod rotated;

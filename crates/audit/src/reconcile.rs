@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 use verbale_evidence::{Card, MessageId, StatementDigest};
-use verbale_ledger::{Hash, LogSize};
+use verbale_ledger::LogSize;
 
 use crate::export::{ExportFolder, Missing};
 use crate::finding::Finding;
@@ -65,40 +65,43 @@ pub fn reconcile(
     }
     for (from, to, head) in [(&one, &other, &sizes.1), (&other, &one, &sizes.0)] {
         reconciled.notices(from, to);
-        reconciled.heads(from, to, (&head.origin, head.size), roots_at)?;
-        if let Some(broke) = to.broke.clone() {
-            reconciled.heads(from, to, (&broke.closed, head.size), closed_roots_at)?;
+        reconciled.heads(from, to, (&head.origin, head.size))?;
+        for broke in &to.breaks {
+            reconciled.heads(from, to, (&broke.closed, head.size))?;
         }
     }
     Ok(reconciled)
 }
-
-/// The roots of a log at some sizes.
-type RootsAt = fn(&ExportFolder, LogSize, &[u64]) -> Result<Vec<Hash>, Missing>;
 
 /// One of the two.
 struct Side<'c> {
     folder: &'c ExportFolder,
     id: String,
     origin: String,
-    broke: Option<Break>,
+    breaks: Vec<Break>,
     crossed: &'c Crossed,
 }
 
 impl<'c> Side<'c> {
     fn new(folder: &'c ExportFolder, of: &Verified, crossed: &'c Crossed) -> Self {
-        Self { folder, id: of.id.clone(), origin: of.head.origin.clone(), broke: of.broke.clone(), crossed }
+        Self { folder, id: of.id.clone(), origin: of.head.origin.clone(), breaks: of.breaks.clone(), crossed }
     }
 
-    /// Whether an origin is of the log that this one took the place of.
+    /// How many logs before this one an origin is: 0 for this one; `None` for none of them.
+    fn before(&self, origin: &str) -> Option<usize> {
+        let closed = || self.breaks.iter().position(|broke| broke.closed == origin);
+        if self.origin == origin { Some(0) } else { closed().map(|at| at + 1) }
+    }
+
+    /// Whether an origin is of a log that this one took the place of.
     fn is_closed(&self, origin: &str) -> bool {
-        self.broke.as_ref().is_some_and(|broke| broke.closed == origin)
+        self.before(origin).is_some_and(|before| before > 0)
     }
 
     /// Whether a notice stands where a receipt has it.
     fn stands_at(&self, taken: &Taken, (origin, index): &(String, u64)) -> bool {
-        let carried = taken.shift > 0 && self.is_closed(origin) && taken.entry.checked_sub(taken.shift) == Some(*index);
-        carried || (*origin == self.origin && taken.entry == *index)
+        let before = self.before(origin).filter(|before| *before <= taken.shift);
+        before.is_some_and(|before| taken.entry.checked_sub(before as u64) == Some(*index))
     }
 
     /// Whether something that happened at a moment is after everything that its export shows.
@@ -191,7 +194,7 @@ impl Reconciled {
             if from.crossed.sent.contains_key(digest) || by_sender.contains(id) {
                 continue;
             }
-            if from.broke.as_ref().is_some_and(|broke| *created_ms <= broke.at_ms) {
+            if from.breaks.first().is_some_and(|broke| *created_ms <= broke.at_ms) {
                 self.lost += 1;
                 continue;
             }
@@ -210,19 +213,17 @@ impl Reconciled {
     }
 
     /// The heads of one log that the other side holds.
-    fn heads(
-        &mut self,
-        holder: &Side<'_>,
-        of: &Side<'_>,
-        (origin, size): (&str, LogSize),
-        roots_at: RootsAt,
-    ) -> Result<(), Missing> {
+    fn heads(&mut self, holder: &Side<'_>, of: &Side<'_>, (origin, size): (&str, LogSize)) -> Result<(), Missing> {
         let mine = holder.crossed.heads.iter().filter(|((log, _), _)| log == origin);
         let held: BTreeMap<u64, &HeldHead> = mine.map(|((_, size), head)| (*size, head)).collect();
-        let is_closed = of.is_closed(origin);
-        let ends_at = of.broke.as_ref().filter(|_| is_closed).map_or(size.0, |broke| broke.held);
+        let before = of.before(origin).unwrap_or_default();
+        let closed = before.checked_sub(1).and_then(|at| of.breaks.get(at));
+        let ends_at = closed.map_or(size.0, |broke| broke.held);
         let within: Vec<u64> = held.keys().copied().filter(|held| *held <= ends_at).collect();
-        let roots = roots_at(of.folder, size, &within)?;
+        let roots = match before {
+            0 => roots_at(of.folder, size, &within)?,
+            before => closed_roots_at(of.folder, size, before, &within)?,
+        };
         for (at, root) in within.iter().zip(roots) {
             let Some((theirs, entry, _)) = held.get(at) else { continue };
             if *theirs == root {
@@ -238,7 +239,7 @@ impl Reconciled {
             }
         }
         let beyond: Vec<_> = held.iter().filter(|(held, _)| **held > ends_at).collect();
-        if is_closed {
+        if closed.is_some() {
             self.lost += beyond.len() as u64;
             return Ok(());
         }

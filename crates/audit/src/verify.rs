@@ -16,14 +16,14 @@ mod succession;
 mod tally;
 
 use std::fmt::Write as _;
+use std::iter;
 
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use verbale_evidence::{Card, Cards, decode_entry};
+use verbale_evidence::{Card, Cards, carried_entry};
 use verbale_ledger::{
     Checkpoint, Frontier, Hash, LogSize, Note, TILE_WIDTH, Tile, decode_bundle, leaf_hash, policy_text,
 };
-use verbale_proto::v1::log_entry::Event;
 
 pub(crate) use chronicle::Chronicle;
 pub(crate) use crossed::{Crossed, HeldHead, Taken};
@@ -60,8 +60,8 @@ pub struct Verified {
     pub findings: Vec<Finding>,
     /// How much more does not hold than is listed.
     pub more_findings: u64,
-    /// The log that it took the place of.
-    pub broke: Option<Break>,
+    /// The logs that it took the place of, the last of them first.
+    pub breaks: Vec<Break>,
     /// Time of the last entry.
     pub last_ms: i64,
     /// Who cosigned which size, and when, in seconds since 1970-01-01 UTC.
@@ -117,7 +117,7 @@ pub(crate) fn check(
         let (expected, found) = (hex::encode(frontier.root()), hex::encode(head.root));
         chronicle.find("ROOT", None, format!("root {expected}, which follows from the entries"), found);
     }
-    chronicle.carried_all(head.size.0.saturating_sub(1));
+    chronicle.carried_all(head.size.0.saturating_sub(1), 0);
     let mut cosigned = signatures(&note, &mut chronicle);
     cosigned.extend(kept.check(&head, &mut chronicle));
     let stamps = stamps.check(&head, &mut chronicle);
@@ -140,7 +140,7 @@ pub(crate) fn check(
         withdrawn: chronicle.tally_withdrawn,
         findings: std::mem::take(&mut chronicle.findings),
         more_findings: chronicle.more_findings,
-        broke: chronicle.broke(),
+        breaks: chronicle.breaks(),
         last_ms: chronicle.last_ms(),
         cosigned,
         stamps,
@@ -273,14 +273,22 @@ impl<'f> Tiles<'f> {
     }
 }
 
-/// The roots at some sizes, in their order, of the log that this one took the place of: of its entries that were carried over.
-pub(crate) fn closed_roots_at(folder: &ExportFolder, size: LogSize, sizes: &[u64]) -> Result<Vec<Hash>, Missing> {
+/// The roots at some sizes, in their order, of a log before this one: of its entries that were carried over. `before` is 1 for the log that
+/// this one took the place of, 2 for the one before that.
+pub(crate) fn closed_roots_at(
+    folder: &ExportFolder,
+    size: LogSize,
+    before: usize,
+    sizes: &[u64],
+) -> Result<Vec<Hash>, Missing> {
     let (mut roots, mut frontier, mut wanted) = (Vec::new(), Frontier::default(), sizes.iter().peekable());
     for tile in Tile::of_level(0, size) {
         let bundle = folder.bundle(tile)?;
         for entry in decode_bundle(&bundle).unwrap_or_default() {
-            let Ok((_, Event::CarriedOver(carried))) = decode_entry(entry) else { continue };
-            frontier.append(leaf_hash(&carried.entry));
+            let first = carried_entry(entry);
+            let told = iter::successors(first, |entry| carried_entry(entry)).nth(before.saturating_sub(1));
+            let Some(told) = told else { continue };
+            frontier.append(leaf_hash(&told));
             while wanted.next_if(|size| **size == frontier.size().0).is_some() {
                 roots.push(frontier.root());
             }
@@ -328,7 +336,7 @@ impl Verified {
             "root": hex::encode(self.head.root), "last_entry_at": moment(self.last_ms), "fingerprint": self.fingerprint,
             "cards_compared": self.is_compared, "counterparts": self.peers.iter().map(|(id, _)| id).collect::<Vec<_>>(),
             "entries": self.tally.to_json(), "waiting_for_receipt": self.waiting, "released_on_withdrawn_grant": self.withdrawn,
-            "break": self.broke.as_ref().map(Break::to_json), "cosigned": cosigned, "time_stamps": self.stamps.to_json(), "findings": self.findings.iter().map(Finding::to_json).collect::<Vec<_>>(),
+            "breaks": self.breaks.iter().map(Break::to_json).collect::<Vec<_>>(), "cosigned": cosigned, "time_stamps": self.stamps.to_json(), "findings": self.findings.iter().map(Finding::to_json).collect::<Vec<_>>(),
             "more_findings": self.more_findings,
         })
     }
@@ -346,7 +354,7 @@ impl Verified {
             self.tally.to_text(),
             self.fingerprint
         );
-        if let Some(broke) = &self.broke {
+        for broke in &self.breaks {
             let _ = writeln!(text, "  BREAK         {}", broke.to_text());
         }
         for (id, fingerprint) in &self.peers {

@@ -80,8 +80,8 @@ pub struct Listed {
     pub time_ms: i64,
     /// What.
     pub event: Event,
-    /// Whether the log carried it over from the one before.
-    pub carried: bool,
+    /// How many logs told it before this one; 0: none.
+    pub carried: u64,
     /// Of a release: what the holder signed; `None` after erasure.
     pub disclosure: Option<Disclosure>,
 }
@@ -214,8 +214,8 @@ fn verify(envelope: &[u8], holder: &Cards, last_release: &mut u64) -> Result<Ver
             return Err(AccountError::Contradiction("its entries are not in the order of the log"));
         }
         if let Event::Disclosed(release) = &listed.event {
-            // What was carried over from the log before names its place there, one before its place here.
-            let shift = u64::from(listed.carried && release.previous_release > 0);
+            // What was carried over names a place in the log that told it first.
+            let shift = if release.previous_release > 0 { listed.carried } else { 0 };
             if release.previous_release.saturating_add(shift) != *last_release {
                 return Err(AccountError::Omission { index });
             }

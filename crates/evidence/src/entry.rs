@@ -7,6 +7,9 @@ use verbale_proto::v1::log_entry::Event;
 /// An entry is at most so large: tile bundles prefix each entry with a u16 length (C2SP tlog-tiles).
 pub const ENTRY_BYTES_MAX: usize = 65_535;
 
+/// An entry is carried over at most so often: from each log to the one that takes its place.
+pub const CARRIED_MAX: u64 = 64;
+
 const VERSION: u32 = 1;
 
 /// Bytes that are no log entry.
@@ -24,6 +27,9 @@ pub enum EntryError {
         /// Its version.
         got: u32,
     },
+    /// Carried over more often than a reader follows.
+    #[error("the log entry was carried over more than {CARRIED_MAX} times")]
+    Carried,
     /// Not an entry in its one encoding, or one without event.
     #[error("the bytes are no log entry in its one encoding")]
     Encoding,
@@ -38,18 +44,28 @@ pub fn encode_entry(time_ms: i64, event: Event) -> Result<Vec<u8>, EntryError> {
     if bytes.len() > ENTRY_BYTES_MAX { Err(EntryError::TooLarge { got: bytes.len() }) } else { Ok(bytes) }
 }
 
-/// What an entry tells: time and event, and whether it was carried over from the log before, which told it first.
+/// What an entry tells: time and event, and how often it was carried over since a log told it first.
 ///
 /// # Errors
-/// [`EntryError`], also of an entry that carries one that carries another.
+/// [`EntryError`].
 pub fn read_entry(bytes: &[u8]) -> Result<EntryTold, EntryError> {
-    let (logged_ms, event) = decode_entry(bytes)?;
-    let Event::CarriedOver(carried) = event else {
-        return Ok(EntryTold { logged_ms, time_ms: logged_ms, event, carried: false });
-    };
-    match decode_entry(&carried.entry)? {
-        (_, Event::CarriedOver(_)) => Err(EntryError::Encoding),
-        (time_ms, event) => Ok(EntryTold { logged_ms, time_ms, event, carried: true }),
+    let (logged_ms, mut event) = decode_entry(bytes)?;
+    let (mut time_ms, mut carried) = (logged_ms, 0);
+    while let Event::CarriedOver(before) = event {
+        if carried == CARRIED_MAX {
+            return Err(EntryError::Carried);
+        }
+        carried += 1;
+        (time_ms, event) = decode_entry(&before.entry)?;
+    }
+    Ok(EntryTold { logged_ms, time_ms, event, carried })
+}
+
+/// The entry of the log before that an entry carries over; `None` when it carries none.
+pub fn carried_entry(bytes: &[u8]) -> Option<Vec<u8>> {
+    match decode_entry(bytes) {
+        Ok((_, Event::CarriedOver(carried))) => Some(carried.entry),
+        _ => None,
     }
 }
 
@@ -58,12 +74,12 @@ pub fn read_entry(bytes: &[u8]) -> Result<EntryTold, EntryError> {
 pub struct EntryTold {
     /// When this log had it, in milliseconds since 1970-01-01 UTC.
     pub logged_ms: i64,
-    /// When it happened: for what was carried over, by the log before.
+    /// When it happened: for what was carried over, by the log that told it first.
     pub time_ms: i64,
     /// What happened.
     pub event: Event,
-    /// Whether it was carried over from the log before.
-    pub carried: bool,
+    /// How many logs told it before this one; 0: none. Its index in the log that told it first is less by this number.
+    pub carried: u64,
 }
 
 /// Time and event of an entry.

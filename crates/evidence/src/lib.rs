@@ -49,7 +49,9 @@ pub use card_statement::{CARD_STATEMENT, CardStatement};
 pub use cards::Cards;
 pub use commitment::{PartError, content_root, part};
 pub use dsse::DsseError;
-pub use entry::{ENTRY_BYTES_MAX, EntryError, EntryTold, decode_entry, encode_entry, read_entry};
+pub use entry::{
+    CARRIED_MAX, ENTRY_BYTES_MAX, EntryError, EntryTold, carried_entry, decode_entry, encode_entry, read_entry,
+};
 pub use envelope::{EnvelopeError, UnverifiedEnvelope, VerifiedEnvelope, sign_statement};
 pub use presentation::{
     LoggedDisclosure, PresentationError, SignedDisclosure, VerifiedPart, VerifiedPresentation, originator_of,

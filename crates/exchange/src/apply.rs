@@ -193,16 +193,12 @@ impl Exchange {
                 self.succeed(*card)?;
             }
             Change::Resumed { channel, last } => {
-                let outgoing = self.outgoing.entry(channel).or_default();
-                if let Some(last) = last {
-                    if last.statement().number < outgoing.next_number() {
-                        return Err("it resumes a channel before its end");
-                    }
-                    outgoing.resume_behind(last.statement().number, last.digest());
-                }
-                outgoing.stated = self.own_serial;
+                let serial = self.own_serial;
+                let outgoing = self.resume(channel, last.as_ref())?;
+                outgoing.stated = serial;
                 outgoing.resumed = true;
             }
+            Change::ResumedBefore { channel, last } => drop(self.resume(channel, last.as_ref())?),
             Change::Reopened { channel, from } => self.reopen(&channel, from)?,
             Change::OwnRotated { card } => {
                 if card.serial <= self.own_serial {
@@ -219,6 +215,22 @@ impl Exchange {
         Ok(())
     }
 
+    /// A channel goes on behind what was lost of it.
+    fn resume(
+        &mut self,
+        channel: ChannelId,
+        last: Option<&Arc<VerifiedEnvelope>>,
+    ) -> Result<&mut Outgoing, &'static str> {
+        let outgoing = self.outgoing.entry(channel).or_default();
+        if let Some(last) = last {
+            if last.statement().number < outgoing.next_number() {
+                return Err("it resumes a channel before its end");
+            }
+            outgoing.resume_behind(last.statement().number, last.digest());
+        }
+        Ok(outgoing)
+    }
+
     /// A counterpart's later card takes the place of the one before.
     fn succeed(&mut self, card: Card) -> Result<(), &'static str> {
         let peer = self.peers.get_mut(&card.id).ok_or("it names a counterpart that was not enrolled")?;
@@ -230,6 +242,8 @@ impl Exchange {
         let of_peer = |(channel, _): &(&ChannelId, &mut Outgoing)| channel.peer == peer.cards.id();
         if began_anew {
             self.outgoing.iter_mut().filter(of_peer).for_each(|(_, outgoing)| outgoing.counterpart_began_anew());
+            let links = self.links.iter_mut().filter(|(channel, _)| channel.peer == peer.cards.id());
+            links.for_each(|(_, link)| link.asked = false);
         }
         Ok(())
     }

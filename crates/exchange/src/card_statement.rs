@@ -36,7 +36,7 @@ impl Exchange {
         let outgoing = self.outgoing.get(channel).filter(|outgoing| is_behind(outgoing));
         let (Some(outgoing), Some(peer), Some(terms_digest)) = (
             outgoing,
-            self.peers.get(&channel.peer),
+            self.peers.get(&channel.peer).filter(|peer| !peer.is_revoked()),
             self.own.memoranda.get(&channel.memorandum).map(Memorandum::terms_digest),
         ) else {
             return;

@@ -146,6 +146,11 @@ pub(crate) enum Change {
         channel: ChannelId,
         last: Option<Arc<VerifiedEnvelope>>,
     },
+    /// It was resumed in a log before this one.
+    ResumedBefore {
+        channel: ChannelId,
+        last: Option<Arc<VerifiedEnvelope>>,
+    },
     Reopened {
         channel: ChannelId,
         from: u64,

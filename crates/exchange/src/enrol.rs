@@ -46,21 +46,25 @@ impl Exchange {
             let peer = card.id.clone();
             let event = change::enrolled(bytes, actor, &address);
             self.record(now_ms, event, Change::Enrolled { card, address }, Record::default(), output);
-            self.give_up_revoked(&peer, &mut output.effects);
-            let channels: Vec<ChannelId> =
-                self.outgoing.keys().filter(|channel| channel.peer == peer).cloned().collect();
-            for channel in channels {
-                // The new address or key is tried at once.
-                self.forget_failures(&channel);
-                self.wake(&channel, &mut output.effects, now_ms);
-            }
+            self.speak_to(now_ms, &peer, output);
             Told::Done(index)
         };
         output.effects.push(Effect::Tell { ticket, told });
     }
 
+    /// A counterpart's card or address changed: it is tried at once, unless its card was revoked.
+    pub(crate) fn speak_to(&mut self, now_ms: i64, peer: &str, output: &mut Output) {
+        self.give_up_revoked(peer, &mut output.effects);
+        let channels: Vec<ChannelId> = self.outgoing.keys().filter(|channel| channel.peer == peer).cloned().collect();
+        for channel in channels {
+            self.forget_failures(&channel);
+            self.state_card(now_ms, &channel, output);
+            self.wake(&channel, &mut output.effects, now_ms);
+        }
+    }
+
     /// Ends every link to a counterpart that took its keys back.
-    pub(crate) fn give_up_revoked(&mut self, peer: &str, effects: &mut Vec<Effect>) {
+    fn give_up_revoked(&mut self, peer: &str, effects: &mut Vec<Effect>) {
         if !self.peers.get(peer).is_some_and(Peer::is_revoked) {
             return;
         }

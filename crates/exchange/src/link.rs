@@ -49,6 +49,8 @@ pub struct Link {
     /// Counts the links of a channel: a late report about an earlier one changes nothing.
     pub generation: u64,
     failures: u32,
+    /// Whether the counterpart said where the channel stands, since its log took the place of another.
+    pub(crate) asked: bool,
 }
 
 /// What the counterpart says of a channel when it is opened.
@@ -62,7 +64,7 @@ pub struct Opening {
 
 impl Default for Link {
     fn default() -> Self {
-        Self { state: LinkState::Idle, trouble: String::new(), generation: 0, failures: 0 }
+        Self { state: LinkState::Idle, trouble: String::new(), generation: 0, failures: 0, asked: false }
     }
 }
 
@@ -88,8 +90,12 @@ impl Exchange {
 
     /// Whether a channel has something to send, or to ask: where it stands.
     fn has_something_to_say(&self, channel: &ChannelId) -> bool {
-        let waiting = self.outgoing.get(channel).is_some_and(|outgoing| !outgoing.outstanding.is_empty());
-        waiting || self.is_unsettled(channel)
+        let asked = self.links.get(channel).is_some_and(|link| link.asked);
+        let has = |outgoing: &Outgoing| {
+            let may_be_lost = outgoing.counterpart_began_anew && !outgoing.statements.is_empty();
+            !outgoing.outstanding.is_empty() || (may_be_lost && !asked)
+        };
+        self.outgoing.get(channel).is_some_and(has) || self.is_unsettled(channel)
     }
 
     /// Opens a link for a channel that has something to send.
@@ -128,6 +134,7 @@ impl Exchange {
                 if let Some(link) = self.links.get_mut(channel) {
                     link.state = LinkState::Open { sent: 0 };
                     link.trouble.clear();
+                    link.asked = true;
                 }
                 self.fill(channel, &mut output.effects, now_ms);
             }

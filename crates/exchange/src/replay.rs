@@ -12,7 +12,7 @@ use verbale_evidence::{
 use verbale_keys::Fingerprint;
 use verbale_ledger::LogIndex;
 use verbale_proto::v1::log_entry::Event;
-use verbale_proto::v1::{Facts, Genesis, NoticeDrafted, OwnCardRotated};
+use verbale_proto::v1::{ChannelResumed, Facts, Genesis, NoticeDrafted, OwnCardRotated};
 
 use crate::audience::HeldAudience;
 use crate::breach::HeldBreach;
@@ -68,8 +68,13 @@ impl Exchange {
         }
         let change = match (told.event, told.carried) {
             // Cards of the log before: a later one stands in the first entry of this log.
-            (Event::Genesis(Genesis { card, .. }) | Event::OwnCardRotated(OwnCardRotated { card }), true) => {
+            (Event::Genesis(Genesis { card, .. }) | Event::OwnCardRotated(OwnCardRotated { card }), 1..) => {
                 Change::OwnBefore { card: Box::new(own_signed(&card)?) }
+            }
+            // The counterpart said so to the log before; this one must ask again.
+            (Event::ChannelResumed(resumed), 1..) => {
+                let (channel, last) = self.read_resumed(&resumed)?;
+                Change::ResumedBefore { channel, last }
             }
             (event, _) => self.read_change(event, facts)?,
         };
@@ -189,11 +194,7 @@ impl Exchange {
                 Change::OwnRotated { card: Box::new(card) }
             }
             Event::ChannelResumed(resumed) => {
-                let channel = ChannelId { peer: resumed.counterpart, memorandum: resumed.memorandum };
-                let last = match resumed.envelope.as_slice() {
-                    [] => None,
-                    bytes => Some(Arc::new(self.own_envelope(bytes)?)),
-                };
+                let (channel, last) = self.read_resumed(&resumed)?;
                 Change::Resumed { channel, last }
             }
             Event::ChannelReopened(reopened) => {
@@ -207,6 +208,18 @@ impl Exchange {
             }
             _ => return Err(ReplayError::Order("it carries nothing")),
         })
+    }
+
+    fn read_resumed(
+        &self,
+        resumed: &ChannelResumed,
+    ) -> Result<(ChannelId, Option<Arc<VerifiedEnvelope>>), ReplayError> {
+        let channel = ChannelId { peer: resumed.counterpart.clone(), memorandum: resumed.memorandum.clone() };
+        let last = match resumed.envelope.as_slice() {
+            [] => None,
+            bytes => Some(Arc::new(self.own_envelope(bytes)?)),
+        };
+        Ok((channel, last))
     }
 
     fn read_draft(&self, drafted: NoticeDrafted, facts: Option<Facts>) -> Result<HeldDraft, ReplayError> {

@@ -133,7 +133,7 @@ impl Exchange {
                 let event = change::counterpart_rotated(bytes);
                 let peer = card.id.clone();
                 self.record(now_ms, event, Change::CounterpartRotated { card }, Record::default(), output);
-                self.give_up_revoked(&peer, &mut output.effects);
+                self.speak_to(now_ms, &peer, output);
                 Told::Done(index)
             }
             Err(error) => Told::NotEnrolled(error),

@@ -12,7 +12,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use verbale_evidence::{Card, card_text, encode_entry, sign_card};
+use verbale_evidence::{CARRIED_MAX, Card, card_text, encode_entry, read_entry, sign_card};
 use verbale_exchange::succeeding;
 use verbale_journal::{
     BATCH_BYTES_MAX, BATCH_RECORDS_MAX, Disk, Journal, JournalError, Keys, Phase, Progress, Record, ReplayError,
@@ -78,11 +78,11 @@ pub enum RecoverError {
         /// Why not.
         source: io::Error,
     },
-    /// Places in a log that was carried over twice are not told apart yet.
+    /// Readers follow an entry only so far.
     #[error(
-        "{0} took the place of another log already, and this version carries a log over only once; keep the folder and ask its makers"
+        "{0} took the place of {CARRIED_MAX} logs, one after the other, and no reader of logs follows more; keep the folder and ask its makers"
     )]
-    Twice(String),
+    TooOften(String),
     /// The next card or an entry could not be made.
     #[error("the next log could not be begun: {0}")]
     Begin(String),
@@ -150,8 +150,8 @@ pub fn recover(folder: &Folder, confirmed: bool, progress: &dyn Fn(Progress)) ->
         return Ok(succession);
     }
     if let Some(held) = seen {
-        if succeeds(&held.journal)? {
-            return Err(RecoverError::Twice(loaded.card.log_origin.clone()));
+        if held.logs_before()? == CARRIED_MAX {
+            return Err(RecoverError::TooOften(loaded.card.log_origin.clone()));
         }
         let card_key = role(&folder.keys(), Role::Card);
         let card_key = card_key.map_err(|source| RecoverError::CardKey { keys: folder.keys(), source })?;
@@ -175,6 +175,20 @@ impl Held {
     fn open(folder: &Folder, loaded: &Loaded, log: SecretKey) -> Result<Self, RecoverError> {
         let settings = journal_settings(folder, loaded, log);
         Ok(Self { journal: Journal::open(disk(), settings, &mut |_| Ok::<(), ReplayError>(()))? })
+    }
+
+    /// How many logs it took the place of: their first entries stand right behind its own.
+    fn logs_before(&self) -> Result<u64, RecoverError> {
+        let mut before = 0;
+        while before < self.journal.size().0 {
+            let told = read_entry(&self.journal.entry(LogIndex(before))?);
+            let told = told.map_err(|error| RecoverError::Begin(error.to_string()))?;
+            if told.carried != before {
+                break;
+            }
+            before += 1;
+        }
+        Ok(before.saturating_sub(1))
     }
 
     fn trouble(&self, known: &[(Checkpoint, String)]) -> Option<String> {
@@ -230,7 +244,7 @@ fn make(
     write_public_text(&making.join("card.txt"), &card_text(&card_bytes, &card))?;
     let size = held.journal.size();
     let last = held.journal.entry(LogIndex(size.0.saturating_sub(1)))?;
-    let last_ms = verbale_evidence::read_entry(&last).map_err(|error| begin(&error))?.logged_ms;
+    let last_ms = read_entry(&last).map_err(|error| begin(&error))?.logged_ms;
     let at_ms = now_ms().max(last_ms);
     let previous = PreviousLog {
         origin: before.log_origin.clone(),
@@ -250,12 +264,6 @@ fn make(
     let ready = making.join(READY);
     write_public_text(&ready, &before.log_origin)?;
     sync(making)
-}
-
-/// Whether a log took the place of another.
-fn succeeds(journal: &Journal) -> Result<bool, RecoverError> {
-    let first = verbale_evidence::decode_entry(&journal.entry(LogIndex(0))?);
-    Ok(matches!(first, Ok((_, Event::Genesis(genesis))) if genesis.previous.is_some()))
 }
 
 /// Carries every entry over, with what stands beside it.

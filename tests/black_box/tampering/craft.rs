@@ -11,7 +11,7 @@ use verbale_keys::{SecretKey, read_secret_text};
 use verbale_ledger::{Checkpoint, Tile, Tree, decode_bundle, leaf_hash, number_path, split_extra};
 use verbale_proto::v1::log_entry::Event;
 
-use crate::node::{Said, verbale};
+use crate::node::{Node, Said, verbale};
 
 pub(crate) const JAPAN: &str = "JP-MOJ-ISA-RMD";
 pub(crate) const KYRGYZSTAN: &str = "KG-MLSSM-CECA";
@@ -59,6 +59,19 @@ impl Kept {
     pub(crate) fn of_demo() -> Self {
         let folder = tempfile::Builder::new().prefix("vb").tempdir().unwrap();
         verbale(&["demo", "--keep", folder.path().join("d").to_str().unwrap()], None).good();
+        Self { folder }
+    }
+
+    /// The logs of two nodes as they are.
+    pub(crate) fn of_nodes(nodes: [&Node; 2]) -> Self {
+        let folder = tempfile::Builder::new().prefix("vb").tempdir().unwrap();
+        for node in nodes {
+            let (kept, export) =
+                (folder.path().join("d").join(&node.id), folder.path().join("d/export").join(&node.id));
+            node.run(&["audit", "export", export.to_str().unwrap()]).good();
+            copy(&node.dir.join("keys"), &kept.join("keys"));
+            std::fs::copy(node.dir.join("card.txt"), kept.join("card.txt")).unwrap();
+        }
         Self { folder }
     }
 

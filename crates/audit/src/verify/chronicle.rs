@@ -91,10 +91,12 @@ pub(crate) struct Chronicle<'m> {
     pub(crate) tally: Tally,
     /// Releases whose grant a withdrawal answers.
     pub(crate) tally_withdrawn: u64,
-    /// What is carried over from the log before.
-    pub(super) carrying: Option<Carrying>,
-    /// How much later an entry stands here than in the log before; 0: it was never there.
-    pub(super) shift: u64,
+    /// What is carried over: from the log before, from the one before that, and so on.
+    pub(super) carrying: Vec<Carrying>,
+    /// How many logs told the present entry before, and how much later it stands here than in the first of them.
+    pub(super) shift: usize,
+    /// When the last entry but those that begin a log was told first.
+    pub(super) told_ms: i64,
     pub(crate) findings: Vec<Finding>,
     /// Findings beyond those kept.
     pub(crate) more_findings: u64,
@@ -125,8 +127,9 @@ impl<'m> Chronicle<'m> {
             last_ms: i64::MIN,
             tally: Tally::default(),
             tally_withdrawn: 0,
-            carrying: None,
+            carrying: Vec::new(),
             shift: 0,
+            told_ms: i64::MIN,
             findings: Vec::new(),
             more_findings: 0,
             crossed: crossed.then(Crossed::default),
@@ -192,24 +195,19 @@ impl<'m> Chronicle<'m> {
             crossed.ends_with_export = matches!(event, Event::LogExported(_));
         }
         self.tally.count(&event);
-        self.shift = u64::from(prepared.carried.is_some());
-        if let Some(leaf) = prepared.carried {
-            let first_card = match &event {
-                Event::Genesis(genesis) => Some(genesis.card.as_slice()),
-                _ => None,
-            };
-            if self.carried(index, leaf, first_card) {
-                self.actor(index, &event);
-                self.event(index, time_ms, event, (prepared.envelope, prepared.receipt));
-            }
+        self.shift = prepared.carried.len();
+        self.carried_all(index, self.shift);
+        if !self.carried(index, &prepared.carried) {
             return;
         }
-        if index > 0 {
-            self.carried_all(index);
-        }
-        if (index == 0) != matches!(event, Event::Genesis(_)) {
+        if (index == self.shift as u64) != matches!(event, Event::Genesis(_)) {
             return self.find("GENESIS", index, "a log that begins once, with its first entry", "another beginning");
         }
+        if time_ms < self.told_ms && self.shift > 0 && index > self.shift as u64 {
+            let (expected, found) = (format!("a time from {} on", moment(self.told_ms)), moment(time_ms));
+            self.find("TIME_BACKWARDS", index, expected, found);
+        }
+        self.told_ms = time_ms;
         self.actor(index, &event);
         self.event(index, time_ms, event, (prepared.envelope, prepared.receipt));
     }
@@ -230,7 +228,10 @@ impl<'m> Chronicle<'m> {
         }
         match event {
             Event::Genesis(genesis) => {
-                self.genesis(index, time_ms, &genesis);
+                match self.shift {
+                    0 => self.genesis(index, time_ms, &genesis),
+                    _ => self.closed(index, &genesis.card),
+                }
                 if let Some(previous) = genesis.previous {
                     self.succeeds(time_ms, previous);
                 }

@@ -29,8 +29,8 @@ pub(crate) struct Taken {
     pub(crate) from: String,
     pub(crate) message_id: MessageId,
     pub(crate) entry: u64,
-    /// How much earlier it stands in the log that this one took the place of; 0: not there.
-    pub(crate) shift: u64,
+    /// How many logs before this one told it, each at an index that is less by one; 0: none.
+    pub(crate) shift: usize,
     pub(crate) created_ms: i64,
 }
 

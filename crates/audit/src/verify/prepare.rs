@@ -2,11 +2,12 @@
 //! order of the log; a few of each are under way, so memory does not grow with the log.
 
 use std::collections::HashMap;
+use std::iter;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
 
 use verbale_evidence::{
-    Card, EntryError, EntryTold, ReceiptVerifier, UnverifiedEnvelope, VerifiedEnvelope, VerifiedReceipt, decode_entry,
+    Card, EntryError, EntryTold, ReceiptVerifier, UnverifiedEnvelope, VerifiedEnvelope, VerifiedReceipt, carried_entry,
     read_entry,
 };
 use verbale_keys::{Fingerprint, PublicKey, Vkey};
@@ -33,8 +34,8 @@ pub(crate) struct Prepared {
     /// Whether the tile has the same hash.
     pub(crate) in_tile: bool,
     pub(crate) read: Result<EntryTold, EntryError>,
-    /// Of an entry carried over: its hash in the log before.
-    pub(crate) carried: Option<Hash>,
+    /// Of an entry carried over: its hash in the log before, in the one before that, and so on.
+    pub(crate) carried: Vec<Hash>,
     /// The envelope in it, and which key of which card signed it.
     pub(crate) envelope: ReadEnvelope,
     /// The receipt beside it: `None` when none belongs there, or it is missing.
@@ -108,11 +109,9 @@ fn prepare(folder: &ExportFolder, tile: Tile, keys: &Keys) -> Result<Vec<Prepare
         let leaf = leaf_hash(entry);
         let in_tile = hashes.chunks(32).nth(at) == Some(leaf.as_slice());
         let read = read_entry(entry);
-        let is_carried = read.as_ref().is_ok_and(|told| told.carried);
-        let carried = match is_carried.then(|| decode_entry(entry)) {
-            Some(Ok((_, Event::CarriedOver(carried)))) => Some(leaf_hash(&carried.entry)),
-            _ => None,
-        };
+        let is_carried = read.as_ref().is_ok_and(|told| told.carried > 0);
+        let first = is_carried.then(|| carried_entry(entry)).flatten();
+        let carried = iter::successors(first, |entry| carried_entry(entry)).map(|entry| leaf_hash(&entry)).collect();
         let (mut envelope, mut receipt) = (None, None);
         match read.as_ref().map(|told| &told.event) {
             Ok(Event::NoticeSent(of)) => envelope = Some(signed(&of.envelope, keys)),

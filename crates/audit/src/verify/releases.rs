@@ -36,7 +36,8 @@ impl Chronicle<'_> {
         };
         if let Some(notice) = self.notices.get_mut(&id) {
             let before = std::mem::replace(&mut notice.last_release, index + 1);
-            let named_here = if of.previous_release == 0 { 0 } else { of.previous_release.saturating_add(self.shift) };
+            let named_here =
+                if of.previous_release == 0 { 0 } else { of.previous_release.saturating_add(self.shift as u64) };
             if before != named_here {
                 let named = |place: u64| if place == 0 { "none".to_owned() } else { format!("entry {}", place - 1) };
                 self.find(

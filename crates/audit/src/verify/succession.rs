@@ -22,9 +22,9 @@ pub struct Break {
     pub at_ms: i64,
 }
 
-/// What was carried over so far.
+/// What was carried over so far from one of the logs before.
 pub(super) struct Carrying {
-    pub(super) at: Break,
+    at: Break,
     root: Hash,
     frontier: Frontier,
     heads: Vec<String>,
@@ -58,68 +58,71 @@ impl Chronicle<'_> {
         let at = Break { closed: previous.origin, held: previous.held_size, known, at_ms: time_ms };
         let root = previous.held_root.try_into().unwrap_or_default();
         let heads = previous.known_heads;
-        self.carrying = Some(Carrying { at, root, frontier: Frontier::default(), heads, card: None, ended: false });
+        self.carrying.push(Carrying { at, root, frontier: Frontier::default(), heads, card: None, ended: false });
     }
 
-    /// An entry of the log before. True when the checks of entries go on with it.
-    pub(super) fn carried(&mut self, index: u64, leaf: Hash, first_card: Option<&[u8]>) -> bool {
-        let Some(carrying) = self.carrying.as_mut().filter(|carrying| !carrying.ended) else {
-            self.find(
-                "CARRIED",
-                index,
-                "entries of the log before right behind the first entry",
-                "one at another place",
-            );
+    /// An entry of the log before, and of those before that. True when the checks of entries go on with it.
+    pub(super) fn carried(&mut self, index: u64, leaves: &[Hash]) -> bool {
+        let is_open = |carrying: Option<&Carrying>| carrying.is_some_and(|carrying| !carrying.ended);
+        if !leaves.iter().enumerate().all(|(before, _)| is_open(self.carrying.get(before))) {
+            let expected = "entries of the log before right behind the first entry";
+            self.find("CARRIED", index, expected, "one at another place");
             return false;
-        };
-        carrying.frontier.append(leaf);
-        let Some(bytes) = first_card else { return true };
-        let (closed, heads) = (carrying.at.closed.clone(), std::mem::take(&mut carrying.heads));
+        }
+        for (carrying, leaf) in self.carrying.iter_mut().zip(leaves) {
+            carrying.frontier.append(*leaf);
+        }
+        true
+    }
+
+    /// The first entry of a log that was closed.
+    pub(super) fn closed(&mut self, index: u64, card: &[u8]) {
         let own = self.own().map(|own| own.card_key);
-        match own_signed(bytes) {
+        let Some(carrying) = self.shift.checked_sub(1).and_then(|before| self.carrying.get_mut(before)) else { return };
+        let (closed, heads) = (carrying.at.closed.clone(), std::mem::take(&mut carrying.heads));
+        match own_signed(card) {
             Ok(card) if Some(card.card_key) == own && card.log_origin == closed => {
-                let forged = heads.iter().find(|note| Checkpoint::verify(note, &card.log_vkey()).is_err());
-                if let Some(carrying) = &mut self.carrying {
-                    carrying.card = Some(card.clone());
-                }
-                if forged.is_some() {
-                    self.find(
-                        "CARRIED",
-                        index,
-                        format!("known heads that {closed} signed"),
-                        "one that it did not sign",
-                    );
+                let forged = heads.iter().any(|note| Checkpoint::verify(note, &card.log_vkey()).is_err());
+                carrying.card = Some(card);
+                if forged {
+                    let expected = format!("known heads that {closed} signed");
+                    self.find("CARRIED", index, expected, "one that it did not sign");
                 }
             }
             _ => self.find("CARD", index, format!("the card of {closed}, of the same card key"), "another card"),
         }
-        false
     }
 
-    /// The own card under which an entry was made: of what was carried over, that of the log that was closed.
+    /// The own card under which an entry was made: of what was carried over, that of the log that told it first.
     pub(super) fn own_card(&self) -> Option<&Card> {
-        let closed = self.carrying.as_ref().filter(|_| self.shift > 0).and_then(|carrying| carrying.card.as_ref());
+        let closed = self.shift.checked_sub(1).and_then(|before| self.carrying.get(before)?.card.as_ref());
         closed.or(self.own())
     }
 
-    /// What is carried over ended: it is what the first entry says.
-    pub(super) fn carried_all(&mut self, index: u64) {
-        let Some(carrying) = self.carrying.as_mut().filter(|carrying| !carrying.ended) else { return };
-        carrying.ended = true;
-        let is_it = carrying.frontier.size().0 == carrying.at.held && carrying.frontier.root() == carrying.root;
-        if !is_it {
-            let expected = format!(
-                "{} entries of {} under the root that the first entry quotes",
-                carrying.at.held, carrying.at.closed
-            );
-            let found = format!("{} entries, or another root", carrying.frontier.size().0);
+    /// What is carried over from the logs before but the first `open` of them ended: it is what their successors' first entries say.
+    pub(super) fn carried_all(&mut self, index: u64, open: usize) {
+        let mut wrong = Vec::new();
+        for carrying in self.carrying.iter_mut().skip(open).filter(|carrying| !carrying.ended) {
+            carrying.ended = true;
+            let is_it = carrying.frontier.size().0 == carrying.at.held && carrying.frontier.root() == carrying.root;
+            if !is_it {
+                let expected = format!(
+                    "{} entries of {} under the root that the first entry quotes",
+                    carrying.at.held, carrying.at.closed
+                );
+                wrong.push((expected, format!("{} entries, or another root", carrying.frontier.size().0)));
+            }
+            // What its successor told is later.
+            self.told_ms = self.told_ms.max(carrying.at.at_ms);
+        }
+        for (expected, found) in wrong {
             self.find("CARRIED", index, expected, found);
         }
     }
 
-    /// The log before this one.
-    pub(crate) fn broke(&self) -> Option<Break> {
-        self.carrying.as_ref().map(|carrying| carrying.at.clone())
+    /// The logs before this one, the last of them first.
+    pub(crate) fn breaks(&self) -> Vec<Break> {
+        self.carrying.iter().map(|carrying| carrying.at.clone()).collect()
     }
 
     /// The own later card. A log has one key: with another one another log begins.
@@ -129,7 +132,7 @@ impl Chronicle<'_> {
         match own_signed(card) {
             Ok(card) if card.id == own.id && card.serial > own.serial && log(&card) == log(&own) => {
                 // One that was carried over is that of the log that was closed.
-                match self.carrying.as_mut().filter(|_| self.shift > 0) {
+                match self.shift.checked_sub(1).and_then(|before| self.carrying.get_mut(before)) {
                     Some(carrying) => carrying.card = Some(card),
                     None => drop(self.own.as_mut().map(|own| own.succeed(card))),
                 }
@@ -175,7 +178,7 @@ impl Chronicle<'_> {
     }
 
     pub(super) fn resumed(&mut self, index: u64, time_ms: i64, of: &ChannelResumed, envelope: ReadEnvelope) {
-        if self.carrying.is_none() {
+        if self.carrying.len() <= self.shift {
             return self.find("RESUMED", index, "a log that took the place of another", "one that did not");
         }
         if of.envelope.is_empty() {

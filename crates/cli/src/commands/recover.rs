@@ -27,7 +27,7 @@ pub(crate) fn run(confirm: bool, node: &NodeArgs) -> Result<ExitCode, CliError> 
         RecoverError::Journal(error) if error.is_damage() => {
             CliError::Damaged { text: "the log cannot be read".to_owned(), source: Some(Box::new(error)) }
         }
-        RecoverError::Twice(_) | RecoverError::CardKey { .. } => CliError::Refused(error.to_string()),
+        RecoverError::TooOften(_) | RecoverError::CardKey { .. } => CliError::Refused(error.to_string()),
         other => CliError::failed("the log was not closed; nothing has changed, or the same command goes on", other),
     })?;
     if node.json {

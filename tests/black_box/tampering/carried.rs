@@ -1,0 +1,148 @@
+//! The operator of a node writes anew what its log carries over from the logs that it took the place of.
+
+use verbale_evidence::{carried_entry, decode_entry, encode_entry, read_entry};
+use verbale_ledger::{Tree, leaf_hash};
+use verbale_proto::v1::log_entry::Event;
+use verbale_proto::v1::{CarriedOver, Genesis};
+
+use super::craft::{JAPAN, Kept, Log};
+use super::{Row, found};
+
+type Anew<'r> = Box<dyn Fn(&mut Log) + 'r>;
+
+/// Changes what was told first, in an entry that was carried over.
+fn change_within(entry: &[u8], change: &dyn Fn(&mut i64, &mut Event)) -> Vec<u8> {
+    let (mut time_ms, mut event) = decode_entry(entry).unwrap();
+    match &mut event {
+        Event::CarriedOver(CarriedOver { entry }) => *entry = change_within(entry, change),
+        event => change(&mut time_ms, event),
+    }
+    encode_entry(time_ms, event).unwrap()
+}
+
+/// The first entry that was carried over so often and of which this holds.
+fn carried(log: &Log, times: u64, is_it: impl Fn(&Event) -> bool) -> usize {
+    let is = |entry: &[u8]| read_entry(entry).is_ok_and(|told| told.carried == times && is_it(&told.event));
+    log.entries.iter().position(|(entry, _)| is(entry)).unwrap()
+}
+
+/// Makes each log quote what is carried over from the one before it.
+fn quote_again(log: &mut Log) {
+    for before in [2_usize, 1] {
+        let mut tree = Tree::default();
+        for (entry, _) in &log.entries {
+            let told = (0..before).try_fold(entry.clone(), |entry, _| carried_entry(&entry));
+            if let Some(entry) = told {
+                tree.append(leaf_hash(&entry));
+            }
+        }
+        let first = &mut log.entries[before - 1].0;
+        *first = change_within(first, &|_, event| {
+            let Event::Genesis(Genesis { previous: Some(previous), .. }) = event else { unreachable!() };
+            (previous.held_size, previous.held_root) = (tree.size().0, tree.root().to_vec());
+        });
+    }
+}
+
+/// Whoever rewrites what was carried over is found: alone, or by the heads that the other side holds of the logs before.
+pub(crate) fn changes_are_found(kept: &Kept) {
+    kept.copy().reconcile().good();
+    let is_received = |event: &Event| matches!(event, Event::NoticeReceived(_));
+    let alone: Vec<Row<'_, Anew<'_>>> = vec![
+        (
+            "an entry of the first log left out",
+            Box::new(|log| drop(log.entries.remove(carried(log, 2, is_received)))),
+            "CARRIED",
+        ),
+        (
+            "an entry of the second log left out",
+            Box::new(|log| drop(log.entries.remove(carried(log, 1, is_received)))),
+            "CARRIED",
+        ),
+        (
+            "an entry of the first log behind those of the second",
+            Box::new(|log| {
+                let entry = log.entries[carried(log, 2, is_received)].clone();
+                log.entries.insert(carried(log, 1, is_received), entry);
+            }),
+            "CARRIED",
+        ),
+        (
+            "a first log of another origin than the second quotes",
+            Box::new(|log| {
+                log.entries[1].0 = change_within(&log.entries[1].0, &|_, event| {
+                    let Event::Genesis(Genesis { previous: Some(previous), .. }) = event else { unreachable!() };
+                    "verbale/JP-MOJ-ISA-RMD/7".clone_into(&mut previous.origin);
+                });
+                quote_again(log);
+            }),
+            "CARD",
+        ),
+        (
+            "a known head of the first log that it did not sign",
+            Box::new(|log| {
+                let others = match decode_entry(&log.entries[0].0).unwrap().1 {
+                    Event::Genesis(Genesis { previous: Some(previous), .. }) => previous.known_heads,
+                    _ => unreachable!(),
+                };
+                log.entries[1].0 = change_within(&log.entries[1].0, &|_, event| {
+                    let Event::Genesis(Genesis { previous: Some(previous), .. }) = event else { unreachable!() };
+                    previous.known_heads.clone_from(&others);
+                });
+                quote_again(log);
+            }),
+            "CARRIED",
+        ),
+        (
+            "an entry of the first log back-dated",
+            Box::new(|log| {
+                let at = carried(log, 2, is_received);
+                log.entries[at].0 = change_within(&log.entries[at].0, &|time_ms, _| *time_ms -= 3_600_000);
+                quote_again(log);
+            }),
+            "TIME_BACKWARDS",
+        ),
+        (
+            "an entry of the second log dated before it began",
+            Box::new(|log| {
+                let at =
+                    carried(log, 1, |event| matches!(event, Event::CounterpartRotated(_) | Event::NoticeReceived(_)));
+                log.entries[at].0 = change_within(&log.entries[at].0, &|time_ms, _| *time_ms -= 3_600_000);
+                quote_again(log);
+            }),
+            "TIME_BACKWARDS",
+        ),
+    ];
+    for (row, change, code) in &alone {
+        found(row, &kept.rewritten(JAPAN, change).verify(JAPAN, &[]), code);
+    }
+    let by_the_other: Vec<Row<'_, Anew<'_>>> = vec![
+        (
+            "a release of the first log dated a moment later",
+            Box::new(|log| {
+                let at = carried(log, 2, |event| matches!(event, Event::Disclosed(_)));
+                log.entries[at].0 = change_within(&log.entries[at].0, &|time_ms, _| *time_ms += 1);
+                quote_again(log);
+            }),
+            "FORK",
+        ),
+        (
+            "a release of the second log left out",
+            Box::new(|log| {
+                // The last of it: none that is here names it.
+                let third = carried(log, 0, |event| matches!(event, Event::Disclosed(_)));
+                drop(log.entries.remove(third));
+                let second = carried(log, 1, |event| matches!(event, Event::Disclosed(_)));
+                drop(log.entries.remove(second));
+                quote_again(log);
+            }),
+            "MOVED",
+        ),
+    ];
+    for (row, change, code) in &by_the_other {
+        let copy = kept.rewritten(JAPAN, change);
+        let alone = copy.verify(JAPAN, &[]);
+        assert_eq!(alone.code, 0, "{row}: {}", alone.out);
+        found(row, &copy.reconcile(), code);
+    }
+}
