@@ -13,6 +13,14 @@ fn sealed(sender: &Node, id: &str) -> Vec<u8> {
     read(&sealed)
 }
 
+/// The beginning of the last sealed bytes in a node's journal.
+fn last_sealed(node: &Node) -> Vec<u8> {
+    let journal = files(&node.dir.join("journal")).into_iter().map(|path| read(&path));
+    let begins = |bytes: &[u8]| memchr::memmem::rfind(bytes, b"age-encryption.org/v1");
+    let last = journal.filter_map(|bytes| Some(bytes[begins(&bytes)?..].iter().take(512).copied().collect())).last();
+    last.expect("nothing is sealed there")
+}
+
 fn exported(node: &Node) -> std::path::PathBuf {
     let dir = node.dir.join("export");
     node.run(&["audit", "export", dir.to_str().unwrap()]).good();
@@ -107,17 +115,46 @@ fn content_goes_with_two_persons_when_nobody_needs_it_and_the_log_stays_sound() 
     assert!(said.code == 4 && said.err.contains("keyring"), "{} {}", said.code, said.err);
 }
 
-#[test]
-fn a_notice_that_was_a_draft_goes_from_both_its_places() {
-    let (japan, partner) = pair();
+fn contact_change(number: &str) -> String {
     let change = json!({
-        "notice_id": "KG-36", "memorandum": "JP-KG-SSW-2023", "flow": "F36", "kind": "CONTACT_POINT_CHANGE", "clause": "2",
+        "notice_id": number, "memorandum": "JP-KG-SSW-2023", "flow": "F36", "kind": "CONTACT_POINT_CHANGE", "clause": "2",
         "from": {"party": "KG", "office": "KG-MLSSM-CECA"}, "to": {"party": "JP", "office": "JP-MOJ-ISA-RMD"},
         "issued_at": "2026-02-03T10:15:00+09:00", "classification": "CONFIDENTIAL", "receiver_obligation": "ACKNOWLEDGE",
         "languages": ["en"], "body": {"new_contact": {"name_en": "Another Division", "key_fingerprint": "none"},
         "effective_at": "2026-12-01T00:00:00+09:00"},
     });
-    partner.submit(&change.to_string()).good();
+    change.to_string()
+}
+
+#[test]
+fn a_draft_that_is_given_up_leaves_its_entry_and_nothing_of_what_it_says() {
+    let (japan, mut partner) = pair();
+    partner.submit(&contact_change("KG-36")).good();
+    partner.second(&["open", "KG-36", "--purpose", "approval"]).good();
+    let id = partner.run(&["--json", "drafts"]).good().json()[0]["message_id"].as_str().unwrap().to_owned();
+    let bytes = last_sealed(&partner);
+    assert!(holds(&partner, &bytes));
+    let said = partner.run(&["drop", "KG-36"]).good();
+    assert!(said.out.contains("erased"), "{}", said.out);
+    assert!(!holds(&partner, &bytes), "what was given up is left");
+    // It is no damage to the next start, and its number is free.
+    partner.kill();
+    partner.start();
+    assert_eq!(partner.run(&["--json", "drafts"]).good().out, "");
+    assert_eq!(partner.run(&["open", &id, "--purpose", "x"]).code, 1);
+    partner.submit(&contact_change("KG-36")).good();
+    partner.second(&["open", "KG-36", "--purpose", "approval"]).good();
+    partner.second(&["approve", "KG-36"]).good();
+    partner.until_delivered();
+    let dir = exported(&partner);
+    verbale(&["audit", "verify", dir.to_str().unwrap()], None).good();
+    crate::audit::sound(&japan, &partner);
+}
+
+#[test]
+fn a_notice_that_was_a_draft_goes_from_both_its_places() {
+    let (japan, partner) = pair();
+    partner.submit(&contact_change("KG-36")).good();
     partner.second(&["open", "KG-36", "--purpose", "approval"]).good();
     partner.second(&["approve", "KG-36"]).good();
     partner.until_delivered();

@@ -26,6 +26,7 @@ mod heads;
 mod hostile;
 mod layers;
 mod local_tls;
+mod memory;
 mod node;
 mod notices;
 mod onward;

@@ -53,7 +53,8 @@ impl Exchange {
             }
             Change::Drafted(draft) => self.hold_draft(HeldDraft { time_ms, ..*draft })?,
             Change::DraftDropped { message_id } => {
-                self.drafts.remove(&message_id).ok_or("it names a draft that the log does not hold")?;
+                let draft = self.drafts.remove(&message_id).ok_or("it names a draft that the log does not hold")?;
+                self.dropped.insert(message_id, draft.index);
             }
             Change::Disclosed { message_id, code, actor, published } => {
                 let what = What::Disclosed { code, actor, published };

@@ -173,10 +173,13 @@ impl Exchange {
         actor: &str,
         output: &mut Output,
     ) {
-        let told = if self.drafts.contains_key(&message_id) {
+        let told = if let Some(draft) = self.drafts.get(&message_id) {
             let index = LogIndex(self.size);
+            // Nobody else was ever told of it: what it says goes.
+            let erase = Effect::Erase { message_id, sealed: vec![draft.index] };
             let event = change::draft_dropped(message_id, actor);
             self.record(now_ms, event, Change::DraftDropped { message_id }, Record::default(), output);
+            output.effects.push(erase);
             Told::Done(index)
         } else {
             Told::NoSuchNotice

@@ -176,6 +176,10 @@ impl Exchange {
     pub(crate) fn erase_again(&self, output: &mut Output) {
         let done = self.erasures.values().filter(|erasure| erasure.done);
         output.effects.extend(done.filter_map(|erasure| self.notices.get(&erasure.about)).map(erase));
+        let dropped = self.dropped.iter();
+        output
+            .effects
+            .extend(dropped.map(|(message_id, index)| Effect::Erase { message_id: *message_id, sealed: vec![*index] }));
     }
 
     /// A notice whose facts are gone though nobody erased it: keys are missing.

@@ -216,6 +216,8 @@ pub struct Exchange {
     pub(crate) exported: Option<(LogIndex, String)>,
     /// What waits for a second person; message ids are in the order of time.
     pub(crate) drafts: BTreeMap<MessageId, HeldDraft>,
+    /// Drafts that were given up, and their entries.
+    pub(crate) dropped: BTreeMap<MessageId, LogIndex>,
     /// The directory of audiences, likewise.
     pub(crate) audiences: BTreeMap<MessageId, HeldAudience>,
     /// Grounds outside the log, likewise.
@@ -249,6 +251,7 @@ impl Exchange {
             configured: Vec::new(),
             exported: None,
             drafts: BTreeMap::new(),
+            dropped: BTreeMap::new(),
             audiences: BTreeMap::new(),
             grounds: BTreeMap::new(),
             breaches: BTreeMap::new(),

@@ -64,7 +64,7 @@ pub(crate) async fn drop(id: String, node: &NodeArgs) -> Result<ExitCode, CliErr
     if node.json {
         say!("{}", json!({"id": id, "log_index": dropped.log_index}));
     } else {
-        say!("The draft {id} is given up (log entry {}).", dropped.log_index);
+        say!("The draft {id} is given up (log entry {}), and what it said is erased.", dropped.log_index);
     }
     Ok(ExitCode::SUCCESS)
 }
