@@ -17,8 +17,9 @@ fn sealed(sender: &Node, id: &str) -> Vec<u8> {
 fn last_sealed(node: &Node) -> Vec<u8> {
     let journal = files(&node.dir.join("journal")).into_iter().map(|path| read(&path));
     let begins = |bytes: &[u8]| memchr::memmem::rfind(bytes, b"age-encryption.org/v1");
-    let last = journal.filter_map(|bytes| Some(bytes[begins(&bytes)?..].iter().take(512).copied().collect())).last();
-    last.expect("nothing is sealed there")
+    let last =
+        journal.filter_map(|bytes| Some(bytes[begins(&bytes)?..].iter().take(512).copied().collect())).next_back();
+    last.unwrap()
 }
 
 fn exported(node: &Node) -> std::path::PathBuf {
