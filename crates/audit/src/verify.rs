@@ -8,6 +8,7 @@ mod chronicle;
 mod crossed;
 mod erasures;
 mod kept;
+mod noticed;
 mod notices;
 mod prepare;
 mod releases;
@@ -91,7 +92,7 @@ pub(crate) fn check(
     let unusable = |text: String| Missing::Unusable { path: folder.dir().join("checkpoint"), text };
     let claimed = Note::parse(&note).map_err(|error| unusable(error.to_string()))?;
     let head = Checkpoint::parse(claimed.text).map_err(|error| unusable(error.to_string()))?;
-    let (mut chronicle, mut frontier) = (Chronicle::new(&memoranda, crossed), Frontier::default());
+    let (mut chronicle, mut frontier) = (Chronicle::new(&memoranda, crossed)?, Frontier::default());
     let mut kept = KeptHeads::read(folder)?;
     let mut stamps = KeptStamps::read(folder)?;
     let mut tiles = Tiles::new(folder);
@@ -112,6 +113,7 @@ pub(crate) fn check(
         }
     })?;
     on_progress(head.size.0, head.size.0);
+    chronicle.notices.check()?;
     tiles.finish(&mut chronicle)?;
     if frontier.root() != head.root {
         let (expected, found) = (hex::encode(frontier.root()), hex::encode(head.root));

@@ -10,27 +10,16 @@ use verbale_proto::v1::{Configured, Genesis};
 
 use super::crossed::Crossed;
 use super::erasures::Erasures;
+use super::noticed::Notices;
 use super::prepare::{Prepared, ReadEnvelope, ReadReceipt};
 use super::succession::Carrying;
 use super::tally::Tally;
+use crate::export::Missing;
 use crate::finding::Finding;
 use crate::presentation::moment;
 
 /// Findings of one log that are kept; more are counted.
 const FINDINGS_MAX: usize = 1000;
-
-/// A notice of the log, as far as later entries ask about it.
-pub(super) struct Noticed {
-    pub(super) sent: bool,
-    /// Refused by this node.
-    pub(super) refused: bool,
-    pub(super) digest: StatementDigest,
-    pub(super) channel: u32,
-    pub(super) flow: u16,
-    pub(super) answers: Option<MessageId>,
-    /// Its last release, plus one; 0: none.
-    pub(super) last_release: u64,
-}
 
 /// A sent notice without receipt.
 pub(super) struct Outstanding {
@@ -70,7 +59,7 @@ pub(crate) struct Chronicle<'m> {
     pub(super) memoranda: &'m Memoranda,
     pub(super) own: Option<Cards>,
     pub(super) peers: BTreeMap<String, Cards>,
-    pub(super) notices: HashMap<MessageId, Noticed>,
+    pub(super) notices: Notices,
     pub(super) drafts: HashMap<MessageId, String>,
     pub(super) grounds: HashMap<MessageId, Grounded>,
     audiences: HashMap<MessageId, String>,
@@ -104,12 +93,14 @@ pub(crate) struct Chronicle<'m> {
 }
 
 impl<'m> Chronicle<'m> {
-    pub(crate) fn new(memoranda: &'m Memoranda, crossed: bool) -> Self {
-        Self {
+    /// # Errors
+    /// [`Missing`].
+    pub(crate) fn new(memoranda: &'m Memoranda, crossed: bool) -> Result<Self, Missing> {
+        Ok(Self {
             memoranda,
             own: None,
             peers: BTreeMap::new(),
-            notices: HashMap::new(),
+            notices: Notices::new()?,
             drafts: HashMap::new(),
             grounds: HashMap::new(),
             audiences: HashMap::new(),
@@ -133,7 +124,7 @@ impl<'m> Chronicle<'m> {
             findings: Vec::new(),
             more_findings: 0,
             crossed: crossed.then(Crossed::default),
-        }
+        })
     }
 
     /// The contact point whose log it is.
@@ -302,7 +293,7 @@ impl<'m> Chronicle<'m> {
                 let Some(id) = message_id(&of.message_id) else {
                     return self.find("ID", index, "a message id", "none");
                 };
-                if self.notices.contains_key(&id) || self.drafts.insert(id, of.actor).is_some() {
+                if self.notices.contains(&id) || self.drafts.insert(id, of.actor).is_some() {
                     self.find("TWICE", index, "a message id of its own", id.to_string());
                 }
             }
@@ -359,7 +350,7 @@ impl<'m> Chronicle<'m> {
     }
 
     fn named(&mut self, index: u64, bytes: &[u8]) {
-        if !message_id(bytes).is_some_and(|id| self.notices.contains_key(&id)) {
+        if !message_id(bytes).is_some_and(|id| self.notices.contains(&id)) {
             self.find("UNKNOWN_NOTICE", index, "the notice that says the day", "none of that id");
         }
     }

@@ -7,8 +7,9 @@ use verbale_evidence::{
 use verbale_ledger::{Checkpoint, LogIndex};
 use verbale_proto::v1::ReceiptReceived;
 
-use super::chronicle::{Chronicle, Noticed, Outstanding, message_id};
+use super::chronicle::{Chronicle, Outstanding, message_id};
 use super::crossed::{Sent, Taken};
+use super::noticed::Noticed;
 use super::prepare::{ReadEnvelope, ReadReceipt};
 
 impl Chronicle<'_> {
@@ -85,8 +86,8 @@ impl Chronicle<'_> {
     }
 
     /// A notice whose content is or was here.
-    pub(super) fn content_of(&self, id: MessageId) -> Option<&Noticed> {
-        let has_content = |notice: &&Noticed| !notice.refused && self.flow_of(notice) != CARD_STATEMENT;
+    pub(super) fn content_of(&self, id: MessageId) -> Option<Noticed> {
+        let has_content = |notice: &Noticed| !notice.refused && self.flow_of(notice) != CARD_STATEMENT;
         self.notices.get(&id).filter(has_content).filter(|_| !self.erasures.is_erased(&id))
     }
 
@@ -122,11 +123,10 @@ impl Chronicle<'_> {
         };
         self.answered(index, statement);
         // A refused statement may name an id that is taken.
-        let is_taken = self.notices.contains_key(&statement.message_id);
+        let is_taken = !self.notices.add(&statement.message_id, &noticed);
         if is_taken && !refused {
             self.find("TWICE", index, "a message id of its own", statement.message_id.to_string());
         }
-        self.notices.entry(statement.message_id).or_insert(noticed);
         channel
     }
 
@@ -299,13 +299,14 @@ impl Chronicle<'_> {
                 "one before it",
             );
         }
-        if let (Some(notice), Verdict::Received) = (self.notices.get(&id), receipt.verdict())
+        let notice = self.notices.get(&id);
+        if let (Some(notice), Verdict::Received) = (&notice, receipt.verdict())
             && self.flow_of(notice) == DISCLOSURE_NOTICE
         {
             self.delivered.insert(id, receipt.time_ms());
         }
         self.head(index, &receipt);
-        let digest = self.notices.get(&id).map(|notice| notice.digest);
+        let digest = notice.map(|notice| notice.digest);
         if let (Some(crossed), Some(digest)) = (&mut self.crossed, digest)
             && let Some(sent) = crossed.sent.get_mut(&digest)
         {

@@ -9,7 +9,8 @@ use verbale_domain::{CommencesOn, Memorandum};
 use verbale_evidence::MessageId;
 use verbale_proto::v1::{Disclosed, DisclosureDenied};
 
-use super::chronicle::{Chronicle, Noticed, message_id};
+use super::chronicle::{Chronicle, message_id};
+use super::noticed::Noticed;
 use crate::presentation::moment;
 
 /// A fault of a release: its code, what must be there, and what is there.
@@ -34,8 +35,9 @@ impl Chronicle<'_> {
         let Some(id) = id else {
             return self.find("UNKNOWN_NOTICE", index, "a notice that the log holds, not refused", "none of that id");
         };
-        if let Some(notice) = self.notices.get_mut(&id) {
-            let before = std::mem::replace(&mut notice.last_release, index + 1);
+        if let Some(notice) = self.notices.get(&id) {
+            let before = notice.last_release;
+            self.notices.released(&id, index + 1);
             let named_here =
                 if of.previous_release == 0 { 0 } else { of.previous_release.saturating_add(self.shift as u64) };
             if before != named_here {
@@ -49,7 +51,7 @@ impl Chronicle<'_> {
             }
         }
         let fault = match self.notices.get(&id) {
-            Some(notice) => self.fault_of(id, notice, time_ms, of),
+            Some(notice) => self.fault_of(id, &notice, time_ms, of),
             None => None,
         };
         if let Some((code, expected, found)) = fault {
