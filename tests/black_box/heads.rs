@@ -150,7 +150,7 @@ fn cut_off_while_it_took_its_place(node: &Node) {
             std::fs::rename(node.dir.join(old), node.dir.join(place)).unwrap();
         }
     }
-    std::fs::write(making.join("ready"), "verbale/JP-MOJ-ISA-RMD/1").unwrap();
+    std::fs::write(making.join("ready"), "verbale/JP-MOJ-ISA-RMD/1 1").unwrap();
     let serving = node.run(&["serve"]);
     assert!(serving.code != 0 && serving.err.contains("begun and not ended"), "{}", serving.err);
     let done = node.run(&["--json", "recover", "--confirm"]).good().json().remove(0);

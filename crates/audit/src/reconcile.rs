@@ -68,6 +68,8 @@ pub fn reconcile(
         reconciled.heads(from, to, (&head.origin, head.size))?;
         for broke in &to.breaks {
             reconciled.heads(from, to, (&broke.closed, head.size))?;
+            let of_lost = |(log, _): &&(String, u64)| broke.lost.as_ref() == Some(log);
+            reconciled.lost += from.crossed.heads.keys().filter(of_lost).count() as u64;
         }
     }
     Ok(reconciled)
@@ -95,7 +97,8 @@ impl<'c> Side<'c> {
 
     /// Whether an origin is of a log that this one took the place of.
     fn is_closed(&self, origin: &str) -> bool {
-        self.before(origin).is_some_and(|before| before > 0)
+        let is_lost = |broke: &Break| broke.lost.as_deref() == Some(origin);
+        self.before(origin).is_some_and(|before| before > 0) || self.breaks.iter().any(is_lost)
     }
 
     /// Whether a notice stands where a receipt has it.

@@ -130,6 +130,9 @@ pub(crate) enum Command {
     },
     /// Close a log that is not the one that others know, and begin the next; without --confirm only say what is seen. The node must not run
     Recover {
+        /// The last card of this contact point that counterparts know, where this folder is a copy from before it
+        #[arg(long, value_name = "FILE")]
+        known_card: Option<PathBuf>,
         /// Do it
         #[arg(long)]
         confirm: bool,

@@ -62,7 +62,7 @@ fn run(args: Args) -> Result<ExitCode, CliError> {
                 commands::erase::run(id, (reason, confirm, drop), &node).await
             }
             Command::Receipts { id, export } => commands::receipts::run(id, export.as_deref(), &node).await,
-            Command::Recover { confirm } => commands::recover::run(confirm, &node),
+            Command::Recover { known_card, confirm } => commands::recover::run(known_card.as_deref(), confirm, &node),
             Command::Status => commands::status::run(&node).await,
             Command::Duties(duties) => commands::duties::run(&duties, &node).await,
             Command::Publish { id, place } => commands::register::publish(id, place, &node).await,

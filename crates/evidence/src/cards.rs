@@ -69,6 +69,7 @@ impl Cards {
     pub fn remember(&mut self, card: Card) {
         if self.all().all(|known| *known != card) {
             self.earlier.push(card);
+            self.earlier.sort_by_key(|card| card.serial);
         }
     }
 

@@ -27,9 +27,10 @@ impl Exchange {
         let index = LogIndex(self.size);
         match change {
             Change::Genesis { .. } if self.size != 0 => return Err("the log begins twice"),
-            Change::Genesis { succeeds, card } => {
+            Change::Genesis { succeeds, card, lost } => {
                 (self.succeeds, self.own_serial) = (succeeds, card.serial);
                 self.own_cards.remember(*card);
+                lost.into_iter().for_each(|lost| self.own_cards.remember(*lost));
             }
             Change::Sent { envelope, facts, actor } => {
                 self.sent(envelope, facts.as_deref(), actor, (index, time_ms))?;
@@ -208,7 +209,7 @@ impl Exchange {
                 self.own_serial = card.serial;
                 self.own_cards.remember(*card);
             }
-            Change::OwnBefore { card } => self.own_cards.remember(*card),
+            Change::OwnBefore { cards } => cards.into_iter().for_each(|card| self.own_cards.remember(card)),
             Change::Configured { digest } => self.configured = digest,
             Change::Exported { recipient } => self.exported = Some((index, recipient)),
             _ => return Err("it is of a kind that nothing applies"),

@@ -43,13 +43,15 @@ pub(crate) enum Change {
     Genesis {
         succeeds: bool,
         card: Box<Card>,
+        /// The last card of before, of which nothing else is held.
+        lost: Option<Box<Card>>,
     },
     OwnRotated {
         card: Box<Card>,
     },
-    /// A card of the log before this one.
+    /// Cards of the logs before this one.
     OwnBefore {
-        card: Box<Card>,
+        cards: Vec<Card>,
     },
     Sent {
         envelope: Arc<VerifiedEnvelope>,

@@ -12,7 +12,7 @@ use verbale_evidence::{
 use verbale_keys::Fingerprint;
 use verbale_ledger::LogIndex;
 use verbale_proto::v1::log_entry::Event;
-use verbale_proto::v1::{ChannelResumed, Facts, Genesis, NoticeDrafted, OwnCardRotated};
+use verbale_proto::v1::{ChannelResumed, Facts, Genesis, NoticeDrafted, OwnCardRotated, PreviousLog};
 
 use crate::audience::HeldAudience;
 use crate::breach::HeldBreach;
@@ -46,6 +46,12 @@ fn own_signed(bytes: &[u8]) -> Result<Card, ReplayError> {
     Ok(unverified.verify(&fingerprint)?)
 }
 
+/// The last card of before of which nothing else is held.
+fn lost_card(previous: &PreviousLog) -> Result<Option<Card>, ReplayError> {
+    let bytes = previous.lost_card.as_slice();
+    if bytes.is_empty() { Ok(None) } else { own_signed(bytes).map(Some) }
+}
+
 fn message_id(bytes: &[u8]) -> Result<MessageId, ReplayError> {
     MessageId::try_from(bytes).map_err(|_| ReplayError::Order("it names no message"))
 }
@@ -68,8 +74,12 @@ impl Exchange {
         }
         let change = match (told.event, told.carried) {
             // Cards of the log before: a later one stands in the first entry of this log.
-            (Event::Genesis(Genesis { card, .. }) | Event::OwnCardRotated(OwnCardRotated { card }), 1..) => {
-                Change::OwnBefore { card: Box::new(own_signed(&card)?) }
+            (Event::Genesis(Genesis { card, previous, .. }), 1..) => {
+                let lost = previous.as_ref().map(lost_card).transpose()?.flatten();
+                Change::OwnBefore { cards: lost.into_iter().chain([own_signed(&card)?]).collect() }
+            }
+            (Event::OwnCardRotated(OwnCardRotated { card }), 1..) => {
+                Change::OwnBefore { cards: vec![own_signed(&card)?] }
             }
             // The counterpart said so to the log before; this one must ask again.
             (Event::ChannelResumed(resumed), 1..) => {
@@ -87,7 +97,8 @@ impl Exchange {
         Ok(match event {
             Event::Genesis(genesis) if genesis.id == self.own.card.id => {
                 let card = Box::new(own_signed(&genesis.card)?);
-                Change::Genesis { succeeds: genesis.previous.is_some(), card }
+                let lost = genesis.previous.as_ref().map(lost_card).transpose()?.flatten().map(Box::new);
+                Change::Genesis { succeeds: genesis.previous.is_some(), card, lost }
             }
             Event::Genesis(_) => return Err(ReplayError::Order("the log is another contact point's")),
             Event::NoticeSent(sent) => {

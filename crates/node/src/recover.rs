@@ -12,7 +12,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use verbale_evidence::{CARRIED_MAX, Card, card_text, encode_entry, read_entry, sign_card};
+use verbale_evidence::{CARRIED_MAX, Card, UnverifiedCard, card_text, encode_entry, read_entry, sign_card};
 use verbale_exchange::succeeding;
 use verbale_journal::{
     BATCH_BYTES_MAX, BATCH_RECORDS_MAX, Disk, Journal, JournalError, Keys, Phase, Progress, Record, ReplayError,
@@ -32,6 +32,7 @@ use crate::rotate::{self, Rotated};
 use crate::secrets::{SecretError, role};
 use crate::serve::keyed_facts;
 use crate::standing::compare;
+use crate::witness::log_number;
 
 /// The folder in which the next log is made.
 const MAKING: &str = "recover";
@@ -83,6 +84,16 @@ pub enum RecoverError {
         "{0} took the place of {CARRIED_MAX} logs, one after the other, and no reader of logs follows more; keep the folder and ask its makers"
     )]
     TooOften(String),
+    /// Not the later card that it must be.
+    #[error("the card given with --known-card is not a later one of this contact point: {0}")]
+    KnownCard(String),
+    /// What is held is older than a log that was begun since.
+    #[error(
+        "the folder of heads knows {0}, a later log of this contact point, so this folder is a copy from before that log was begun. Put a newer copy \
+         back, if there is one. If not, give the last card that counterparts know with --known-card: your own card.txt of then, or the one in keys/ of \
+         anybody's export"
+    )]
+    LaterLog(String),
     /// The next card or an entry could not be made.
     #[error("the next log could not be begun: {0}")]
     Begin(String),
@@ -102,8 +113,50 @@ pub struct Succession {
     pub next: String,
     /// Serial of the next card.
     pub serial: u64,
-    /// Whether all keys were revoked, and new ones are made.
-    pub renews: bool,
+    /// Whether the keys were revoked.
+    pub revoked: bool,
+    /// Roles that have new keys, besides the log: those that were revoked, or are lost.
+    pub renews: Vec<&'static str>,
+    /// Whether counterparts can take the next card only by hand.
+    pub by_hand: bool,
+    /// Origin of a later log of which nothing is held.
+    pub lost: Option<String>,
+}
+
+/// The last card that others know, where it is a later one than the folder has.
+struct Known {
+    card: Card,
+    bytes: Vec<u8>,
+}
+
+impl Known {
+    fn read(bytes: &[u8], own: &Card) -> Result<Self, RecoverError> {
+        let card = UnverifiedCard::parse(bytes).and_then(|card| card.verify(&own.card_key.fingerprint()));
+        let card = card.map_err(|error| RecoverError::KnownCard(error.to_string()))?;
+        if card.id != own.id || card.serial <= own.serial {
+            let (id, serial) = (&card.id, card.serial);
+            return Err(RecoverError::KnownCard(format!(
+                "it is card {serial} of {id}, this folder has card {}",
+                own.serial
+            )));
+        }
+        Ok(Self { card, bytes: bytes.to_vec() })
+    }
+}
+
+/// Keys that the next card cannot have: they were revoked, or are not those that counterparts know.
+fn renewed(own: &Card, known: Option<&Known>) -> Vec<Rotated> {
+    let known = known.map(|known| &known.card);
+    let is_renewed = |which: &Rotated| {
+        let is_lost = |known: &Card| match which {
+            Rotated::Tls => known.tls_spki != own.tls_spki,
+            Rotated::Age => known.age_recipient != own.age_recipient,
+            Rotated::Envelope => known.envelope_key != own.envelope_key,
+            Rotated::Cosigner => known.cosigner_key != own.cosigner_key,
+        };
+        own.revoked || known.is_some_and(|known| known.revoked || is_lost(known))
+    };
+    rotate::ALL.into_iter().filter(is_renewed).collect()
 }
 
 /// Whether a recovery was begun and not ended.
@@ -111,11 +164,17 @@ pub(crate) fn is_unfinished(folder: &Folder) -> bool {
     folder.dir().join(MAKING).join(READY).exists()
 }
 
-/// Looks at the log of a node that does not run; with `confirmed` closes it, and begins the next.
+/// Looks at the log of a node that does not run; with `confirmed` closes it, and begins the next. `known_card` is the last card that others
+/// know, where it is a later one than the folder has: signed, a DSSE envelope.
 ///
 /// # Errors
 /// [`RecoverError`].
-pub fn recover(folder: &Folder, confirmed: bool, progress: &dyn Fn(Progress)) -> Result<Succession, RecoverError> {
+pub fn recover(
+    folder: &Folder,
+    known_card: Option<&[u8]>,
+    confirmed: bool,
+    progress: &dyn Fn(Progress),
+) -> Result<Succession, RecoverError> {
     if rotate::is_unfinished(folder) {
         return Err(RecoverError::Begin(
             "a rotation of a key was begun and not ended; run `verbale keys rotate` again first".to_owned(),
@@ -128,15 +187,17 @@ pub fn recover(folder: &Folder, confirmed: bool, progress: &dyn Fn(Progress)) ->
     let known = known_heads(&heads, &loaded.card)?;
     let finishing = is_unfinished(folder);
     // The card may be the next one already; the mark says which log is closed.
-    let closed = if finishing {
-        let ready = making.join(READY);
-        fs::read_to_string(&ready).map_err(failed("read", &ready))?
-    } else {
-        loaded.card.log_origin.clone()
-    };
+    let (closed, serial) =
+        if finishing { marked(&making)? } else { (loaded.card.log_origin.clone(), loaded.card.serial) };
+    let later = known_card.filter(|_| !finishing).map(|bytes| Known::read(bytes, &loaded.card)).transpose()?;
+    if !finishing {
+        require_known(&heads, &loaded.card, later.as_ref())?;
+    }
     let seen = if finishing { None } else { Some(Held::open(folder, &loaded, log)?) };
     let is_placed = loaded.card.log_origin != closed;
-    let card = if is_placed { loaded.card.clone() } else { next_card(&loaded.card) };
+    let card = if is_placed { loaded.card.clone() } else { next_card(&loaded.card, later.as_ref()) };
+    let renews = renewed(&loaded.card, later.as_ref());
+    let is_revoked = loaded.card.revoked || later.as_ref().is_some_and(|later| later.card.revoked);
     let succession = Succession {
         closed: closed.clone(),
         held: seen.as_ref().map_or(0, |held| held.journal.size().0),
@@ -144,7 +205,10 @@ pub fn recover(folder: &Folder, confirmed: bool, progress: &dyn Fn(Progress)) ->
         trouble: seen.as_ref().and_then(|held| held.trouble(&known)),
         next: card.log_origin.clone(),
         serial: card.serial,
-        renews: loaded.card.revoked,
+        revoked: is_revoked,
+        by_hand: is_revoked || renews.contains(&Rotated::Tls),
+        renews: renews.iter().map(|which| which.name()).collect(),
+        lost: later.as_ref().map(|later| later.card.log_origin.clone()).filter(|origin| *origin != closed),
     };
     if !confirmed {
         return Ok(succession);
@@ -160,9 +224,11 @@ pub fn recover(folder: &Folder, confirmed: bool, progress: &dyn Fn(Progress)) ->
         }
         fs::create_dir(&making).map_err(failed("create", &making))?;
         sync(folder.dir())?;
-        make(&making, (held, card, &card_key), &loaded.card, known, progress)?;
+        let heads = known.into_iter().map(|(_, note)| note).collect();
+        let before = Before { card: &loaded.card, known: later, heads, renews };
+        make(&making, (held, card, &card_key), before, progress)?;
     }
-    take_place(folder, &closed)?;
+    take_place(folder, (&closed, serial))?;
     Ok(succession)
 }
 
@@ -209,13 +275,34 @@ fn known_heads(heads: &Path, card: &Card) -> Result<Vec<(Checkpoint, String)>, R
     Ok(known)
 }
 
-fn next_card(card: &Card) -> Card {
-    let (stem, number) = card.log_origin.rsplit_once('/').unwrap_or((&card.log_origin, "0"));
-    let number = number.parse::<u64>().unwrap_or_default().saturating_add(1);
+/// Which log is closed and which card was the last of it, as the mark says.
+fn marked(making: &Path) -> Result<(String, u64), RecoverError> {
+    let ready = making.join(READY);
+    let mark = fs::read_to_string(&ready).map_err(failed("read", &ready))?;
+    let read = mark.split_once(' ').and_then(|(origin, serial)| Some((origin.to_owned(), serial.parse().ok()?)));
+    read.ok_or_else(|| RecoverError::Begin(format!("{} does not say which log is closed", ready.display())))
+}
+
+/// Whoever begins another log knows of those that were begun before.
+fn require_known(heads: &Path, own: &Card, later: Option<&Known>) -> Result<(), RecoverError> {
+    let number = |origin: &str| log_number(origin, &own.id).unwrap_or_default();
+    let last = later.map_or(&own.log_origin, |later| &later.card.log_origin);
+    let notes = HeadsFolder::new(heads).all_cosigned()?;
+    let origins = notes.iter().filter_map(|note| note.lines().next());
+    match origins.max_by_key(|origin| number(origin)).filter(|origin| number(origin) > number(last)) {
+        Some(origin) => Err(RecoverError::LaterLog(origin.to_owned())),
+        None => Ok(()),
+    }
+}
+
+fn next_card(card: &Card, later: Option<&Known>) -> Card {
+    let last = later.map_or(card, |later| &later.card);
+    let number = |card: &Card| log_number(&card.log_origin, &card.id).unwrap_or_default();
+    let next = number(card).max(number(last)).saturating_add(1);
     let now = now_ms();
     Card {
-        serial: card.serial.saturating_add(1),
-        log_origin: format!("{stem}/{number}"),
+        serial: last.serial.saturating_add(1),
+        log_origin: format!("verbale/{}/{next}", card.id),
         valid_from_ms: now,
         valid_until_ms: now.saturating_add(CARD_VALIDITY_MS),
         revoked: false,
@@ -223,21 +310,27 @@ fn next_card(card: &Card) -> Card {
     }
 }
 
+/// What is closed.
+struct Before<'c> {
+    card: &'c Card,
+    known: Option<Known>,
+    /// Its heads that others hold.
+    heads: Vec<String>,
+    renews: Vec<Rotated>,
+}
+
 /// Makes the next log, its key and its card beside the old ones.
 fn make(
     making: &Path,
     (held, card, card_key): (Held, Card, &SecretKey),
-    before: &Card,
-    known: Vec<(Checkpoint, String)>,
+    before: Before<'_>,
     progress: &dyn Fn(Progress),
 ) -> Result<(), RecoverError> {
     let begin = |error: &dyn std::fmt::Display| RecoverError::Begin(error.to_string());
     let key = SecretKey::from_seed(random::bytes());
     let mut card = Card { log_key: key.public(), ..card };
-    if before.revoked {
-        for which in rotate::ALL {
-            rotate::make_key(which, &making.join(which.file()), &mut card).map_err(|error| begin(&error))?;
-        }
+    for which in before.renews {
+        rotate::make_key(which, &making.join(which.file()), &mut card).map_err(|error| begin(&error))?;
     }
     let card_bytes = sign_card(&card, card_key).map_err(|error| begin(&error))?;
     write_secret_text(&making.join(Role::Log.file_name()), &key.to_pem())?;
@@ -247,10 +340,11 @@ fn make(
     let last_ms = read_entry(&last).map_err(|error| begin(&error))?.logged_ms;
     let at_ms = now_ms().max(last_ms);
     let previous = PreviousLog {
-        origin: before.log_origin.clone(),
+        origin: before.card.log_origin.clone(),
         held_size: size.0,
         held_root: held.journal.root_at(size).unwrap_or_default().to_vec(),
-        known_heads: known.into_iter().map(|(_, note)| note).collect(),
+        known_heads: before.heads,
+        lost_card: before.known.map(|known| known.bytes).unwrap_or_default(),
     };
     let first = succeeding(at_ms, &card, &card_bytes, Some(previous)).map_err(|error| begin(&error))?;
     let settings = || {
@@ -262,7 +356,7 @@ fn make(
     carry(&held.journal, &mut next, (size, at_ms), progress)?;
     next.close()?;
     let ready = making.join(READY);
-    write_public_text(&ready, &before.log_origin)?;
+    write_public_text(&ready, &format!("{} {}", before.card.log_origin, before.card.serial))?;
     sync(making)
 }
 
@@ -303,15 +397,14 @@ fn carry(
 }
 
 /// Puts what was made in the place of what was; each step may have been done before.
-fn take_place(folder: &Folder, closed: &str) -> Result<(), RecoverError> {
+fn take_place(folder: &Folder, (closed, serial): (&str, u64)) -> Result<(), RecoverError> {
     let dir = folder.dir();
     let making = dir.join(MAKING);
     let number = closed.rsplit('/').next().unwrap_or_default();
     let log = Role::Log.file_name();
-    let before = folder.load()?.card.serial;
-    // Where keys were revoked, new ones of every role were made; where not, none.
+    // New keys were made in place of those that were revoked or lost.
     for which in rotate::ALL.into_iter().filter(|which| making.join(which.file()).exists()) {
-        which.take_place(folder, &making, before)?;
+        which.take_place(folder, &making, serial)?;
     }
     placing::put_in_place(&[
         Move { new: making.join("journal"), place: dir.join("journal"), old: dir.join(format!("journal-{number}")) },
@@ -323,9 +416,8 @@ fn take_place(folder: &Folder, closed: &str) -> Result<(), RecoverError> {
         Move { new: making.join("card.txt"), place: dir.join("card.txt"), old: dir.join(format!("card-{number}.txt")) },
     ])?;
     // What the card before signed and pinned is gone; its age identity opens what is under way.
-    let before = folder.load()?.card.serial.saturating_sub(1);
     for which in [Rotated::Envelope, Rotated::Cosigner, Rotated::Tls] {
-        which.destroy(folder, before)?;
+        which.destroy(folder, serial)?;
     }
     let index = dir.join("index");
     if index.exists() {

@@ -92,6 +92,16 @@ impl Rotated {
         }
     }
 
+    /// As people call it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Tls => "tls",
+            Self::Age => "age",
+            Self::Envelope => "envelope",
+            Self::Cosigner => "cosigner",
+        }
+    }
+
     /// Whether the key before is needed no more, once there is another.
     fn signs(self) -> bool {
         matches!(self, Self::Envelope | Self::Cosigner)

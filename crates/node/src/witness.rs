@@ -316,7 +316,8 @@ async fn judge(shared: &Shared, core: &Core, holder: &str, note: &str) -> Result
     let theirs = theirs.and_then(|origin| log_number(origin, &shared.card.id));
     if theirs > own {
         return Err(format!(
-            "{holder} knows a later log of this contact point than this one, which was closed then: stop this node for good"
+            "{holder} knows a later log of this contact point than this one, which was closed then: stop this node for good; if this is \
+             the newest copy that is left, `verbale recover --known-card` goes on from it"
         ));
     }
     // Of a log that this one took the place of: what became of it stands in the first entry.

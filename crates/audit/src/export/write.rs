@@ -140,6 +140,9 @@ impl ExportWriter {
             Event::Genesis(genesis) => {
                 self.own = Some(genesis.id.clone());
                 self.card(&genesis.card, index);
+                if let Some(previous) = &genesis.previous {
+                    self.card(&previous.lost_card, index);
+                }
             }
             Event::PeerEnrolled(enrolled) => self.card(&enrolled.card, index),
             Event::CounterpartRotated(rotated) => self.card(&rotated.card, index),

@@ -224,7 +224,7 @@ impl<'m> Chronicle<'m> {
                     _ => self.closed(index, &genesis.card),
                 }
                 if let Some(previous) = genesis.previous {
-                    self.succeeds(time_ms, previous);
+                    self.succeeds(index, time_ms, previous);
                 }
             }
             Event::PeerEnrolled(enrolled) => self.enrolled(index, &enrolled.card),
@@ -262,7 +262,7 @@ impl<'m> Chronicle<'m> {
             Event::MemorandumEnds(of) => self.named(index, &of.message_id),
             Event::CounterpartRotated(of) => self.rotated(index, &of.card),
             Event::OwnCardRotated(of) => self.own_rotated(index, &of.card),
-            Event::ChannelResumed(of) => self.resumed(index, time_ms, &of, envelope),
+            Event::ChannelResumed(of) => self.resumed(index, &of, envelope),
             Event::ChannelReopened(of) => self.reopened(&of),
             Event::Configured(configured) => self.configured = Some(configured),
             other => self.by_people(index, time_ms, other),

@@ -1,7 +1,8 @@
 //! A log that took the place of another, cards that follow each other, and channels that went on behind what was lost.
 
 use serde_json::{Value, json};
-use verbale_evidence::Card;
+use verbale_evidence::{Card, Cards};
+use verbale_keys::Fingerprint;
 use verbale_ledger::{Checkpoint, Frontier, Hash, Note};
 use verbale_proto::v1::{ChannelReopened, ChannelResumed, PreviousLog};
 
@@ -20,6 +21,8 @@ pub struct Break {
     pub known: u64,
     /// When, in milliseconds since 1970-01-01 UTC.
     pub at_ms: i64,
+    /// Origin of a later log of which nothing is held.
+    pub lost: Option<String>,
 }
 
 /// What was carried over so far from one of the logs before.
@@ -30,35 +33,70 @@ pub(super) struct Carrying {
     heads: Vec<String>,
     /// The card of the log that was closed.
     card: Option<Card>,
+    /// The last card of before of which nothing else is held.
+    lost: Option<Card>,
     ended: bool,
 }
 
 impl Break {
     pub(super) fn to_json(&self) -> Value {
-        json!({"closed": self.closed, "held": self.held, "known": self.known, "at": moment(self.at_ms)})
+        json!({
+            "closed": self.closed, "held": self.held, "known": self.known, "at": moment(self.at_ms), "lost": self.lost,
+        })
     }
 
     pub(super) fn to_text(&self) -> String {
+        let lost = self.lost.as_ref().map(|lost| format!("; {lost}, which was begun after it, was lost whole"));
         format!(
-            "{} was closed on {} with {} entries held, which are carried over; others know {}: {} were lost",
+            "{} was closed on {} with {} entries held, which are carried over; others know {}: {} were lost{}",
             self.closed,
             moment(self.at_ms),
             self.held,
             self.known,
-            self.known.saturating_sub(self.held)
+            self.known.saturating_sub(self.held),
+            lost.unwrap_or_default()
         )
     }
 }
 
 impl Chronicle<'_> {
     /// The log before this one, as the first entry quotes it.
-    pub(super) fn succeeds(&mut self, time_ms: i64, previous: PreviousLog) {
+    pub(super) fn succeeds(&mut self, index: u64, time_ms: i64, previous: PreviousLog) {
+        let lost = if previous.lost_card.is_empty() { None } else { self.lost(index, &previous.lost_card) };
         let size = |note: &String| Some(Checkpoint::parse(Note::parse(note).ok()?.text).ok()?.size.0);
         let known = previous.known_heads.iter().filter_map(size).max().unwrap_or_default();
-        let at = Break { closed: previous.origin, held: previous.held_size, known, at_ms: time_ms };
+        let later = lost.as_ref().map(|lost| lost.log_origin.clone()).filter(|origin| *origin != previous.origin);
+        let at = Break { closed: previous.origin, held: previous.held_size, known, at_ms: time_ms, lost: later };
         let root = previous.held_root.try_into().unwrap_or_default();
         let heads = previous.known_heads;
-        self.carrying.push(Carrying { at, root, frontier: Frontier::default(), heads, card: None, ended: false });
+        self.carrying.push(Carrying { at, root, frontier: Frontier::default(), heads, card: None, lost, ended: false });
+    }
+
+    /// A card of the own contact point from between the log that was closed and this one.
+    fn lost(&mut self, index: u64, bytes: &[u8]) -> Option<Card> {
+        let own = self.own_card().cloned();
+        let is_it = |card: &Card| {
+            own.as_ref()
+                .is_some_and(|own| (&own.id, own.card_key) == (&card.id, card.card_key) && own.serial > card.serial)
+        };
+        match own_signed(bytes) {
+            Ok(card) if is_it(&card) => Some(card),
+            Ok(_) => {
+                self.find("CARD", index, "an earlier card of the same card key", "another card");
+                None
+            }
+            Err(error) => {
+                self.find("CARD", index, "an earlier card of the same card key", error);
+                None
+            }
+        }
+    }
+
+    /// A card of the own contact point with this key for statements: the present one, those of logs before, those that were lost.
+    fn own_card_of(&self, key: &Fingerprint) -> Option<&Card> {
+        let present = self.own.iter().flat_map(Cards::all);
+        let before = self.carrying.iter().flat_map(|carrying| carrying.card.iter().chain(&carrying.lost));
+        present.chain(before).find(|card| card.envelope_key.fingerprint() == *key)
     }
 
     /// An entry of the log before, and of those before that. True when the checks of entries go on with it.
@@ -177,15 +215,22 @@ impl Chronicle<'_> {
         }
     }
 
-    pub(super) fn resumed(&mut self, index: u64, time_ms: i64, of: &ChannelResumed, envelope: ReadEnvelope) {
+    pub(super) fn resumed(&mut self, index: u64, of: &ChannelResumed, envelope: ReadEnvelope) {
         if self.carrying.len() <= self.shift {
             return self.find("RESUMED", index, "a log that took the place of another", "one that did not");
         }
         if of.envelope.is_empty() {
             return;
         }
-        let Some(envelope) = self.signed_by(index, time_ms, envelope, true) else { return };
+        // It was signed at any time before, in what was lost.
+        let Some(envelope) = envelope.and_then(|envelope| envelope.ok()) else {
+            return self.find("SIGNATURE", index, "an envelope that its sender signed", "another one");
+        };
         let statement = envelope.statement();
+        if self.own_card_of(&statement.sender_key).is_none_or(|card| card.id != statement.sender) {
+            let found = format!("key {}, which the statement says is {}'s", statement.sender_key, statement.sender);
+            return self.find("KEY", index, "the envelope key of a card of the log's owner", found);
+        }
         let serial = self.own().map_or(0, |own| own.serial);
         let channel = self.channel(&of.counterpart, &of.memorandum);
         let direction = self.outgoing.entry(channel).or_default();

@@ -1,8 +1,10 @@
 //! `verbale recover`: leads out of a log that is not the one that others know.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use serde_json::json;
+use verbale_evidence::parse_card_text;
 use verbale_node::{Phase, RecoverError, Succession, recover};
 
 use super::folder;
@@ -11,7 +13,8 @@ use crate::failure::CliError;
 use crate::output::say;
 use crate::progress::Progress;
 
-pub(crate) fn run(confirm: bool, node: &NodeArgs) -> Result<ExitCode, CliError> {
+pub(crate) fn run(known_card: Option<&Path>, confirm: bool, node: &NodeArgs) -> Result<ExitCode, CliError> {
+    let known = known_card.map(card_in).transpose()?;
     let (folder, bar) = (folder(node), Progress::new());
     let progress = |now: verbale_node::Progress| {
         let name = match now.phase {
@@ -21,13 +24,16 @@ pub(crate) fn run(confirm: bool, node: &NodeArgs) -> Result<ExitCode, CliError> 
         };
         bar.set(name, now.done, now.total);
     };
-    let done = recover(&folder, confirm, &progress);
+    let done = recover(&folder, known.as_deref(), confirm, &progress);
     bar.end();
     let seen = done.map_err(|error| match error {
         RecoverError::Journal(error) if error.is_damage() => {
             CliError::Damaged { text: "the log cannot be read".to_owned(), source: Some(Box::new(error)) }
         }
-        RecoverError::TooOften(_) | RecoverError::CardKey { .. } => CliError::Refused(error.to_string()),
+        RecoverError::TooOften(_)
+        | RecoverError::CardKey { .. }
+        | RecoverError::LaterLog(_)
+        | RecoverError::KnownCard(_) => CliError::Refused(error.to_string()),
         other => CliError::failed("the log was not closed; nothing has changed, or the same command goes on", other),
     })?;
     if node.json {
@@ -35,7 +41,7 @@ pub(crate) fn run(confirm: bool, node: &NodeArgs) -> Result<ExitCode, CliError> 
             "{}",
             json!({
                 "closed": seen.closed, "held": seen.held, "known": seen.known, "trouble": seen.trouble, "next": seen.next,
-                "serial": seen.serial, "renews": seen.renews, "done": confirm,
+                "serial": seen.serial, "renews": seen.renews, "by_hand": seen.by_hand, "lost": seen.lost, "done": confirm,
             })
         );
     } else if confirm {
@@ -46,15 +52,25 @@ pub(crate) fn run(confirm: bool, node: &NodeArgs) -> Result<ExitCode, CliError> 
     Ok(if confirm { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+/// The signed card in a file.
+fn card_in(path: &Path) -> Result<Vec<u8>, CliError> {
+    let text = std::fs::read_to_string(path);
+    let text = text.map_err(|error| CliError::Usage(format!("{} cannot be read: {error}", path.display())))?;
+    parse_card_text(&text).map_err(|error| CliError::Usage(format!("{}: {error}", path.display())))
+}
+
 fn asked(seen: &Succession) -> Result<(), CliError> {
-    let unseen = if seen.renews {
+    let unseen = if seen.revoked {
         "its keys were revoked"
     } else {
         "from here nothing is seen that is wrong with it; only what a counterpart holds can be (`verbale status` of the running node)"
     };
     let trouble = seen.trouble.as_deref().unwrap_or(unseen);
     say!("Log {}: {} entries are held, others know {}.\n  {trouble}", seen.closed, seen.held, seen.known);
-    if !seen.renews || seen.trouble.is_some() {
+    if let Some(lost) = &seen.lost {
+        say!("  {lost}, which was begun after it, is lost whole; its place is not taken a second time");
+    }
+    if !seen.revoked || seen.trouble.is_some() {
         say!(
             "\nBefore you close it: is the newest copy of this folder lost? If it is not, put that one back instead; nothing is lost then."
         );
@@ -66,7 +82,11 @@ fn asked(seen: &Succession) -> Result<(), CliError> {
         seen.closed,
         seen.next
     );
-    let keys = if seen.renews { "new keys of every role" } else { "a new log key" };
+    let keys = match seen.renews.as_slice() {
+        [] => "a new log key".to_owned(),
+        [_, _, _, _] => "new keys of every role".to_owned(),
+        some => format!("new keys for log, {}", some.join(", ")),
+    };
     say!("  makes card {} with {keys}; for that keys/card.pem must be in the folder", seen.serial);
     say!("  and counterparts, {}, send again what was lost of theirs. What was lost of yours they hold.", how(seen));
     Ok(())
@@ -74,14 +94,14 @@ fn asked(seen: &Succession) -> Result<(), CliError> {
 
 /// How counterparts come by the next card.
 fn how(seen: &Succession) -> &'static str {
-    if seen.renews { "when they have enrolled that card by hand" } else { "which take the card by themselves" }
+    if seen.by_hand { "when they have enrolled that card by hand" } else { "which take the card by themselves" }
 }
 
 fn told(seen: &Succession, folder: &verbale_node::Folder) -> Result<(), CliError> {
     say!("{} is closed; {} took its place with {} entries of it carried over.", seen.closed, seen.next, seen.held);
     say!("Card {} is in card.txt. Move keys/card.pem off this machine again.", seen.serial);
     say!("\nNext: verbale serve --dir {}", folder.dir().display());
-    if seen.renews {
+    if seen.by_hand {
         say!(
             "Counterparts enrol the card by hand (`verbale card enrol`): read its fingerprint out to them, and send them card.txt."
         );
