@@ -17,6 +17,7 @@ mod onward;
 mod presentation;
 mod reconcile;
 mod stamp;
+mod table;
 mod verify;
 
 pub use account::check_account;

@@ -1,21 +1,38 @@
 //! Decisions about releases, a line each: what was decided, by which version of the rules, and where its evidence stands.
 
-use std::collections::HashMap;
+use std::io;
 
 use serde_json::json;
 use verbale_evidence::{MessageId, UnverifiedEnvelope};
 use verbale_proto::v1::log_entry::Event;
 
 use crate::presentation::moment;
+use crate::table::Table;
+
+/// No second place.
+const NONE: u64 = u64::MAX;
 
 /// Reads a log through, and writes a line for each decision.
-#[derive(Default)]
 pub(crate) struct Decisions {
-    /// Where notices and recorded grounds stand, and the receipts and confirmations for them.
-    places: HashMap<MessageId, (u64, Option<u64>)>,
+    /// Where notices and recorded grounds stand, and the receipts and confirmations for them: two indices, little-endian.
+    places: Table<16>,
 }
 
 impl Decisions {
+    /// # Errors
+    /// When no file can be made in the folder for temporary files.
+    pub(crate) fn new() -> io::Result<Self> {
+        Ok(Self { places: Table::new()? })
+    }
+
+    /// Whether the lines are right.
+    ///
+    /// # Errors
+    /// When a temporary file could not be read or written.
+    pub(crate) fn check(&self) -> io::Result<()> {
+        self.places.check()
+    }
+
     /// The line of an entry, with its newline; `None` when it is no decision.
     pub(crate) fn line(&mut self, index: u64, time_ms: i64, event: &Event) -> Option<String> {
         let (about, outcome, code, rules, grounds): (&[u8], _, &str, u32, &[Vec<u8>]) = match event {
@@ -32,9 +49,9 @@ impl Decisions {
             _ => return None,
         };
         let id = |bytes: &[u8]| MessageId::try_from(bytes).ok();
-        let of_ground = |ground: &Vec<u8>| self.places.get(&id(ground)?).copied();
-        let places = grounds.iter().filter_map(of_ground);
-        let evidence: Vec<u64> = places.flat_map(|(first, second)| [Some(first), second]).flatten().collect();
+        let of_ground = |ground: &Vec<u8>| self.places.get(&id(ground)?).map(|places| indices(&places));
+        let evidence: Vec<u64> =
+            grounds.iter().filter_map(of_ground).flatten().filter(|index| *index != NONE).collect();
         let message_id = id(about).map(|id| id.to_string());
         let line = json!({
             "entry": index, "at": moment(time_ms), "message_id": message_id, "outcome": outcome, "code": code,
@@ -50,7 +67,20 @@ impl Decisions {
 
     fn note(&mut self, id: &[u8], index: u64) -> Option<String> {
         let id = MessageId::try_from(id).ok()?;
-        self.places.entry(id).and_modify(|(_, second)| *second = Some(index)).or_insert((index, None));
+        self.places.update(&id, |places| match places.map(|places| indices(&places)) {
+            Some([first, _]) => bytes([first, index]),
+            None => bytes([index, NONE]),
+        });
         None
     }
+}
+
+fn indices(places: &[u8; 16]) -> [u64; 2] {
+    let (first, second) = places.split_at(8);
+    [first, second].map(|index| index.try_into().map_or(NONE, u64::from_le_bytes))
+}
+
+fn bytes(indices: [u64; 2]) -> [u8; 16] {
+    let [first, second] = indices;
+    (u128::from(first) | u128::from(second) << 64).to_le_bytes()
 }

@@ -34,6 +34,13 @@ pub enum Missing {
     },
 }
 
+impl Missing {
+    /// A file that a check makes for itself.
+    pub(crate) fn temporary(source: std::io::Error) -> Self {
+        Self::File { path: std::env::temp_dir(), source, hint: "A log is checked with the help of files there" }
+    }
+}
+
 const NOT_WHOLE: &str =
     "Export again into the same folder; of an export made with --since, copy it over the one before";
 

@@ -37,7 +37,7 @@ impl Chronicle<'_> {
         };
         if let Some(notice) = self.notices.get(&id) {
             let before = notice.last_release;
-            self.notices.released(&id, index + 1);
+            self.notices.set(&id, &Noticed { last_release: index + 1, ..notice });
             let named_here =
                 if of.previous_release == 0 { 0 } else { of.previous_release.saturating_add(self.shift as u64) };
             if before != named_here {
