@@ -4,7 +4,6 @@
 #![expect(clippy::disallowed_methods, reason = "an export is a folder")]
 
 use std::collections::{BTreeMap, HashSet};
-use std::env;
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{self, ErrorKind, Write as _};
@@ -93,7 +92,7 @@ impl ExportWriter {
             since,
             tree: Tree::default(),
             bundle: Vec::new(),
-            decisions: Decisions::new().map_err(failed("create a file in", &env::temp_dir()))?,
+            decisions: Decisions::default(),
             decision_lines: Some(Temporary::create(&dir.join(DECISIONS))?),
             cards: BTreeMap::new(),
             own: None,
@@ -194,7 +193,6 @@ impl ExportWriter {
         if !self.bundle.is_empty() {
             self.flush()?;
         }
-        self.decisions.check().map_err(failed("use a file in", &env::temp_dir()))?;
         for level in Tile::levels(size) {
             for tile in Tile::of_level(level, size).filter(|tile| !self.elsewhere.contains(&tile.path())) {
                 self.keep(&tile.path(), &tile.bytes(&self.tree).unwrap_or_default())?;
