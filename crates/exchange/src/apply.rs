@@ -30,7 +30,9 @@ impl Exchange {
             Change::Genesis { succeeds, card, lost } => {
                 (self.succeeds, self.own_serial) = (succeeds, card.serial);
                 self.own_cards.remember(*card);
-                lost.into_iter().for_each(|lost| self.own_cards.remember(*lost));
+                if let Some(lost) = lost {
+                    self.own_cards.remember(*lost);
+                }
             }
             Change::Sent { envelope, facts, actor } => {
                 self.sent(envelope, facts.as_deref(), actor, (index, time_ms))?;

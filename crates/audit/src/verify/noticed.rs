@@ -113,12 +113,12 @@ mod tests {
             answers: Some(other),
             last_release: 0x0708_090a_0b0c_0d0e,
         };
-        let mut notices = Notices::new().unwrap();
-        assert!(notices.add(&one, &noticed));
-        assert_eq!((notices.get(&one), notices.contains(&other)), (Some(noticed), false));
+        let mut held = Notices::new().unwrap();
+        assert!(held.add(&one, &noticed));
+        assert_eq!((held.get(&one), held.contains(&other)), (Some(noticed), false));
         let changed = Noticed { sent: false, refused: true, answers: None, ..noticed };
-        notices.set(&one, &changed);
-        assert_eq!(notices.get(&one), Some(changed));
-        notices.check().unwrap();
+        held.set(&one, &changed);
+        assert_eq!(held.get(&one), Some(changed));
+        held.check().unwrap();
     }
 }

@@ -223,7 +223,7 @@ impl Chronicle<'_> {
             return;
         }
         // It was signed at any time before, in what was lost.
-        let Some(envelope) = envelope.and_then(|envelope| envelope.ok()) else {
+        let Some(envelope) = envelope.and_then(Result::ok) else {
             return self.find("SIGNATURE", index, "an envelope that its sender signed", "another one");
         };
         let statement = envelope.statement();
