@@ -154,7 +154,7 @@ fn a_draft_that_is_given_up_leaves_its_entry_and_nothing_of_what_it_says() {
 
 #[test]
 fn a_notice_that_was_a_draft_goes_from_both_its_places() {
-    let (japan, partner) = pair();
+    let (mut japan, partner) = pair();
     partner.submit(&contact_change("KG-36")).good();
     partner.second(&["open", "KG-36", "--purpose", "approval"]).good();
     partner.second(&["approve", "KG-36"]).good();
@@ -165,15 +165,26 @@ fn a_notice_that_was_a_draft_goes_from_both_its_places() {
     partner.second(&["erase", "KG-36", "--confirm"]).good();
     assert!(!holds(&partner, &bytes), "the draft's bytes are left");
     refused(&japan.run(&["erase", "KG-36", "--reason", "x"]), "STILL_NEEDED");
+    // What it was needed for is done: it goes from all that is derived of it, and a start ends in the same state.
+    japan.run(&["ack", "KG-36"]).good();
+    assert!(japan.run(&["--json", "duties", "--closed"]).good().out.contains("KG-36"));
+    japan.run(&["erase", "KG-36", "--reason", "no longer needed"]).good();
+    japan.second(&["erase", "KG-36", "--confirm"]).good();
+    let after = derived(&japan);
+    assert!(!format!("{after:?}").contains("KG-36"), "{after:?}");
+    japan.stop();
+    japan.start();
+    assert_eq!(derived(&japan), after);
     crate::audit::sound(&japan, &partner);
 }
 
 /// What a node derives from its notices.
 fn derived(node: &Node) -> Vec<Vec<Value>> {
-    let asked: [&[&str]; 6] = [
+    let asked: [&[&str]; 7] = [
         &["list", "inbox"],
         &["list", "outbox"],
         &["duties"],
+        &["duties", "--closed"],
         &["consent", "list"],
         &["disclosures"],
         &["memorandum", "list"],
