@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::disclosure::{Side, three};
-use crate::heads::{copy, held_back, send, status};
+use crate::heads::{copy, cut_off_while_it_took_its_place, held_back, send, status};
 use crate::node::{until, verbale};
 use crate::rotation::rotate;
 use crate::tampering::carried::changes_are_found;
@@ -181,6 +181,10 @@ fn a_copy_from_before_another_log_was_begun_goes_on_with_the_last_card_that_is_k
     let done = japan.0.run(&[&["--json", "recover", "--confirm"], known.as_slice()].concat()).good().json().remove(0);
     assert_eq!((&done["next"], &done["serial"]), (&"verbale/JP-MOJ-ISA-RMD/3".into(), &4.into()));
     assert_eq!((&done["lost"], &done["by_hand"]), (&"verbale/JP-MOJ-ISA-RMD/2".into(), &false.into()));
+    // Cut off when its new key was in its place and the card was not: the same command goes on, with the card or without.
+    for again in [&known[..], &[]] {
+        cut_off_while_it_took_its_place(&japan.0, "verbale/JP-MOJ-ISA-RMD/3", again);
+    }
     japan.0.start();
     goes_on(&japan, 13);
     until("what was lost came again", || came(&japan, 10) && came(&japan, 12));

@@ -12,7 +12,9 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use verbale_evidence::{CARRIED_MAX, Card, UnverifiedCard, card_text, encode_entry, read_entry, sign_card};
+use verbale_evidence::{
+    CARRIED_MAX, Card, UnverifiedCard, card_text, encode_entry, parse_card_text, read_entry, sign_card,
+};
 use verbale_exchange::succeeding;
 use verbale_journal::{
     BATCH_BYTES_MAX, BATCH_RECORDS_MAX, Disk, Journal, JournalError, Keys, Phase, Progress, Record, ReplayError,
@@ -194,8 +196,7 @@ pub fn recover(
         require_known(&heads, &loaded.card, later.as_ref())?;
     }
     let seen = if finishing { None } else { Some(Held::open(folder, &loaded, log)?) };
-    let is_placed = loaded.card.log_origin != closed;
-    let card = if is_placed { loaded.card.clone() } else { next_card(&loaded.card, later.as_ref()) };
+    let card = if finishing { made_card(&making, &loaded.card)? } else { next_card(&loaded.card, later.as_ref()) };
     let renews = renewed(&loaded.card, later.as_ref());
     let is_revoked = loaded.card.revoked || later.as_ref().is_some_and(|later| later.card.revoked);
     let succession = Succession {
@@ -281,6 +282,18 @@ fn marked(making: &Path) -> Result<(String, u64), RecoverError> {
     let mark = fs::read_to_string(&ready).map_err(failed("read", &ready))?;
     let read = mark.split_once(' ').and_then(|(origin, serial)| Some((origin.to_owned(), serial.parse().ok()?)));
     read.ok_or_else(|| RecoverError::Begin(format!("{} does not say which log is closed", ready.display())))
+}
+
+/// The next card, which was made, and may be in its place already.
+fn made_card(making: &Path, own: &Card) -> Result<Card, RecoverError> {
+    let path = making.join("card.txt");
+    if !path.exists() {
+        return Ok(own.clone());
+    }
+    let text = fs::read_to_string(&path).map_err(failed("read", &path))?;
+    let card =
+        parse_card_text(&text).and_then(|bytes| UnverifiedCard::parse(&bytes)?.verify(&own.card_key.fingerprint()));
+    card.map_err(|error| RecoverError::Begin(format!("{}: {error}", path.display())))
 }
 
 /// Whoever begins another log knows of those that were begun before.
