@@ -14,8 +14,8 @@ use std::process;
 
 use verbale_evidence::MessageId;
 
-/// Slots of a new table.
-const SLOTS_FIRST: u64 = 4096;
+/// A table begins with at least so many slots, and with at most so many, whatever a log claims to hold.
+const SLOTS_FIRST: (u64, u64) = (4096, 1 << 26);
 
 /// A slot is at most so large.
 const SLOT_MAX: usize = 128;
@@ -34,11 +34,13 @@ pub(crate) struct Table<const N: usize> {
 }
 
 impl<const N: usize> Table<N> {
+    /// A table that need not grow for so many values; what is not used of its file takes no room.
+    ///
     /// # Errors
     /// When no file can be made in the folder for temporary files.
-    pub(crate) fn new() -> io::Result<Self> {
-        let hasher = RandomState::new();
-        Self::with_slots(SLOTS_FIRST, hasher)
+    pub(crate) fn new(expected: u64) -> io::Result<Self> {
+        let (least, most) = SLOTS_FIRST;
+        Self::with_slots(expected.saturating_mul(3).div_ceil(2).clamp(least, most), RandomState::new())
     }
 
     fn with_slots(slots: u64, hasher: RandomState) -> io::Result<Self> {
@@ -152,12 +154,12 @@ mod tests {
 
     #[test]
     fn what_was_added_is_there_whatever_the_size_of_the_table_and_nothing_else() {
-        let mut table = Table::<4>::new().unwrap();
+        let mut table = Table::<4>::new(0).unwrap();
         for number in 0..10_000_u32 {
             assert_eq!(table.get(&id(number)), None);
             assert!(table.add(&id(number), &number.to_le_bytes()));
         }
-        assert!(table.slots > SLOTS_FIRST, "it did not grow");
+        assert!(table.slots > SLOTS_FIRST.0, "it did not grow");
         assert!(!table.add(&id(77), &[9; 4]));
         table.update(&id(78), |found| {
             assert_eq!(found, Some(78_u32.to_le_bytes()));
@@ -175,7 +177,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_no_answer() {
-        let mut table = Table::<1>::new().unwrap();
+        let mut table = Table::<1>::new(u64::MAX).unwrap();
         table.add(&id(1), &[1]);
         table.file.set_len(0).unwrap();
         assert_eq!(table.get(&id(1)), None);

@@ -92,7 +92,7 @@ pub(crate) fn check(
     let unusable = |text: String| Missing::Unusable { path: folder.dir().join("checkpoint"), text };
     let claimed = Note::parse(&note).map_err(|error| unusable(error.to_string()))?;
     let head = Checkpoint::parse(claimed.text).map_err(|error| unusable(error.to_string()))?;
-    let (mut chronicle, mut frontier) = (Chronicle::new(&memoranda, crossed)?, Frontier::default());
+    let (mut chronicle, mut frontier) = (Chronicle::new(&memoranda, head.size, crossed)?, Frontier::default());
     let mut kept = KeptHeads::read(folder)?;
     let mut stamps = KeptStamps::read(folder)?;
     let mut tiles = Tiles::new(folder);

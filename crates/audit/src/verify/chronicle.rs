@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use verbale_domain::Memoranda;
 use verbale_evidence::{Card, Cards, MessageId, StatementDigest, UnverifiedCard};
 use verbale_keys::Fingerprint;
+use verbale_ledger::LogSize;
 use verbale_proto::v1::log_entry::Event;
 use verbale_proto::v1::{Configured, Genesis};
 
@@ -95,12 +96,12 @@ pub(crate) struct Chronicle<'m> {
 impl<'m> Chronicle<'m> {
     /// # Errors
     /// [`Missing`].
-    pub(crate) fn new(memoranda: &'m Memoranda, crossed: bool) -> Result<Self, Missing> {
+    pub(crate) fn new(memoranda: &'m Memoranda, size: LogSize, crossed: bool) -> Result<Self, Missing> {
         Ok(Self {
             memoranda,
             own: None,
             peers: BTreeMap::new(),
-            notices: Notices::new()?,
+            notices: Notices::new(size)?,
             drafts: HashMap::new(),
             grounds: HashMap::new(),
             audiences: HashMap::new(),

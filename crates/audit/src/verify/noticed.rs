@@ -1,6 +1,7 @@
 //! The notices of a log, as far as later entries ask about them.
 
 use verbale_evidence::{MessageId, StatementDigest};
+use verbale_ledger::LogSize;
 
 use crate::export::Missing;
 use crate::table::Table;
@@ -30,10 +31,12 @@ pub(super) struct Noticed {
 pub(super) struct Notices(Table<BYTES>);
 
 impl Notices {
+    /// Of a log with so many entries.
+    ///
     /// # Errors
     /// [`Missing`], when no file can be made in the folder for temporary files.
-    pub(super) fn new() -> Result<Self, Missing> {
-        Ok(Self(Table::new().map_err(Missing::temporary)?))
+    pub(super) fn new(size: LogSize) -> Result<Self, Missing> {
+        Ok(Self(Table::new(size.0).map_err(Missing::temporary)?))
     }
 
     /// Whether everything could be read and written.
@@ -113,7 +116,7 @@ mod tests {
             answers: Some(other),
             last_release: 0x0708_090a_0b0c_0d0e,
         };
-        let mut held = Notices::new().unwrap();
+        let mut held = Notices::new(LogSize(2)).unwrap();
         assert!(held.add(&one, &noticed));
         assert_eq!((held.get(&one), held.contains(&other)), (Some(noticed), false));
         let changed = Noticed { sent: false, refused: true, answers: None, ..noticed };
