@@ -52,10 +52,10 @@ def groups(number):
 
 
 def note(text):
-    """Text and signatures of a C2SP signed note: by name, what stands behind the four bytes of the key id."""
+    """Text and signatures of a C2SP signed note: by name, the four bytes of the key id and what stands behind them."""
     body, lines = text.rsplit("\n\n", 1)
     split = (line.removeprefix("\u2014 ").rsplit(" ", 1) for line in lines.splitlines())
-    return body + "\n", {name: base64.b64decode(code)[4:] for name, code in split}
+    return body + "\n", {name: base64.b64decode(code) for name, code in split}
 
 
 def signed(key, message, signature):
@@ -79,8 +79,12 @@ def read(*path):
         return file.read()
 
 
-def newest(folder, owner, what):
-    return sorted(glob.glob(os.path.join(folder, "keys", f"{owner}.*.{what}")))[-1]
+def key_of(folder, what, name, signature):
+    """The key with the name and id of a signature: a contact point has a later log key after a recovery, and earlier receipts stay."""
+    for path in glob.glob(os.path.join(folder, "keys", f"*.{what}.vkey")):
+        if read(path).decode().startswith(f"{name}+{signature[:4].hex()}+"):
+            return path.removesuffix("vkey") + "pem"
+    return require(False, f"keys/ has the key of {name} with id {signature[:4].hex()}")
 
 
 def main(folder):
@@ -98,13 +102,13 @@ def main(folder):
         tile = read(tile_path(os.path.join(folder, "tile/0"), number, width))
         require(tile == b"".join(sha(b"\0", e) for e in entries[256 * number :]), f"tile {number} has the hashes of its entries")
     require(len(entries) == size and root([sha(b"\0", entry) for entry in entries]) == head, f"{size} entries lead to the signed root")
-    require(signed(newest(folder, owner, "log.pem"), body.encode(), signatures[origin]), f"{owner} signed it")
+    require(signed(key_of(folder, "log", origin, signatures[origin]), body.encode(), signatures[origin][4:]), f"{owner} signed it")
     witnesses = [name for name in signatures if name != origin]
     require(witnesses, "somebody cosigned it")
     for name in witnesses:
-        time, signature = int.from_bytes(signatures[name][:8], "big"), signatures[name][8:]
+        time, signature = int.from_bytes(signatures[name][4:12], "big"), signatures[name][12:]
         message = f"cosignature/v1\ntime {time}\n{body}".encode()
-        require(signed(newest(folder, name.split("/")[1], "cosigner.pem"), message, signature), f"{name} cosigned it")
+        require(signed(key_of(folder, "cosigner", name, signatures[name]), message, signature), f"{name} cosigned it")
     for path in sorted(glob.glob(os.path.join(folder, "receipts/**/*.tlog-proof"), recursive=True)):
         first, extra, index, *rest = read(path).decode().split("\n\n", 1)[0].splitlines()
         receipt, index = base64.b64decode(extra.removeprefix("extra ")), int(index.removeprefix("index "))
@@ -112,7 +116,7 @@ def main(folder):
         log, count, top = theirs.splitlines()
         proof = [base64.b64decode(line) for line in rest]
         holds = first == "c2sp.org/tlog-proof@v1" and leads_to(index, int(count), sha(b"\0", receipt), proof) == base64.b64decode(top)
-        holds = holds and signed(newest(folder, log.split("/")[1], "log.pem"), theirs.encode(), signatures[log])
+        holds = holds and signed(key_of(folder, "log", log, signatures[log]), theirs.encode(), signatures[log][4:])
         require(holds, f"{os.path.relpath(path, folder)}: entry {index} of {log}")
 
 

@@ -2,6 +2,8 @@
 //!
 //! A log cannot show what it left out; the other side's log can: it holds what it sent, what it got, and the other's signed heads.
 
+mod side;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Write as _;
 
@@ -12,7 +14,8 @@ use verbale_ledger::LogSize;
 use crate::export::{ExportFolder, Missing};
 use crate::finding::Finding;
 use crate::presentation::moment;
-use crate::verify::{Break, Crossed, HeldHead, Taken, Verified, check, closed_roots_at, roots_at};
+use crate::verify::{HeldHead, Taken, Verified, check, closed_roots_at, roots_at};
+use side::{Place, Side, Told};
 
 /// What was established about two logs.
 pub struct Reconciled {
@@ -64,6 +67,8 @@ pub fn reconcile(
         return Ok(reconciled);
     }
     for (from, to, head) in [(&one, &other, &sizes.1), (&other, &one, &sizes.0)] {
+        reconciled.cards(from, to);
+        reconciled.commenced(from, to);
         reconciled.notices(from, to);
         reconciled.heads(from, to, (&head.origin, head.size))?;
         for broke in &to.breaks {
@@ -73,44 +78,6 @@ pub fn reconcile(
         }
     }
     Ok(reconciled)
-}
-
-/// One of the two.
-struct Side<'c> {
-    folder: &'c ExportFolder,
-    id: String,
-    origin: String,
-    breaks: Vec<Break>,
-    crossed: &'c Crossed,
-}
-
-impl<'c> Side<'c> {
-    fn new(folder: &'c ExportFolder, of: &Verified, crossed: &'c Crossed) -> Self {
-        Self { folder, id: of.id.clone(), origin: of.head.origin.clone(), breaks: of.breaks.clone(), crossed }
-    }
-
-    /// How many logs before this one an origin is: 0 for this one; `None` for none of them.
-    fn before(&self, origin: &str) -> Option<usize> {
-        let closed = || self.breaks.iter().position(|broke| broke.closed == origin);
-        if self.origin == origin { Some(0) } else { closed().map(|at| at + 1) }
-    }
-
-    /// Whether an origin is of a log that this one took the place of.
-    fn is_closed(&self, origin: &str) -> bool {
-        let is_lost = |broke: &Break| broke.lost.as_deref() == Some(origin);
-        self.before(origin).is_some_and(|before| before > 0) || self.breaks.iter().any(is_lost)
-    }
-
-    /// Whether a notice stands where a receipt has it.
-    fn stands_at(&self, taken: &Taken, (origin, index): &(String, u64)) -> bool {
-        let before = self.before(origin).filter(|before| *before <= taken.shift);
-        before.is_some_and(|before| taken.entry.checked_sub(before as u64) == Some(*index))
-    }
-
-    /// Whether something that happened at a moment is after everything that its export shows.
-    fn ended_before(&self, moment_ms: i64) -> bool {
-        self.crossed.ends_with_export && self.crossed.last_ms < moment_ms
-    }
 }
 
 impl Reconciled {
@@ -130,6 +97,47 @@ impl Reconciled {
         self.findings.push(Finding { code, log: log.to_owned(), entry: entry.into(), expected, found });
     }
 
+    /// The cards of one side that the other knows are those of which its own log tells: whoever has a second log, or other keys, shows them by
+    /// another card.
+    fn cards(&mut self, of: &Side<'_>, holder: &Side<'_>) {
+        let known: Vec<_> = holder.crossed.cards.iter().filter(|(card, _)| card.id == of.id).collect();
+        if known.is_empty() {
+            let text =
+                format!("{} has not enrolled {}: nothing passed between them that its log tells of", holder.id, of.id);
+            self.not_compared.push(text);
+        }
+        for (card, entry) in known {
+            let shown_by =
+                format!("card {} of {}, log {}, at {}'s entry {entry}", card.serial, of.id, card.log_origin, holder.id);
+            match of.tells_of(card) {
+                Told::Known => {}
+                Told::Lost => self.lost += 1,
+                Told::Later => self.not_compared.push(older(&of.id, of.crossed.last_ms, &shown_by)),
+                Told::Not => {
+                    let expected = format!("a log of {} that tells of every card that {} knows", of.id, holder.id);
+                    self.find(
+                        "OTHER_CARD",
+                        &holder.id,
+                        *entry,
+                        (expected, format!("{shown_by}, of which it does not tell")),
+                    );
+                }
+            }
+        }
+    }
+
+    /// Both begin a memorandum on the day that the notice says.
+    fn commenced(&mut self, one: &Side<'_>, other: &Side<'_>) {
+        let known = |side: &Side<'_>, memorandum: &String| side.crossed.commenced.get(memorandum).cloned();
+        for (memorandum, on) in &one.crossed.commenced {
+            let theirs = known(other, memorandum).filter(|theirs| theirs != on && one.id < other.id);
+            if let Some(theirs) = theirs {
+                let expected = format!("{memorandum} in force since the day that {} has: {on}", one.id);
+                self.find("COMMENCEMENT", &other.id, None, (expected, theirs));
+            }
+        }
+    }
+
     /// What one side sent to the other.
     fn notices(&mut self, from: &Side<'_>, to: &Side<'_>) {
         let by_message: HashMap<MessageId, StatementDigest> = (to.crossed.taken.iter())
@@ -142,14 +150,22 @@ impl Reconciled {
             let last = receipted.entry(sent.channel).or_default();
             *last = sent.number.max(*last);
         }
-        let mut sent: Vec<_> = from.crossed.sent.iter().filter(|(_, sent)| sent.to == to.id).collect();
-        sent.sort_by_key(|(_, sent)| sent.entry);
-        for (digest, sent) in sent {
+        for (digest, sent) in from.sent_to(to) {
             let is_past = receipted.get(&sent.channel).is_some_and(|last| sent.number < *last);
-            match (to.crossed.taken.get(digest), sent.receipt.clone()) {
-                (Some(taken), Some(receipt)) if to.stands_at(taken, &receipt) => self.agreed += 1,
-                (Some(Taken { entry, .. }), Some((_, receipt))) => {
-                    let expected = format!("the statement at entry {receipt}, where the receipt has it");
+            let place = sent.receipt.as_ref().map(|receipt| to.place(receipt));
+            match (to.crossed.taken.get(digest), place) {
+                (Some(Taken { entry, shift, .. }), Some(Place::Shown(shown, before)))
+                    if shown == *entry && before <= *shift =>
+                {
+                    self.agreed += 1;
+                }
+                // It came again, and that receipt is not back yet.
+                (Some(_), Some(Place::Lost)) => self.under_way += 1,
+                // What that log is to this one, its card says.
+                (_, Some(Place::Elsewhere)) => {}
+                (Some(Taken { entry, .. }), Some(_)) => {
+                    let (log, index) = sent.receipt.clone().unwrap_or_default();
+                    let expected = format!("the statement at entry {index} of {log}, where the receipt has it");
                     self.find("MOVED", &to.id, *entry, (expected, format!("it stands at entry {entry}")));
                 }
                 (Some(Taken { entry, .. }), None) if is_past => {
@@ -166,16 +182,13 @@ impl Reconciled {
                     );
                 }
                 // What the log before held of it was lost, and it was not sent again.
-                (None, Some((origin, _))) if to.is_closed(&origin) => self.lost += 1,
-                (None, Some((_, receipt))) => {
-                    // Where its head is beyond the export, that says it.
-                    if receipt < self.size_of(&to.id) {
-                        let expected = format!(
-                            "the statement of {}'s entry {}, which its receipt shows here",
-                            from.id, sent.entry
-                        );
-                        self.find("NOT_THERE", &to.id, receipt, (expected, "another entry"));
-                    }
+                (None, Some(Place::Lost)) => self.lost += 1,
+                // Its head, which is beyond the export too, says that.
+                (None, Some(Place::Beyond)) => {}
+                (None, Some(Place::Shown(entry, _))) => {
+                    let expected =
+                        format!("the statement of {}'s entry {}, which its receipt shows here", from.id, sent.entry);
+                    self.find("NOT_THERE", &to.id, entry, (expected, "another entry"));
                 }
                 (None, None) if is_past => {
                     let expected = format!("an entry in the log of {} for this notice", to.id);
@@ -191,13 +204,12 @@ impl Reconciled {
             }
         }
         let by_sender: HashSet<MessageId> = from.crossed.sent.values().map(|sent| sent.message_id).collect();
-        let mut taken: Vec<_> = to.crossed.taken.iter().filter(|(_, taken)| taken.from == from.id).collect();
-        taken.sort_by_key(|(_, taken)| taken.entry);
-        for (digest, Taken { message_id: id, entry, created_ms, .. }) in taken {
+        for (digest, taken) in to.taken_from(from) {
+            let Taken { message_id: id, entry, created_ms, .. } = taken;
             if from.crossed.sent.contains_key(digest) || by_sender.contains(id) {
                 continue;
             }
-            if from.breaks.first().is_some_and(|broke| *created_ms <= broke.at_ms) {
+            if from.has_lost(taken, to) {
                 self.lost += 1;
                 continue;
             }
@@ -209,10 +221,6 @@ impl Reconciled {
                 self.find("RECEIVED_NOT_SENT", &to.id, *entry, (expected, "none; its sender signed it all the same"));
             }
         }
-    }
-
-    fn size_of(&self, id: &str) -> u64 {
-        if self.first.id == id { self.first.head.size.0 } else { self.second.head.size.0 }
     }
 
     /// The heads of one log that the other side holds.

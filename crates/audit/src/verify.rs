@@ -27,7 +27,7 @@ use verbale_ledger::{
 };
 
 pub(crate) use chronicle::Chronicle;
-pub(crate) use crossed::{Crossed, HeldHead, Taken};
+pub(crate) use crossed::{Crossed, HeldHead, LostNumbers, Sent, Taken};
 pub use stamps::Stamps;
 pub use succession::Break;
 pub use tally::Tally;
@@ -120,6 +120,7 @@ pub(crate) fn check(
         chronicle.find("ROOT", None, format!("root {expected}, which follows from the entries"), found);
     }
     chronicle.carried_all(head.size.0.saturating_sub(1), 0);
+    chronicle.terms_shown();
     let mut cosigned = signatures(&note, &mut chronicle);
     cosigned.extend(kept.check(&head, &mut chronicle));
     let stamps = stamps.check(&head, &mut chronicle);
@@ -146,7 +147,7 @@ pub(crate) fn check(
         last_ms: chronicle.last_ms(),
         cosigned,
         stamps,
-        crossed: chronicle.crossed.take(),
+        crossed: chronicle.crossed(),
     })
 }
 

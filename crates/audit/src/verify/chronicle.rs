@@ -2,16 +2,17 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use verbale_domain::Memoranda;
+use verbale_domain::flow::{COMMENCEMENT_RECORD, TERMINATION};
+use verbale_domain::{Memoranda, Memorandum};
 use verbale_evidence::{Card, Cards, MessageId, StatementDigest, UnverifiedCard};
 use verbale_keys::Fingerprint;
 use verbale_ledger::LogSize;
 use verbale_proto::v1::log_entry::Event;
 use verbale_proto::v1::{Configured, Genesis};
 
-use super::crossed::Crossed;
+use super::crossed::{Crossed, LostNumbers};
 use super::erasures::Erasures;
-use super::noticed::Notices;
+use super::noticed::{Noticed, Notices};
 use super::prepare::{Prepared, ReadEnvelope, ReadReceipt};
 use super::succession::Carrying;
 use super::tally::Tally;
@@ -48,6 +49,10 @@ pub(super) struct Direction {
     pub(super) receipted: Option<u64>,
     /// What the counterpart lost was sent again.
     pub(super) reopened: bool,
+    /// The log, by how many were begun after it, that said last where this direction goes on.
+    pub(super) resumed_in: Option<usize>,
+    /// The one that sent something last.
+    pub(super) used_in: Option<usize>,
     pub(super) conflicts: HashSet<Vec<u8>>,
     /// Serial of the own card that was stated, or was the own one when the first statement was sent.
     pub(super) stated: u64,
@@ -257,10 +262,10 @@ impl<'m> Chronicle<'m> {
                 self.adopted.insert(of.memorandum, of.terms_digest);
             }
             Event::MemorandumCommenced(of) => {
-                self.named(index, &of.message_id);
+                self.named(index, &of.message_id, (COMMENCEMENT_RECORD, &of.memorandum));
                 self.commenced.insert(of.memorandum, of.on);
             }
-            Event::MemorandumEnds(of) => self.named(index, &of.message_id),
+            Event::MemorandumEnds(of) => self.named(index, &of.message_id, (TERMINATION, &of.memorandum)),
             Event::CounterpartRotated(of) => self.rotated(index, &of.card),
             Event::OwnCardRotated(of) => self.own_rotated(index, &of.card),
             Event::ChannelResumed(of) => self.resumed(index, &of, envelope),
@@ -350,10 +355,49 @@ impl<'m> Chronicle<'m> {
         }
     }
 
-    fn named(&mut self, index: u64, bytes: &[u8]) {
-        if !message_id(bytes).is_some_and(|id| self.notices.contains(&id)) {
-            self.find("UNKNOWN_NOTICE", index, "the notice that says the day", "none of that id");
+    /// The notice that says a day of a memorandum.
+    fn named(&mut self, index: u64, bytes: &[u8], (flow, memorandum): (&str, &str)) {
+        let notice = message_id(bytes).and_then(|id| self.notices.get(&id));
+        let says = |notice: &Noticed| self.flow_of(notice) == flow && self.channel_of(notice).1 == memorandum;
+        if !notice.is_some_and(|notice| !notice.refused && says(&notice)) {
+            let expected = format!("a notice of flow {flow} under {memorandum}, which says the day");
+            self.find("UNKNOWN_NOTICE", index, expected, "none of that id");
         }
+    }
+
+    /// The memorandum files beside the log have the terms that it adopted last.
+    pub(crate) fn terms_shown(&mut self) {
+        let adopted = std::mem::take(&mut self.adopted);
+        let shown = |id: &str| self.memoranda.get(id).map(Memorandum::terms_digest);
+        let other: Vec<&String> = adopted
+            .iter()
+            .filter(|(id, digest)| shown(id).is_some_and(|shown| shown != ***digest))
+            .map(|(id, _)| id)
+            .collect();
+        for id in other {
+            let expected = format!("the terms of {id} that the log adopted");
+            self.find("MEMORANDUM", None, expected, "a file with other terms");
+        }
+    }
+
+    /// What is needed to compare the log with another.
+    pub(crate) fn crossed(&mut self) -> Option<Crossed> {
+        let mut crossed = self.crossed.take()?;
+        crossed.own.extend(self.own.iter().flat_map(Cards::all).cloned());
+        crossed.own.extend(self.carrying.iter().flat_map(Carrying::cards).cloned());
+        crossed.channels = std::mem::take(&mut self.channels);
+        crossed.commenced = std::mem::take(&mut self.commenced).into_iter().collect();
+        // Of a channel that was not used since, nobody said yet where it goes on.
+        let is_unsettled = |direction: &Direction| direction.resumed_in != Some(0);
+        let channels = 0..u32::try_from(crossed.channels.len()).unwrap_or(u32::MAX);
+        for channel in channels.filter(|_| !self.carrying.is_empty()) {
+            let direction = self.outgoing.get(&channel);
+            if direction.is_none_or(is_unsettled) {
+                let after = direction.and_then(|direction| direction.last).map_or(0, |(number, _)| number);
+                crossed.lost.push(LostNumbers { channel, after, up_to: None, log: 0 });
+            }
+        }
+        Some(crossed)
     }
 
     pub(super) fn second_person(&mut self, index: u64, first: Option<&str>, second: &str) {
@@ -380,9 +424,14 @@ impl<'m> Chronicle<'m> {
     fn enrolled(&mut self, index: u64, card: &[u8]) {
         match own_signed(card) {
             Ok(card) => match self.peers.get(&card.id).map(Cards::present) {
-                None => drop(self.peers.insert(card.id.clone(), Cards::from(card))),
+                None => {
+                    self.learnt(index, &card);
+                    self.peers.insert(card.id.clone(), Cards::from(card));
+                }
                 Some(known) if *known == card => {}
-                Some(known) if card.card_key == known.card_key && card.serial > known.serial => self.replace(card),
+                Some(known) if card.card_key == known.card_key && card.serial > known.serial => {
+                    self.replace(index, card);
+                }
                 Some(_) => {
                     let expected = format!("the card of {} that was enrolled before, or a later one", card.id);
                     self.find("KEY", index, expected, "another one");

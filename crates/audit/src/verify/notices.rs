@@ -173,6 +173,7 @@ impl Chronicle<'_> {
             self.second_person(index, Some(&drafted_by), &actor);
         }
         let channel = self.next(index, true, false, &envelope);
+        self.settled(index, channel);
         if let Some(crossed) = &mut self.crossed {
             let sent = Sent {
                 to: statement.recipient.clone(),
@@ -230,11 +231,13 @@ impl Chronicle<'_> {
                 self.withdrawn.insert(answers.message_id);
             }
         }
-        self.next(index, false, refused, &envelope);
+        let channel = self.next(index, false, refused, &envelope);
         if let Some(crossed) = &mut self.crossed {
             let taken = Taken {
                 from: statement.sender.clone(),
                 message_id: statement.message_id,
+                channel,
+                number: statement.number,
                 entry: index,
                 shift: self.shift,
                 created_ms: statement.created_ms,

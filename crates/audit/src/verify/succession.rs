@@ -7,6 +7,7 @@ use verbale_ledger::{Checkpoint, Frontier, Hash, Note};
 use verbale_proto::v1::{ChannelReopened, ChannelResumed, PreviousLog};
 
 use super::chronicle::{Chronicle, own_signed};
+use super::crossed::LostNumbers;
 use super::prepare::ReadEnvelope;
 use crate::presentation::moment;
 
@@ -31,11 +32,18 @@ pub(super) struct Carrying {
     root: Hash,
     frontier: Frontier,
     heads: Vec<String>,
-    /// The card of the log that was closed.
-    card: Option<Card>,
+    /// The cards of the log that was closed, the present one being its last.
+    card: Option<Cards>,
     /// The last card of before of which nothing else is held.
     lost: Option<Card>,
     ended: bool,
+}
+
+impl Carrying {
+    /// Cards of the own contact point that only logs before this one tell of.
+    pub(super) fn cards(&self) -> impl Iterator<Item = &Card> {
+        self.card.iter().flat_map(Cards::all).chain(&self.lost)
+    }
 }
 
 impl Break {
@@ -95,7 +103,7 @@ impl Chronicle<'_> {
     /// A card of the own contact point with this key for statements: the present one, those of logs before, those that were lost.
     fn own_card_of(&self, key: &Fingerprint) -> Option<&Card> {
         let present = self.own.iter().flat_map(Cards::all);
-        let before = self.carrying.iter().flat_map(|carrying| carrying.card.iter().chain(&carrying.lost));
+        let before = self.carrying.iter().flat_map(Carrying::cards);
         present.chain(before).find(|card| card.envelope_key.fingerprint() == *key)
     }
 
@@ -121,7 +129,7 @@ impl Chronicle<'_> {
         match own_signed(card) {
             Ok(card) if Some(card.card_key) == own && card.log_origin == closed => {
                 let forged = heads.iter().any(|note| Checkpoint::verify(note, &card.log_vkey()).is_err());
-                carrying.card = Some(card);
+                carrying.card = Some(Cards::from(card));
                 if forged {
                     let expected = format!("known heads that {closed} signed");
                     self.find("CARRIED", index, expected, "one that it did not sign");
@@ -134,7 +142,7 @@ impl Chronicle<'_> {
     /// The own card under which an entry was made: of what was carried over, that of the log that told it first.
     pub(super) fn own_card(&self) -> Option<&Card> {
         let closed = self.shift.checked_sub(1).and_then(|before| self.carrying.get(before)?.card.as_ref());
-        closed.or(self.own())
+        closed.map(Cards::present).or(self.own())
     }
 
     /// What is carried over from the logs before but the first `open` of them ended: it is what their successors' first entries say.
@@ -170,9 +178,12 @@ impl Chronicle<'_> {
         match own_signed(card) {
             Ok(card) if card.id == own.id && card.serial > own.serial && log(&card) == log(&own) => {
                 // One that was carried over is that of the log that was closed.
-                match self.shift.checked_sub(1).and_then(|before| self.carrying.get_mut(before)) {
-                    Some(carrying) => carrying.card = Some(card),
-                    None => drop(self.own.as_mut().map(|own| own.succeed(card))),
+                let own = match self.shift.checked_sub(1).and_then(|before| self.carrying.get_mut(before)) {
+                    Some(carrying) => &mut carrying.card,
+                    None => &mut self.own,
+                };
+                if let Some(own) = own {
+                    own.succeed(card);
                 }
             }
             Ok(_) => {
@@ -196,12 +207,20 @@ impl Chronicle<'_> {
             }
         });
         match later {
-            Ok(card) => self.replace(card),
+            Ok(card) => self.replace(index, card),
             Err(error) => self.find("KEY", index, "a later card that the enrolled card key signed", error),
         }
     }
 
-    pub(super) fn replace(&mut self, card: Card) {
+    /// Takes note of a counterpart's card, for comparing it with its owner's log.
+    pub(super) fn learnt(&mut self, index: u64, card: &Card) {
+        if let Some(crossed) = &mut self.crossed {
+            crossed.cards.push((card.clone(), index));
+        }
+    }
+
+    pub(super) fn replace(&mut self, index: u64, card: Card) {
+        self.learnt(index, &card);
         let began_anew = self.peers.get(&card.id).is_some_and(|known| known.present().log_origin != card.log_origin);
         if began_anew {
             let of_peer = |at: &u32| self.channels.get(*at as usize).is_some_and(|(peer, _)| *peer == card.id);
@@ -219,6 +238,15 @@ impl Chronicle<'_> {
         if self.carrying.len() <= self.shift {
             return self.find("RESUMED", index, "a log that took the place of another", "one that did not");
         }
+        let (channel, log) = (self.channel(&of.counterpart, &of.memorandum), self.shift);
+        let direction = self.outgoing.entry(channel).or_default();
+        let is_used = [direction.used_in, direction.resumed_in].contains(&Some(log));
+        let after = direction.last.map_or(0, |(number, _)| number);
+        direction.resumed_in = Some(log);
+        if is_used {
+            let expected = "a channel that this log used for nothing yet, and resumes once";
+            return self.find("RESUMED", index, expected, "one that it used before");
+        }
         if of.envelope.is_empty() {
             return;
         }
@@ -232,14 +260,27 @@ impl Chronicle<'_> {
             return self.find("KEY", index, "the envelope key of a card of the log's owner", found);
         }
         let serial = self.own().map_or(0, |own| own.serial);
-        let channel = self.channel(&of.counterpart, &of.memorandum);
         let direction = self.outgoing.entry(channel).or_default();
-        let is_behind = direction.last.is_none_or(|(number, _)| statement.number > number);
-        if !is_behind || statement.recipient != of.counterpart || statement.memorandum != of.memorandum {
+        if statement.number <= after || statement.recipient != of.counterpart || statement.memorandum != of.memorandum {
             return self.find("RESUMED", index, "a later statement of this channel", "another one");
         }
         direction.last = Some((statement.number, envelope.digest()));
         direction.stated = serial;
+        if let Some(crossed) = &mut self.crossed {
+            let up_to = Some(statement.number);
+            crossed.lost.push(LostNumbers { channel, after, up_to, log });
+        }
+    }
+
+    /// Whatever a log sends that took the place of another, it knows where the channel goes on.
+    pub(super) fn settled(&mut self, index: u64, channel: u32) {
+        let (log, took_place) = (self.shift, self.carrying.len() > self.shift);
+        let direction = self.outgoing.entry(channel).or_default();
+        direction.used_in = Some(log);
+        if took_place && direction.resumed_in != Some(log) {
+            let expected = "an entry that says where this channel goes on, before anything is sent in it";
+            self.find("RESUMED", index, expected, "a notice");
+        }
     }
 
     pub(super) fn reopened(&mut self, of: &ChannelReopened) {

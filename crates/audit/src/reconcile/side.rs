@@ -1,0 +1,139 @@
+//! One of two logs that are compared: what it holds, and what it says that it lost.
+
+use verbale_evidence::{Card, StatementDigest};
+
+use crate::export::ExportFolder;
+use crate::verify::{Break, Crossed, LostNumbers, Sent, Taken, Verified};
+
+/// One of the two.
+pub(super) struct Side<'c> {
+    pub(super) folder: &'c ExportFolder,
+    pub(super) id: String,
+    pub(super) origin: String,
+    pub(super) size: u64,
+    pub(super) breaks: Vec<Break>,
+    pub(super) crossed: &'c Crossed,
+}
+
+/// Where a place that a receipt names is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// In the export: an entry, which so many logs before this one told.
+    Shown(u64, usize),
+    /// Behind the end of the export.
+    Beyond,
+    /// In a log that was closed, behind what is held of it, or in one of which nothing is held.
+    Lost,
+    /// In a log that the export does not tell of.
+    Elsewhere,
+}
+
+/// What a card is to the log of its owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Told {
+    /// The log tells of it.
+    Known,
+    /// It was made after the export.
+    Later,
+    /// It was lost with what was lost of a log.
+    Lost,
+    /// The log should tell of it.
+    Not,
+}
+
+impl<'c> Side<'c> {
+    pub(super) fn new(folder: &'c ExportFolder, of: &Verified, crossed: &'c Crossed) -> Self {
+        let (id, origin, breaks) = (of.id.clone(), of.head.origin.clone(), of.breaks.clone());
+        Self { folder, id, origin, size: of.head.size.0, breaks, crossed }
+    }
+
+    /// How many logs before this one an origin is: 0 for this one; `None` for none of them.
+    pub(super) fn before(&self, origin: &str) -> Option<usize> {
+        let closed = || self.breaks.iter().position(|broke| broke.closed == origin);
+        if self.origin == origin { Some(0) } else { closed().map(|at| at + 1) }
+    }
+
+    /// The origin of a log, by how many were begun after it.
+    fn origin_of(&self, before: usize) -> Option<&str> {
+        match before.checked_sub(1) {
+            None => Some(&self.origin),
+            Some(at) => self.breaks.get(at).map(|broke| broke.closed.as_str()),
+        }
+    }
+
+    /// Whether nothing at all is held of a log.
+    fn is_lost_whole(&self, origin: &str) -> bool {
+        self.breaks.iter().any(|broke| broke.lost.as_deref() == Some(origin))
+    }
+
+    /// Where a place that a receipt names is.
+    pub(super) fn place(&self, (origin, index): &(String, u64)) -> Place {
+        let Some(before) = self.before(origin) else {
+            return if self.is_lost_whole(origin) { Place::Lost } else { Place::Elsewhere };
+        };
+        let closed = before.checked_sub(1).and_then(|at| self.breaks.get(at));
+        match closed {
+            Some(broke) if *index >= broke.held => Place::Lost,
+            None if *index >= self.size => Place::Beyond,
+            _ => Place::Shown(index.saturating_add(before as u64), before),
+        }
+    }
+
+    /// What the log of a card's owner says of it.
+    pub(super) fn tells_of(&self, card: &Card) -> Told {
+        let own = &self.crossed.own;
+        let below = own.iter().filter(|own| own.serial <= card.serial).max_by_key(|own| own.serial);
+        let above = own.iter().filter(|own| own.serial > card.serial).min_by_key(|own| own.serial);
+        let log = |card: &Card| (card.log_origin.clone(), card.log_key);
+        match (below, above) {
+            (Some(same), _) if same == card => Told::Known,
+            (Some(same), _) if same.serial == card.serial || same.card_key != card.card_key => Told::Not,
+            (_, None) if self.ended_before(card.valid_from_ms) => Told::Later,
+            // Between two logs there is what the first of them lost.
+            (Some(below), Some(above)) if below.log_origin != above.log_origin => {
+                let is_lost = log(below) == log(card) || self.is_lost_whole(&card.log_origin);
+                if is_lost { Told::Lost } else { Told::Not }
+            }
+            _ => Told::Not,
+        }
+    }
+
+    /// Whether this log says that it lost what it sent as this, which the other side took.
+    pub(super) fn has_lost(&self, taken: &Taken, to: &Side<'_>) -> bool {
+        let channel = to.crossed.channels.get(taken.channel as usize);
+        let Some(memorandum) = channel.map(|(_, memorandum)| memorandum) else { return false };
+        let of_own = self.crossed.channels.iter().position(|(peer, under)| (peer, under) == (&to.id, memorandum));
+        let of_own = of_own.and_then(|channel| u32::try_from(channel).ok());
+        let is_among = |of: &&LostNumbers| {
+            Some(of.channel) == of_own && of.after < taken.number && of.up_to.is_none_or(|last| taken.number <= last)
+        };
+        let log = match self.crossed.lost.iter().find(is_among) {
+            Some(of) => of.log,
+            // It knows of no such channel.
+            None if of_own.is_none() && !self.breaks.is_empty() => 0,
+            None => return false,
+        };
+        // Whoever has another log goes on there: what is taken afterwards is not of the one before.
+        let learnt = to.crossed.cards.iter().find(|(card, _)| Some(card.log_origin.as_str()) == self.origin_of(log));
+        learnt.is_none_or(|(_, entry)| taken.entry < *entry)
+    }
+
+    /// Whether something that happened at a moment is after everything that its export shows.
+    pub(super) fn ended_before(&self, moment_ms: i64) -> bool {
+        self.crossed.ends_with_export && self.crossed.last_ms < moment_ms
+    }
+
+    /// What was sent to the other side, in the order of the log.
+    pub(super) fn sent_to(&self, to: &Side<'_>) -> Vec<(&StatementDigest, &Sent)> {
+        let mut sent: Vec<_> = self.crossed.sent.iter().filter(|(_, sent)| sent.to == to.id).collect();
+        sent.sort_by_key(|(_, sent)| sent.entry);
+        sent
+    }
+
+    /// What was taken from the other side, in the order of the log.
+    pub(super) fn taken_from(&self, from: &Side<'_>) -> Vec<(&StatementDigest, &Taken)> {
+        let mut taken: Vec<_> = self.crossed.taken.iter().filter(|(_, taken)| taken.from == from.id).collect();
+        taken.sort_by_key(|(_, taken)| taken.entry);
+        taken
+    }
+}
