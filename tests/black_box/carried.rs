@@ -5,7 +5,9 @@ use serde_json::Value;
 use crate::disclosure::{Side, three};
 use crate::heads::{copy, cut_off_while_it_took_its_place, held_back, send, status};
 use crate::node::{until, verbale};
+use crate::outside::have;
 use crate::rotation::rotate;
+use crate::tampering::CHECK_EXPORT;
 use crate::tampering::carried::changes_are_found;
 use crate::tampering::craft::Kept;
 
@@ -54,9 +56,14 @@ fn release(japan: &Side, name: &str) -> std::path::PathBuf {
     file
 }
 
-fn verified(side: &Side) -> (String, Value) {
-    let dir = side.0.dir.with_file_name("export").to_str().unwrap().to_owned();
+fn exported(side: &Side, name: &str) -> String {
+    let dir = side.0.dir.with_file_name(name).to_str().unwrap().to_owned();
     side.0.run(&["audit", "export", &dir]).good();
+    dir
+}
+
+fn verified(side: &Side) -> (String, Value) {
+    let dir = exported(side, "export");
     let said = verbale(&["audit", "verify", &dir, "--json"], None).good().json().remove(0);
     (dir, said)
 }
@@ -66,7 +73,10 @@ fn a_log_is_carried_over_twice_and_places_in_each_of_the_three_are_told_apart() 
     let [mut japan, mut kyrgyz, tajik] = three();
     let first = release(&japan, "first");
     let first_card = std::fs::read_to_string(japan.card()).unwrap();
-    let once = lose_and_recover(&mut japan, &mut kyrgyz, 10, |_, _| {});
+    let mut before = Vec::new();
+    let once = lose_and_recover(&mut japan, &mut kyrgyz, 10, |japan, kyrgyz| {
+        before = vec![exported(japan, "before"), exported(kyrgyz, "before")];
+    });
     until("what was lost came again", || came(&japan, 10));
     release(&japan, "second");
     let twice = lose_and_recover(&mut japan, &mut kyrgyz, 20, |_, _| {});
@@ -105,6 +115,21 @@ fn a_log_is_carried_over_twice_and_places_in_each_of_the_three_are_told_apart() 
     for (other, agreed) in [(&theirs, 7), (&others, 2)] {
         let pair = verbale(&["audit", "reconcile", &ours, other, "--json"], None).good().json().remove(0);
         assert_eq!((&pair["agreed"], &pair["under_way"]), (&agreed.into(), &0.into()), "{pair}");
+    }
+    // Of exports from before and after, what the older one does not show is said, and no fault is found.
+    for (one, other) in [(&before[0], &theirs), (&ours, &before[1]), (&before[0], &before[1])] {
+        let said = verbale(&["audit", "reconcile", one, other, "--json"], None);
+        let pair = &said.json()[0];
+        let is_whole = (one, other) == (&before[0], &before[1]);
+        assert_eq!((said.code, &pair["sound"]), (if is_whole { 0 } else { 3 }, &true.into()), "{pair}");
+        assert_eq!(pair["not_compared"].as_array().unwrap().is_empty(), is_whole, "{pair}");
+    }
+    // Who has none of our programs sees that they follow from their entries too.
+    if have(&["python3", "openssl"]) {
+        for dir in [&ours, &theirs] {
+            let checked = std::process::Command::new("python3").arg(CHECK_EXPORT).arg(dir).output().unwrap();
+            assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stdout));
+        }
     }
     changes_are_found(&Kept::of_nodes([&japan.0, &kyrgyz.0]));
 }

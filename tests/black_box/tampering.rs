@@ -18,7 +18,7 @@ use crate::node::{Said, verbale};
 use crate::outside::have;
 use craft::{Copy, Impostor, JAPAN, KYRGYZSTAN, Kept, edit, flip};
 
-const CHECK_EXPORT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/outside/check_export.py");
+pub(crate) const CHECK_EXPORT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/outside/check_export.py");
 
 /// What is changed, and the code by which it is found.
 type Row<'r, C> = (&'r str, C, &'r str);
@@ -197,6 +197,32 @@ fn changed_files_are_found() {
                 std::fs::remove_file(copy.file(JAPAN, "memoranda/JP-KG-SSW-2023.toml")).unwrap();
             }),
             "MEMORANDUM",
+        ),
+        (
+            "a memorandum's file with other terms",
+            Box::new(|copy| {
+                edit(&copy.file(JAPAN, "memoranda/JP-KG-SSW-2023.toml"), |text| {
+                    text.replacen("basis = \"consent\"", "basis = \"notice\"", 1)
+                });
+            }),
+            "MEMORANDUM",
+        ),
+        (
+            "a key's file with another key",
+            Box::new(|copy| {
+                let [theirs, ours] = [KYRGYZSTAN, JAPAN].map(|id| copy.file(JAPAN, &format!("keys/{id}.1.log.pem")));
+                std::fs::copy(ours, theirs).unwrap();
+            }),
+            "KEY_FILE",
+        ),
+        (
+            "a key of which the log does not tell",
+            Box::new(|copy| {
+                let [other, known] =
+                    [2, 1].map(|serial| copy.file(JAPAN, &format!("keys/{KYRGYZSTAN}.{serial}.log.vkey")));
+                std::fs::copy(known, other).unwrap();
+            }),
+            "KEY_FILE",
         ),
     ];
     for (row, change, code) in &rows {

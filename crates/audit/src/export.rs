@@ -15,12 +15,14 @@
 //! There is no sealed content in it, and no facts.
 
 mod decisions;
+mod keys;
 mod read;
 mod write;
 
 use verbale_ledger::number_path;
 
 pub(crate) use decisions::Decisions;
+pub(crate) use keys::KnownCards;
 pub use read::{ExportFolder, Missing};
 pub use write::{ExportError, ExportWriter};
 

@@ -12,29 +12,29 @@ mod noticed;
 mod notices;
 mod prepare;
 mod releases;
+mod report;
 mod stamps;
 mod succession;
 mod tally;
 
-use std::fmt::Write as _;
+use std::collections::BTreeMap;
 use std::iter;
 
-use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use verbale_evidence::{Card, Cards, carried_entry};
 use verbale_ledger::{
-    Checkpoint, Frontier, Hash, LogSize, Note, TILE_WIDTH, Tile, decode_bundle, leaf_hash, policy_text,
+    Checkpoint, Frontier, Hash, LogSize, Note, TILE_WIDTH, Tile, decode_bundle, leaf_hash, verify_cosignature,
 };
 
 pub(crate) use chronicle::Chronicle;
 pub(crate) use crossed::{Crossed, HeldHead, LostNumbers, Sent, Taken};
+pub(crate) use report::second;
 pub use stamps::Stamps;
 pub use succession::Break;
 pub use tally::Tally;
 
-use crate::export::{DECISIONS, Decisions, ExportFolder, Missing, POLICY};
+use crate::export::{DECISIONS, Decisions, ExportFolder, KnownCards, Missing, POLICY};
 use crate::finding::Finding;
-use crate::presentation::moment;
 use kept::KeptHeads;
 use prepare::{Keys, Prepared, read_through};
 use stamps::KeptStamps;
@@ -57,6 +57,10 @@ pub struct Verified {
     pub waiting: usize,
     /// Releases whose grant a withdrawal answers.
     pub withdrawn: u64,
+    /// Releases by a code of which the log cannot show the ground: how many by each.
+    pub unshown: BTreeMap<String, u64>,
+    /// Releases under terms of a memorandum that it had before: their file is not there.
+    pub under_earlier_terms: u64,
     /// What does not hold.
     pub findings: Vec<Finding>,
     /// How much more does not hold than is listed.
@@ -96,15 +100,16 @@ pub(crate) fn check(
     let mut kept = KeptHeads::read(folder)?;
     let mut stamps = KeptStamps::read(folder)?;
     let mut tiles = Tiles::new(folder);
-    let (mut decisions, mut decided) = (Decisions::default(), Sha256::new());
+    let (mut decisions, mut decided, mut known) = (Decisions::default(), Sha256::new(), KnownCards::default());
     read_through(folder, head.size, &keys, |index, prepared: Prepared| {
         tiles.take(prepared.leaf);
         frontier.append(prepared.leaf);
         kept.passed(&frontier);
-        if let Ok(told) = &prepared.read
-            && let Some(line) = decisions.line(index, told.time_ms, &told.event)
-        {
-            decided.update(line);
+        if let Ok(told) = &prepared.read {
+            known.told(index, &told.event);
+            if let Some(line) = decisions.line(index, told.time_ms, &told.event) {
+                decided.update(line);
+            }
         }
         chronicle.take(index, prepared);
         stamps.passed(&frontier, chronicle.last_ms());
@@ -129,7 +134,7 @@ pub(crate) fn check(
     if folder.file(DECISIONS)?.map(Sha256::digest) != Some(decided.finalize()) {
         chronicle.find("DECISIONS", None, "a line for each decision of the log, and no other", "other lines");
     }
-    policy(folder, &mut chronicle)?;
+    key_files(folder, &known, &mut chronicle)?;
     let is_compared = compare(cards, &mut chronicle);
     let fingerprint = |card: &Card| card.card_key.fingerprint().grouped();
     Ok(Verified {
@@ -141,6 +146,8 @@ pub(crate) fn check(
         tally: chronicle.tally.clone(),
         waiting: chronicle.waiting(),
         withdrawn: chronicle.tally_withdrawn,
+        unshown: std::mem::take(&mut chronicle.unshown),
+        under_earlier_terms: chronicle.under_earlier_terms,
         findings: std::mem::take(&mut chronicle.findings),
         more_findings: chronicle.more_findings,
         breaks: chronicle.breaks(),
@@ -169,7 +176,10 @@ fn signatures(note: &str, chronicle: &mut Chronicle<'_>) -> Vec<(String, u64, u6
     for cards in chronicle.peers().values().cloned().collect::<Vec<_>>() {
         let id = cards.id();
         match cards.cosigned_s(note) {
-            Ok(time_s) => cosigned.push((id.to_owned(), size, time_s)),
+            Ok(time_s) => {
+                cosigned_in_time(id, (note, time_s), chronicle);
+                cosigned.push((id.to_owned(), size, time_s));
+            }
             // Nobody needs to have cosigned: only who claims it must have.
             Err(verbale_ledger::NoteError::Unsigned) => {}
             Err(error) => {
@@ -180,11 +190,24 @@ fn signatures(note: &str, chronicle: &mut Chronicle<'_>) -> Vec<(String, u64, u6
     cosigned
 }
 
-fn policy(folder: &ExportFolder, chronicle: &mut Chronicle<'_>) -> Result<(), Missing> {
-    let witnesses: Vec<_> = chronicle.peers().values().map(|cards| cards.present().cosigner_vkey()).collect();
-    let expected = chronicle.own().map(|own| policy_text(&own.log_vkey(), &witnesses));
-    if folder.file(POLICY)? != expected.map(String::into_bytes) {
-        chronicle.find("POLICY", None, "the log's key and those of its counterparts", "another policy");
+/// Whoever cosigns does so with a key whose card is not over.
+fn cosigned_in_time(id: &str, (note, time_s): (&str, u64), chronicle: &mut Chronicle<'_>) {
+    let cosigned_ms = i64::try_from(time_s).unwrap_or(i64::MAX / 1000).saturating_mul(1000);
+    chronicle.not_over(None, id, cosigned_ms, |card| verify_cosignature(note, &card.cosigner_vkey()).is_ok());
+}
+
+/// The files of keys are those that follow from the cards of which the log tells, and there is no other.
+fn key_files(folder: &ExportFolder, known: &KnownCards, chronicle: &mut Chronicle<'_>) -> Result<(), Missing> {
+    let files = known.files();
+    for (name, text) in &files {
+        if folder.file(name)?.as_deref() != Some(text.as_bytes()) {
+            let code = if name == POLICY { "POLICY" } else { "KEY_FILE" };
+            chronicle.find(code, None, format!("{name} as it follows from the cards in the log"), "another, or none");
+        }
+    }
+    let is_other = |there: &String| files.iter().all(|(name, _)| name != there);
+    for there in folder.key_files()?.into_iter().filter(is_other) {
+        chronicle.find("KEY_FILE", None, "files of the cards of which the log tells", format!("{there} besides"));
     }
     Ok(())
 }
@@ -321,78 +344,4 @@ pub(crate) fn roots_at(folder: &ExportFolder, size: LogSize, sizes: &[u64]) -> R
         }
     }
     Ok(roots)
-}
-
-impl Verified {
-    /// Whether everything holds.
-    pub fn is_sound(&self) -> bool {
-        self.findings.is_empty()
-    }
-
-    /// For machines.
-    pub fn to_json(&self) -> Value {
-        let cosigned: Vec<Value> = (self.cosigned.iter())
-            .map(|(by, size, time_s)| json!({"by": by, "size": size, "at": second(*time_s)}))
-            .collect();
-        json!({
-            "sound": self.is_sound(), "log": self.id, "origin": self.head.origin, "size": self.head.size.0,
-            "root": hex::encode(self.head.root), "last_entry_at": moment(self.last_ms), "fingerprint": self.fingerprint,
-            "cards_compared": self.is_compared, "counterparts": self.peers.iter().map(|(id, _)| id).collect::<Vec<_>>(),
-            "entries": self.tally.to_json(), "waiting_for_receipt": self.waiting, "released_on_withdrawn_grant": self.withdrawn,
-            "breaks": self.breaks.iter().map(Break::to_json).collect::<Vec<_>>(), "cosigned": cosigned, "time_stamps": self.stamps.to_json(), "findings": self.findings.iter().map(Finding::to_json).collect::<Vec<_>>(),
-            "more_findings": self.more_findings,
-        })
-    }
-
-    /// For people.
-    pub fn to_text(&self) -> String {
-        let mut text = if self.is_sound() { "Sound.\n".to_owned() } else { "FAULT FOUND.\n".to_owned() };
-        let _ = writeln!(
-            text,
-            "  log           {}\n  up to         entry {} of {}, root {}\n  holds         {}\n  card key      {}",
-            self.head.origin,
-            self.head.size.0.saturating_sub(1),
-            moment(self.last_ms),
-            hex::encode(self.head.root),
-            self.tally.to_text(),
-            self.fingerprint
-        );
-        for broke in &self.breaks {
-            let _ = writeln!(text, "  BREAK         {}", broke.to_text());
-        }
-        for (id, fingerprint) in &self.peers {
-            let _ = writeln!(text, "  counterpart   {id}, card key {fingerprint}");
-        }
-        for (by, size, time_s) in &self.cosigned {
-            let _ = writeln!(text, "  cosigned      by {by} at size {size} on {}", second(*time_s));
-        }
-        text += &self.stamps.to_text();
-        if !self.is_compared {
-            text += "  not compared: the cards of all contact points were not given; compare the fingerprints above with their owners\n";
-        }
-        if self.cosigned.is_empty() {
-            text += "  not cosigned: nobody else vouches for this head; compare it with the counterpart's export (reconcile)\n";
-        }
-        if self.waiting > 0 {
-            let _ = writeln!(text, "  waiting       {} sent without receipt yet", self.waiting);
-        }
-        if self.withdrawn > 0 {
-            let _ = writeln!(
-                text,
-                "  to look at    {} released on a grant that was withdrawn before; whether that bound by then shows in the presentation",
-                self.withdrawn
-            );
-        }
-        for finding in &self.findings {
-            let _ = writeln!(text, "\n  {}", finding.to_text());
-        }
-        if self.more_findings > 0 {
-            let _ = writeln!(text, "\n  and {} more", self.more_findings);
-        }
-        text.trim_end().to_owned()
-    }
-}
-
-pub(crate) fn second(time_s: u64) -> String {
-    moment(i64::try_from(time_s).unwrap_or(i64::MAX / 1000).saturating_mul(1000))
 }

@@ -307,6 +307,11 @@ impl Memorandum {
         self.kind(flow).map(KindTerms::publishable).unwrap_or_default()
     }
 
+    /// Whether what is sent in a flow is public where its originator labels it so.
+    pub fn is_public(&self, flow: &str) -> bool {
+        self.kind(flow).is_some_and(|kind| kind.class() == Class::Public)
+    }
+
     /// What the memorandum says of a flow.
     pub(crate) fn kind(&self, flow: &str) -> Option<KindTerms<'_>> {
         self.terms.kinds.get(flow).map(KindTerms)

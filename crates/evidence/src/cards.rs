@@ -78,6 +78,11 @@ impl Cards {
         self.all().find(|card| card.envelope_key.fingerprint() == *key)
     }
 
+    /// The last moment, in milliseconds since 1970-01-01 UTC, at which one of the cards is valid of which this holds; `None`: it holds of none.
+    pub fn valid_until_ms(&self, is_it: impl Fn(&Card) -> bool) -> Option<i64> {
+        self.all().filter(|card| is_it(card)).map(|card| card.valid_until_ms).max()
+    }
+
     /// Whether a key for statements came after another, or is the same.
     pub fn is_not_before(&self, key: &Fingerprint, other: &Fingerprint) -> bool {
         let place = |key: &Fingerprint| self.all().position(|card| card.envelope_key.fingerprint() == *key);
@@ -160,6 +165,9 @@ mod tests {
         assert_eq!(cards.verify(unverified), Err(EnvelopeError::UnknownKey));
         let [first, last, other] = [10, 20, 30].map(|seed| key(seed).public().fingerprint());
         assert_eq!(cards.of_envelope_key(&first).map(|card| card.serial), Some(2));
+        cards.present.valid_until_ms = 9;
+        let until = [first, last, other].map(|key| cards.valid_until_ms(|card| card.envelope_key.fingerprint() == key));
+        assert_eq!(until, [Some(1), Some(9), None]);
         let order = [(first, first), (last, first), (first, last), (other, first)];
         assert_eq!(order.map(|(key, before)| cards.is_not_before(&key, &before)), [true, true, false, false]);
     }

@@ -1,11 +1,11 @@
 //! The operator of a node writes anew what its log carries over from the logs that it took the place of.
 
-use verbale_evidence::{carried_entry, decode_entry, encode_entry, read_entry};
+use verbale_evidence::{UnverifiedEnvelope, carried_entry, decode_entry, encode_entry, read_entry};
 use verbale_ledger::{Tree, leaf_hash};
 use verbale_proto::v1::log_entry::Event;
 use verbale_proto::v1::{CarriedOver, Genesis};
 
-use super::craft::{JAPAN, Kept, Log};
+use super::craft::{JAPAN, KYRGYZSTAN, Kept, Log, Logged};
 use super::{Row, found};
 
 type Anew<'r> = Box<dyn Fn(&mut Log) + 'r>;
@@ -24,6 +24,17 @@ fn change_within(entry: &[u8], change: &dyn Fn(&mut i64, &mut Event)) -> Vec<u8>
 fn carried(log: &Log, times: u64, is_it: impl Fn(&Event) -> bool) -> usize {
     let is = |entry: &[u8]| read_entry(entry).is_ok_and(|told| told.carried == times && is_it(&told.event));
     log.entries.iter().position(|(entry, _)| is(entry)).unwrap()
+}
+
+fn is_resumed(event: &Event, with: &str) -> bool {
+    matches!(event, Event::ChannelResumed(of) if of.counterpart == with)
+}
+
+/// The envelope that an entry sends to a counterpart.
+fn envelope_to(event: &Event, to: &str) -> Option<Vec<u8>> {
+    let Event::NoticeSent(sent) = event else { return None };
+    let statement = UnverifiedEnvelope::parse(&sent.envelope).unwrap().claimed().unwrap();
+    (statement.recipient == to).then(|| sent.envelope.clone())
 }
 
 /// Makes each log quote what is carried over from the one before it.
@@ -45,9 +56,11 @@ fn quote_again(log: &mut Log) {
 }
 
 /// Whoever rewrites what was carried over is found: alone, or by the heads that the other side holds of the logs before.
+#[expect(clippy::too_many_lines, reason = "a table")]
 pub(crate) fn changes_are_found(kept: &Kept) {
     kept.copy().reconcile().good();
     let is_received = |event: &Event| matches!(event, Event::NoticeReceived(_));
+    let resumed = |log: &Log| carried(log, 0, |event| is_resumed(event, KYRGYZSTAN));
     let alone: Vec<Row<'_, Anew<'_>>> = vec![
         (
             "an entry of the first log left out",
@@ -112,6 +125,15 @@ pub(crate) fn changes_are_found(kept: &Kept) {
             }),
             "TIME_BACKWARDS",
         ),
+        (
+            "a channel resumed again",
+            Box::new(|log| {
+                let again = log.entries[resumed(log)].clone();
+                log.entries.push(again);
+            }),
+            "RESUMED",
+        ),
+        ("a channel used that was not resumed", Box::new(|log| drop(log.entries.remove(resumed(log)))), "RESUMED"),
     ];
     for (row, change, code) in &alone {
         found(row, &kept.rewritten(JAPAN, change).verify(JAPAN, &[]), code);
@@ -137,6 +159,25 @@ pub(crate) fn changes_are_found(kept: &Kept) {
                 quote_again(log);
             }),
             "MOVED",
+        ),
+        (
+            "what was sent behind the break told as lost before it",
+            Box::new(|log| {
+                let is_sent = |event: &Event| envelope_to(event, KYRGYZSTAN).is_some();
+                let last = log.entries.iter().rposition(|(entry, _)| is_sent(&decode_entry(entry).unwrap().1)).unwrap();
+                let envelope = envelope_to(&decode_entry(&log.entries[last].0).unwrap().1, KYRGYZSTAN).unwrap();
+                let (resumed, all) = (resumed(log), std::mem::take(&mut log.entries));
+                let is_left = |(at, (entry, _)): &(usize, Logged)| {
+                    let event = decode_entry(entry).unwrap().1;
+                    *at < resumed || !(is_sent(&event) || matches!(event, Event::ReceiptReceived(_)))
+                };
+                log.entries = all.into_iter().enumerate().filter(is_left).map(|(_, logged)| logged).collect();
+                log.change(resumed, |_, event| {
+                    let Event::ChannelResumed(of) = event else { unreachable!() };
+                    of.envelope = envelope;
+                });
+            }),
+            "RECEIVED_NOT_SENT",
         ),
     ];
     for (row, change, code) in &by_the_other {

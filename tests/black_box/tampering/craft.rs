@@ -19,11 +19,13 @@ pub(crate) const KYRGYZSTAN: &str = "KG-MLSSM-CECA";
 /// The nodes of the demo, stopped, and the exports of their logs.
 pub(crate) struct Kept {
     folder: TempDir,
+    ids: [String; 2],
 }
 
 /// A copy of the exports, to be changed.
 pub(crate) struct Copy {
     folder: TempDir,
+    ids: [String; 2],
 }
 
 /// An entry, and the receipt that stands beside it: the counterpart's entry, and its proof.
@@ -59,7 +61,7 @@ impl Kept {
     pub(crate) fn of_demo() -> Self {
         let folder = tempfile::Builder::new().prefix("vb").tempdir().unwrap();
         verbale(&["demo", "--keep", folder.path().join("d").to_str().unwrap()], None).good();
-        Self { folder }
+        Self { folder, ids: [JAPAN, KYRGYZSTAN].map(str::to_owned) }
     }
 
     /// The logs of two nodes as they are.
@@ -72,7 +74,7 @@ impl Kept {
             copy(&node.dir.join("keys"), &kept.join("keys"));
             std::fs::copy(node.dir.join("card.txt"), kept.join("card.txt")).unwrap();
         }
-        Self { folder }
+        Self { folder, ids: nodes.map(|node| node.id.clone()) }
     }
 
     fn node(&self, id: &str) -> PathBuf {
@@ -87,13 +89,21 @@ impl Kept {
         self.node(id).join("card.txt")
     }
 
+    /// A card, changed and signed again by its card key.
+    pub(crate) fn card_again(&self, id: &str, card: &[u8], change: impl FnOnce(&mut Card)) -> Vec<u8> {
+        let key = self.secret(id, "card.pem");
+        let mut card = UnverifiedCard::parse(card).unwrap().verify(&key.public().fingerprint()).unwrap();
+        change(&mut card);
+        verbale_evidence::sign_card(&card, &key).unwrap()
+    }
+
     /// An untouched copy.
     pub(crate) fn copy(&self) -> Copy {
         let folder = tempfile::Builder::new().prefix("vb").tempdir().unwrap();
-        for id in [JAPAN, KYRGYZSTAN] {
+        for id in &self.ids {
             copy(&self.folder.path().join("d/export").join(id), &folder.path().join(id));
         }
-        Copy { folder }
+        Copy { folder, ids: self.ids.clone() }
     }
 
     /// A copy in which the log of a contact point is another one, signed by its own key.
@@ -179,8 +189,8 @@ impl Copy {
     }
 
     pub(crate) fn reconcile(&self) -> Said {
-        let [japan, other] = [JAPAN, KYRGYZSTAN].map(|id| self.export(id));
-        verbale(&["audit", "reconcile", japan.to_str().unwrap(), other.to_str().unwrap(), "--json"], None)
+        let [one, other] = [&self.ids[0], &self.ids[1]].map(|id| self.export(id));
+        verbale(&["audit", "reconcile", one.to_str().unwrap(), other.to_str().unwrap(), "--json"], None)
     }
 }
 

@@ -4,7 +4,11 @@ use std::rc::Rc;
 
 use verbale_keys::SecretKey;
 use verbale_proto::v1::log_entry::Event;
-use verbale_proto::v1::{CarriedOver, ChannelResumed, CounterpartRotated, NoticeOpened};
+use verbale_proto::v1::{
+    CarriedOver, ChannelResumed, CounterpartRotated, MemorandumCommenced, NoticeOpened, PeerEnrolled,
+};
+
+use crate::disclosure::three;
 
 use super::craft::{Impostor, JAPAN, KYRGYZSTAN, Kept, Log, is_received, receipt_bytes, signed_again};
 use super::{Row, found};
@@ -203,6 +207,63 @@ fn a_log_that_its_own_operator_rewrote_is_found_by_what_it_says() {
             "NOT_IN_FORCE",
         ),
         (
+            "a release on a kind that is not public",
+            Box::new(|log| {
+                let at = disclosed(log);
+                log.change(at, |_, event| {
+                    let Event::Disclosed(of) = event else { unreachable!() };
+                    (of.code, of.grounds) = ("ALREADY_PUBLIC_BY_ORIGINATOR".to_owned(), Vec::new());
+                });
+            }),
+            "GROUND_MISSING",
+        ),
+        (
+            "a release to an embassy outside return procedures",
+            Box::new(|log| {
+                let at = disclosed(log);
+                log.change(at, |_, event| {
+                    let Event::Disclosed(of) = event else { unreachable!() };
+                    (of.code, of.grounds) = ("CLAUSE8_EMBASSY".to_owned(), Vec::new());
+                });
+            }),
+            "GROUND",
+        ),
+        (
+            "a memorandum begun by a notice about something else",
+            Box::new(|log| {
+                let message_id = message_id(log, log.find(&is_grant));
+                log.append(Event::MemorandumCommenced(MemorandumCommenced {
+                    memorandum: "JP-KG-SSW-2023".to_owned(),
+                    on: "2020-01-01".to_owned(),
+                    message_id,
+                }));
+            }),
+            "UNKNOWN_NOTICE",
+        ),
+        (
+            "a notice sent when the own card was over",
+            Box::new(|log| {
+                log.change(0, |_, event| {
+                    let Event::Genesis(genesis) = event else { unreachable!() };
+                    genesis.card =
+                        kept.card_again(JAPAN, &genesis.card, |card| card.valid_until_ms = card.valid_from_ms);
+                });
+            }),
+            "KEY_NOT_VALID",
+        ),
+        (
+            "a notice of a counterpart whose card was over",
+            Box::new(|log| {
+                let is_theirs = |of: &PeerEnrolled| String::from_utf8_lossy(&of.card).contains(KYRGYZSTAN);
+                let at = log.find(|event| matches!(event, Event::PeerEnrolled(of) if is_theirs(of)));
+                log.change(at, |_, event| {
+                    let Event::PeerEnrolled(of) = event else { unreachable!() };
+                    of.card = kept.card_again(KYRGYZSTAN, &of.card, |card| card.valid_until_ms = card.valid_from_ms);
+                });
+            }),
+            "KEY_NOT_VALID",
+        ),
+        (
             "a release that hides the one before",
             Box::new(|log| {
                 let at = disclosed(log);
@@ -325,6 +386,7 @@ fn a_log_that_its_own_operator_rewrote_is_found_by_what_it_says() {
 #[test]
 fn a_log_that_is_sound_alone_is_found_by_the_other_sides() {
     let kept = Kept::of_demo();
+    let log_2 = format!("verbale/{JAPAN}/2");
     let rows: Vec<Row<'_, Anew<'_>>> = vec![
         (
             "a fork shown to others",
@@ -344,6 +406,18 @@ fn a_log_that_is_sound_alone_is_found_by_the_other_sides() {
                 log.entries.remove(at);
             }),
             "FORK",
+        ),
+        (
+            "another log than the one that the other side knows",
+            Box::new(|log| {
+                log.card.log_origin = format!("verbale/{JAPAN}/2");
+                log.change(0, |_, event| {
+                    let Event::Genesis(genesis) = event else { unreachable!() };
+                    genesis.origin.clone_from(&log_2);
+                    genesis.card = kept.card_again(JAPAN, &genesis.card, |card| card.log_origin.clone_from(&log_2));
+                });
+            }),
+            "OTHER_CARD",
         ),
         (
             "the tail left out",
@@ -395,6 +469,24 @@ fn a_log_that_is_sound_alone_is_found_by_the_other_sides() {
         assert_eq!(alone.code, 0, "{row}: {}", alone.out);
         found(row, &copy.reconcile(), code);
     }
+}
+
+/// Both sides hold the notice that says since when a memorandum is in force.
+#[test]
+fn a_memorandum_begins_on_one_day_on_both_sides() {
+    let [japan, _, tajik] = three();
+    japan.0.until_delivered();
+    let kept = Kept::of_nodes([&japan.0, &tajik.0]);
+    kept.copy().reconcile().good();
+    let copy = kept.rewritten(JAPAN, |log| {
+        let at = log.find(|event| matches!(event, Event::MemorandumCommenced(_)));
+        log.change(at, |_, event| {
+            let Event::MemorandumCommenced(of) = event else { unreachable!() };
+            "2024-02-01".clone_into(&mut of.on);
+        });
+    });
+    copy.verify(JAPAN, &[]).good();
+    found("another day", &copy.reconcile(), "COMMENCEMENT");
 }
 
 fn is_receipt(event: &Event) -> bool {

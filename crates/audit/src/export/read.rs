@@ -140,6 +140,11 @@ impl ExportFolder {
         Ok((self.text(&format!("{STAMPS}/{size}.checkpoint"))?, self.bytes(&format!("{STAMPS}/{size}.tsr"))?))
     }
 
+    /// Names of files in the folder of keys.
+    pub(crate) fn key_files(&self) -> Result<Vec<String>, Missing> {
+        Ok(self.names(KEYS)?.into_iter().map(|name| format!("{KEYS}/{name}")).collect())
+    }
+
     fn names(&self, folder: &str) -> Result<Vec<String>, Missing> {
         let path = self.0.join(folder);
         let missing = |source| Missing::File { path: path.clone(), source, hint: NOT_WHOLE };

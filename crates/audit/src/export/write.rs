@@ -3,24 +3,17 @@
 
 #![expect(clippy::disallowed_methods, reason = "an export is a folder")]
 
-use std::collections::{BTreeMap, HashSet};
-use std::fmt::Write as _;
+use std::collections::HashSet;
 use std::fs;
 use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
-use serde_json::json;
-use verbale_evidence::{Card, EntryError, UnverifiedCard, card_text, read_entry};
-use verbale_ledger::{
-    Checkpoint, LogSize, Note, TILE_WIDTH, Tile, Tree, encode_bundle, leaf_hash, policy_text, with_extra,
-};
-use verbale_proto::v1::log_entry::Event;
+use verbale_evidence::{EntryError, read_entry};
+use verbale_ledger::{Checkpoint, LogSize, Note, TILE_WIDTH, Tile, Tree, encode_bundle, leaf_hash, with_extra};
 
 use super::{
-    CARDS, CHECKPOINT, COSIGNED, COUNTERPARTS, DECISIONS, Decisions, KEYS, MEMORANDA, POLICY, PROOFS, STAMPS,
-    receipt_path,
+    CHECKPOINT, COSIGNED, COUNTERPARTS, DECISIONS, Decisions, KnownCards, MEMORANDA, PROOFS, STAMPS, receipt_path,
 };
-use crate::presentation::moment;
 
 /// An export that was not made.
 #[derive(Debug, thiserror::Error)]
@@ -72,8 +65,7 @@ pub struct ExportWriter {
     bundle: Vec<Vec<u8>>,
     decisions: Decisions,
     decision_lines: Option<Temporary>,
-    cards: BTreeMap<(String, u64), (Card, Vec<u8>, u64)>,
-    own: Option<String>,
+    cards: KnownCards,
     cosigned: Vec<String>,
     /// What stands beside the log: written last, when nothing there contradicts.
     beside: Vec<(String, Vec<u8>)>,
@@ -94,8 +86,7 @@ impl ExportWriter {
             bundle: Vec::new(),
             decisions: Decisions::default(),
             decision_lines: Some(Temporary::create(&dir.join(DECISIONS))?),
-            cards: BTreeMap::new(),
-            own: None,
+            cards: KnownCards::default(),
             cosigned: Vec::new(),
             beside: Vec::new(),
         })
@@ -136,19 +127,7 @@ impl ExportWriter {
         let index = self.tree.size().0;
         let told = read_entry(&entry).map_err(|source| ExportError::Entry { index, source })?;
         let (time_ms, event) = (told.time_ms, told.event);
-        match &event {
-            Event::Genesis(genesis) => {
-                self.own = Some(genesis.id.clone());
-                self.card(&genesis.card, index);
-                if let Some(previous) = &genesis.previous {
-                    self.card(&previous.lost_card, index);
-                }
-            }
-            Event::PeerEnrolled(enrolled) => self.card(&enrolled.card, index),
-            Event::CounterpartRotated(rotated) => self.card(&rotated.card, index),
-            Event::OwnCardRotated(rotated) => self.card(&rotated.card, index),
-            _ => {}
-        }
+        self.cards.told(index, &event);
         let line = self.decisions.line(index, time_ms, &event);
         if let (Some(line), Some(lines)) = (line, &mut self.decision_lines) {
             lines.write(line.as_bytes())?;
@@ -164,17 +143,6 @@ impl ExportWriter {
             self.flush()?;
         }
         Ok(())
-    }
-
-    fn card(&mut self, bytes: &[u8], index: u64) {
-        let card = UnverifiedCard::parse(bytes).and_then(|card| {
-            let fingerprint = card.claimed_fingerprint()?;
-            card.verify(&fingerprint)
-        });
-        // A card that proves nothing is no card: verification finds it in its entry.
-        if let Ok(card) = card {
-            self.cards.entry((card.id.clone(), card.serial)).or_insert((card, bytes.to_vec(), index));
-        }
     }
 
     /// Ends the export under a checkpoint that covers exactly the entries taken; its log's key vouches for it, not this function.
@@ -198,7 +166,9 @@ impl ExportWriter {
                 self.keep(&tile.path(), &tile.bytes(&self.tree).unwrap_or_default())?;
             }
         }
-        self.write_cards()?;
+        for (name, text) in self.cards.files() {
+            self.replace(&name, text.as_bytes())?;
+        }
         for (name, text) in &self.beside {
             self.replace(name, text)?;
         }
@@ -234,32 +204,6 @@ impl ExportWriter {
         let bundle = encode_bundle(self.bundle.iter().map(Vec::as_slice)).unwrap_or_default();
         self.bundle.clear();
         if self.elsewhere.contains(&name) { Ok(()) } else { self.keep(&name, &bundle) }
-    }
-
-    fn write_cards(&self) -> Result<(), ExportError> {
-        let mut lines = String::new();
-        let mut latest: BTreeMap<&str, &Card> = BTreeMap::new();
-        for ((id, serial), (card, bytes, index)) in &self.cards {
-            let name = |what: &str| format!("{KEYS}/{id}.{serial}.{what}");
-            self.replace(&name("card"), card_text(bytes, card).as_bytes())?;
-            self.replace(&name("envelope.pem"), card.envelope_key.to_pem().as_bytes())?;
-            self.replace(&name("log.pem"), card.log_key.to_pem().as_bytes())?;
-            self.replace(&name("log.vkey"), format!("{}\n", card.log_vkey()).as_bytes())?;
-            self.replace(&name("cosigner.pem"), card.cosigner_key.to_pem().as_bytes())?;
-            self.replace(&name("cosigner.vkey"), format!("{}\n", card.cosigner_vkey()).as_bytes())?;
-            let line = json!({
-                "id": id, "serial": serial, "fingerprint": card.card_key.fingerprint().to_string(), "known_since_entry": index,
-                "valid_from": moment(card.valid_from_ms), "valid_until": moment(card.valid_until_ms),
-            });
-            let _ = writeln!(lines, "{line}");
-            latest.insert(id, card);
-        }
-        self.replace(CARDS, lines.as_bytes())?;
-        let own = self.own.as_deref().unwrap_or_default();
-        let Some(log) = latest.get(own).map(|card| card.log_vkey()) else { return Ok(()) };
-        let others = latest.values().filter(|card| card.id != own);
-        let witnesses: Vec<_> = others.map(|card| card.cosigner_vkey()).collect();
-        self.replace(POLICY, policy_text(&log, &witnesses).as_bytes())
     }
 
     /// Writes a file that never changes; one that is there already must be the same.

@@ -10,7 +10,7 @@ use verbale_ledger::LogSize;
 use verbale_proto::v1::log_entry::Event;
 use verbale_proto::v1::{Configured, Genesis};
 
-use super::crossed::{Crossed, LostNumbers};
+use super::crossed::Crossed;
 use super::erasures::Erasures;
 use super::noticed::{Noticed, Notices};
 use super::prepare::{Prepared, ReadEnvelope, ReadReceipt};
@@ -86,6 +86,10 @@ pub(crate) struct Chronicle<'m> {
     pub(crate) tally: Tally,
     /// Releases whose grant a withdrawal answers.
     pub(crate) tally_withdrawn: u64,
+    /// Releases by a code of which the log cannot show the ground.
+    pub(crate) unshown: BTreeMap<String, u64>,
+    /// Releases under terms of which the file is not there.
+    pub(crate) under_earlier_terms: u64,
     /// What is carried over: from the log before, from the one before that, and so on.
     pub(super) carrying: Vec<Carrying>,
     /// How many logs told the present entry before, and how much later it stands here than in the first of them.
@@ -124,6 +128,8 @@ impl<'m> Chronicle<'m> {
             last_ms: i64::MIN,
             tally: Tally::default(),
             tally_withdrawn: 0,
+            unshown: BTreeMap::new(),
+            under_earlier_terms: 0,
             carrying: Vec::new(),
             shift: 0,
             told_ms: i64::MIN,
@@ -378,26 +384,6 @@ impl<'m> Chronicle<'m> {
             let expected = format!("the terms of {id} that the log adopted");
             self.find("MEMORANDUM", None, expected, "a file with other terms");
         }
-    }
-
-    /// What is needed to compare the log with another.
-    pub(crate) fn crossed(&mut self) -> Option<Crossed> {
-        let mut crossed = self.crossed.take()?;
-        crossed.own.extend(self.own.iter().flat_map(Cards::all).cloned());
-        crossed.own.extend(self.carrying.iter().flat_map(Carrying::cards).cloned());
-        crossed.channels = std::mem::take(&mut self.channels);
-        crossed.commenced = std::mem::take(&mut self.commenced).into_iter().collect();
-        // Of a channel that was not used since, nobody said yet where it goes on.
-        let is_unsettled = |direction: &Direction| direction.resumed_in != Some(0);
-        let channels = 0..u32::try_from(crossed.channels.len()).unwrap_or(u32::MAX);
-        for channel in channels.filter(|_| !self.carrying.is_empty()) {
-            let direction = self.outgoing.get(&channel);
-            if direction.is_none_or(is_unsettled) {
-                let after = direction.and_then(|direction| direction.last).map_or(0, |(number, _)| number);
-                crossed.lost.push(LostNumbers { channel, after, up_to: None, log: 0 });
-            }
-        }
-        Some(crossed)
     }
 
     pub(super) fn second_person(&mut self, index: u64, first: Option<&str>, second: &str) {

@@ -2,8 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use verbale_evidence::{Card, MessageId, StatementDigest};
+use verbale_evidence::{Card, Cards, MessageId, StatementDigest};
 use verbale_ledger::Hash;
+
+use super::chronicle::{Chronicle, Direction};
+use super::succession::Carrying;
 
 /// What passed between two logs, for comparing them.
 #[derive(Default)]
@@ -66,4 +69,26 @@ pub(crate) struct Sent {
     pub(crate) number: u64,
     /// The log and the entry that the last receipt names.
     pub(crate) receipt: Option<(String, u64)>,
+}
+
+impl Chronicle<'_> {
+    /// What is needed to compare the log with another.
+    pub(crate) fn crossed(&mut self) -> Option<Crossed> {
+        let mut crossed = self.crossed.take()?;
+        crossed.own.extend(self.own.iter().flat_map(Cards::all).cloned());
+        crossed.own.extend(self.carrying.iter().flat_map(Carrying::cards).cloned());
+        crossed.channels = std::mem::take(&mut self.channels);
+        crossed.commenced = std::mem::take(&mut self.commenced).into_iter().collect();
+        // Of a channel that was not used since, nobody said yet where it goes on.
+        let is_unsettled = |direction: &Direction| direction.resumed_in != Some(0);
+        let channels = 0..u32::try_from(crossed.channels.len()).unwrap_or(u32::MAX);
+        for channel in channels.filter(|_| !self.carrying.is_empty()) {
+            let direction = self.outgoing.get(&channel);
+            if direction.is_none_or(is_unsettled) {
+                let after = direction.and_then(|direction| direction.last).map_or(0, |(number, _)| number);
+                crossed.lost.push(LostNumbers { channel, after, up_to: None, log: 0 });
+            }
+        }
+        Some(crossed)
+    }
 }

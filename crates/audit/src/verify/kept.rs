@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use verbale_ledger::{Checkpoint, Frontier, Hash, Note, verify_equivocation};
 
-use super::Chronicle;
+use super::{Chronicle, cosigned_in_time};
 use crate::export::{COSIGNED, COUNTERPARTS, ExportFolder, Missing, PROOFS};
 
 pub(super) struct KeptHeads {
@@ -50,6 +50,7 @@ impl KeptHeads {
                 }
             };
             let size = cosigned.size.0;
+            cosigned_in_time(id, (note, time_s), chronicle);
             if size > head.size.0 {
                 let expected = format!("{size} entries, of which {id} cosigned the head");
                 chronicle.find("TAIL_SUPPRESSED", None, expected, format!("{} entries", head.size.0));

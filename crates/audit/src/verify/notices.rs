@@ -2,7 +2,7 @@
 
 use verbale_domain::flow::{CONSENT_WITHDRAW, DISCLOSURE_NOTICE};
 use verbale_evidence::{
-    CARD_STATEMENT, Cards, MessageId, Statement, StatementDigest, Verdict, VerifiedEnvelope, VerifiedReceipt,
+    CARD_STATEMENT, Card, Cards, MessageId, Statement, StatementDigest, Verdict, VerifiedEnvelope, VerifiedReceipt,
 };
 use verbale_ledger::{Checkpoint, LogIndex};
 use verbale_proto::v1::ReceiptReceived;
@@ -11,6 +11,7 @@ use super::chronicle::{Chronicle, Outstanding, message_id};
 use super::crossed::{Sent, Taken};
 use super::noticed::Noticed;
 use super::prepare::{ReadEnvelope, ReadReceipt};
+use crate::presentation::moment;
 
 impl Chronicle<'_> {
     /// The envelope of an entry, if who it names as sender signed it with a key of its card.
@@ -47,6 +48,7 @@ impl Chronicle<'_> {
             return Some(envelope);
         }
         self.not_revoked(index, &sender);
+        self.not_over(index, &sender, statement.created_ms, |card| card.envelope_key.fingerprint() == key);
         let channel = self.channel(&sender, &envelope.statement().memorandum);
         let last = self.incoming.entry(channel).or_default().last_key;
         let is_before = |cards: &Cards| last.is_some_and(|last| !cards.is_not_before(&key, &last));
@@ -62,6 +64,22 @@ impl Chronicle<'_> {
         if self.peers.get(peer).is_some_and(|cards| cards.present().revoked) {
             let expected = format!("nothing of {peer} before it has another card than the one that it revoked");
             self.find("REVOKED", index, expected, "a notice or a receipt");
+        }
+    }
+
+    /// What a counterpart signed at a moment of its own clock, it signed before the card with that key was over.
+    pub(super) fn not_over(
+        &mut self,
+        index: impl Into<Option<u64>>,
+        peer: &str,
+        time_ms: i64,
+        is_it: impl Fn(&Card) -> bool,
+    ) {
+        let until = self.peers.get(peer).and_then(|cards| cards.valid_until_ms(is_it));
+        if let Some(until) = until.filter(|until| *until < time_ms) {
+            let expected =
+                format!("nothing that {peer} signed after its card with that key was over: {}", moment(until));
+            self.find("KEY_NOT_VALID", index, expected, moment(time_ms));
         }
     }
 
@@ -281,6 +299,7 @@ impl Chronicle<'_> {
         if self.peers.get(&peer).is_none_or(|cards| cards.present().log_origin != head.origin) {
             return self.find("RECEIPT", index, format!("a receipt from the log of {peer}"), head.origin);
         }
+        self.not_over(index, &peer, receipt.time_ms(), |card| card.log_origin == head.origin);
         if about != waiting.envelope {
             return self.find(
                 "RECEIPT",

@@ -4,7 +4,7 @@ use time::UtcOffset;
 use verbale_domain::Basis;
 use verbale_domain::civil;
 use verbale_domain::disclosure::{Denial, Escalation, Ground, OutsideGround, Release};
-use verbale_domain::flow::{CONSENT_GRANT, CONSENT_REQUEST, DISCLOSURE_NOTICE};
+use verbale_domain::flow::{CONSENT_GRANT, CONSENT_REQUEST, DISCLOSURE_NOTICE, RETURN_ASSISTANCE};
 use verbale_domain::{CommencesOn, Memorandum};
 use verbale_evidence::MessageId;
 use verbale_proto::v1::{Disclosed, DisclosureDenied};
@@ -50,15 +50,31 @@ impl Chronicle<'_> {
                 );
             }
         }
-        let fault = match self.notices.get(&id) {
-            Some(notice) => self.fault_of(id, &notice, time_ms, of),
-            None => None,
-        };
-        if let Some((code, expected, found)) = fault {
-            self.find(code, index, expected, found);
+        if let Some(notice) = self.notices.get(&id) {
+            self.judged(index, (id, &notice), time_ms, of);
         }
         let grounds = of.grounds.iter().filter_map(|ground| message_id(ground));
         self.tally_withdrawn += u64::from(grounds.filter(|ground| self.withdrawn.contains(ground)).count() > 0);
+    }
+
+    fn judged(&mut self, index: u64, (id, notice): (MessageId, &Noticed), time_ms: i64, of: &Disclosed) {
+        let (_, memorandum) = self.channel_of(notice);
+        let shown = self.memoranda.get(memorandum).map(Memorandum::terms_digest);
+        let is_earlier = |adopted: &Vec<u8>| shown.is_some_and(|shown| shown != **adopted);
+        if self.adopted.get(memorandum).is_some_and(is_earlier) {
+            self.under_earlier_terms += 1;
+            return;
+        }
+        if let Some((code, expected, found)) = self.fault_of(id, notice, time_ms, of) {
+            return self.find(code, index, expected, found);
+        }
+        let is_unshown = |ground| {
+            use Ground::{AlreadyPublic, Clause8Embassy, NotThirdParty, PreauthorisedField};
+            matches!(ground, AlreadyPublic | Clause8Embassy | NotThirdParty | PreauthorisedField)
+        };
+        if of.grounds.is_empty() && of.code.parse().is_ok_and(is_unshown) {
+            *self.unshown.entry(of.code.clone()).or_default() += 1;
+        }
     }
 
     fn fault_of(&self, id: MessageId, notice: &Noticed, time_ms: i64, of: &Disclosed) -> Option<Fault> {
@@ -110,10 +126,23 @@ impl Chronicle<'_> {
             Release::Allowed(Ground::PublicationDuty) if !of.published => {
                 fault("GROUND", "a release to everybody", "one to somebody")
             }
+            Release::Allowed(Ground::AlreadyPublic) if !memorandum.is_public(self.flow_of(notice)) => {
+                fault("GROUND_MISSING", "a kind that is public, or the entry that says where it was published", "none")
+            }
+            Release::Allowed(Ground::Clause8Embassy) if !RETURN_ASSISTANCE.contains(&self.flow_of(notice)) => {
+                fault("GROUND", "a request for assistance in return procedures, or its answer", self.flow_of(notice))
+            }
             Release::Allowed(Ground::IndependentSource) | Release::Decided(_) => {
                 fault("GROUND_MISSING", "the entry of its ground", "none")
             }
-            Release::Allowed(_) => None,
+            Release::Allowed(
+                Ground::OwnInformation
+                | Ground::NotThirdParty
+                | Ground::PublicationDuty
+                | Ground::AlreadyPublic
+                | Ground::PreauthorisedField
+                | Ground::Clause8Embassy,
+            ) => None,
         }
     }
 

@@ -1,14 +1,12 @@
 //! The grounds, in the order of DOMAIN section 4, rules 2 to 8.
 
 use super::{Asked, AudienceClass, Decision, Escalation, Evidence, Ground};
+use crate::flow::RETURN_ASSISTANCE;
 use crate::memorandum::{Basis, Class, Duty, KindTerms};
 use crate::notice::Notice;
 use crate::rules::covers;
 
 const TEST_COOPERATION_RESPONSE: &str = "F17";
-
-/// Requests for assistance in return procedures, and their answers.
-const RETURN_ASSISTANCE: [&str; 2] = ["F28", "F29"];
 
 const RETURN_PROCEDURES: &str = "return procedures";
 

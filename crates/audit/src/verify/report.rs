@@ -1,0 +1,97 @@
+//! What was established about a log, for people and for machines.
+
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+use super::{Break, Verified};
+use crate::finding::Finding;
+use crate::presentation::moment;
+
+impl Verified {
+    /// Whether everything holds.
+    pub fn is_sound(&self) -> bool {
+        self.findings.is_empty()
+    }
+
+    /// For machines.
+    pub fn to_json(&self) -> Value {
+        let cosigned: Vec<Value> = (self.cosigned.iter())
+            .map(|(by, size, time_s)| json!({"by": by, "size": size, "at": second(*time_s)}))
+            .collect();
+        json!({
+            "sound": self.is_sound(), "log": self.id, "origin": self.head.origin, "size": self.head.size.0,
+            "root": hex::encode(self.head.root), "last_entry_at": moment(self.last_ms), "fingerprint": self.fingerprint,
+            "cards_compared": self.is_compared, "counterparts": self.peers.iter().map(|(id, _)| id).collect::<Vec<_>>(),
+            "entries": self.tally.to_json(), "waiting_for_receipt": self.waiting, "released_on_withdrawn_grant": self.withdrawn,
+            "released_on_ground_not_shown": self.unshown, "released_under_earlier_terms": self.under_earlier_terms,
+            "breaks": self.breaks.iter().map(Break::to_json).collect::<Vec<_>>(), "cosigned": cosigned, "time_stamps": self.stamps.to_json(), "findings": self.findings.iter().map(Finding::to_json).collect::<Vec<_>>(),
+            "more_findings": self.more_findings,
+        })
+    }
+
+    /// For people.
+    pub fn to_text(&self) -> String {
+        let mut text = if self.is_sound() { "Sound.\n".to_owned() } else { "FAULT FOUND.\n".to_owned() };
+        let _ = writeln!(
+            text,
+            "  log           {}\n  up to         entry {} of {}, root {}\n  holds         {}\n  card key      {}",
+            self.head.origin,
+            self.head.size.0.saturating_sub(1),
+            moment(self.last_ms),
+            hex::encode(self.head.root),
+            self.tally.to_text(),
+            self.fingerprint
+        );
+        for broke in &self.breaks {
+            let _ = writeln!(text, "  BREAK         {}", broke.to_text());
+        }
+        for (id, fingerprint) in &self.peers {
+            let _ = writeln!(text, "  counterpart   {id}, card key {fingerprint}");
+        }
+        for (by, size, time_s) in &self.cosigned {
+            let _ = writeln!(text, "  cosigned      by {by} at size {size} on {}", second(*time_s));
+        }
+        text += &self.stamps.to_text();
+        if !self.is_compared {
+            text += "  not compared: the cards of all contact points were not given; compare the fingerprints above with their owners\n";
+        }
+        if self.cosigned.is_empty() {
+            text += "  not cosigned: nobody else vouches for this head; compare it with the counterpart's export (reconcile)\n";
+        }
+        if self.waiting > 0 {
+            let _ = writeln!(text, "  waiting       {} sent without receipt yet", self.waiting);
+        }
+        if self.withdrawn > 0 {
+            let _ = writeln!(
+                text,
+                "  to look at    {} released on a grant that was withdrawn before; whether that bound by then shows in the presentation",
+                self.withdrawn
+            );
+        }
+        for (code, count) in &self.unshown {
+            let _ = writeln!(
+                text,
+                "  not shown     {count} released on {code}, of which no entry shows the ground; its presentation does"
+            );
+        }
+        if self.under_earlier_terms > 0 {
+            let _ = writeln!(
+                text,
+                "  not compared: {} released under earlier terms of a memorandum, whose file is not in the export",
+                self.under_earlier_terms
+            );
+        }
+        for finding in &self.findings {
+            let _ = writeln!(text, "\n  {}", finding.to_text());
+        }
+        if self.more_findings > 0 {
+            let _ = writeln!(text, "\n  and {} more", self.more_findings);
+        }
+        text.trim_end().to_owned()
+    }
+}
+
+pub(crate) fn second(time_s: u64) -> String {
+    moment(i64::try_from(time_s).unwrap_or(i64::MAX / 1000).saturating_mul(1000))
+}
