@@ -136,6 +136,18 @@ fn the_second_of_two_copies_is_held_back() {
     until("the counterpart told", || !held_back(&japan).is_empty());
     refuses_everything(&japan);
     assert_eq!(partner.list("inbox").len(), 2);
+    // What the counterpart told is known when the log is closed, though nothing on this machine shows it but that.
+    japan.stop();
+    let asked = japan.run(&["--json", "recover"]);
+    assert_eq!((asked.code, &asked.json()[0]["known"]), (1, &whole), "{}", asked.out);
+    japan.run(&["recover", "--confirm"]).good();
+    japan.start();
+    until("the channel is resumed", || {
+        held_back(&japan).is_empty() && send(&japan, 3).json()[0]["outcome"] == "accepted"
+    });
+    japan.until_delivered();
+    let (_, said) = verified(&japan, "export");
+    assert_eq!(said["breaks"][0]["known"], whole, "{said}");
 }
 
 /// As a crash leaves it between setting the closed journal aside and putting the next one in place; the same command goes on.
@@ -150,11 +162,16 @@ pub(crate) fn cut_off_while_it_took_its_place(node: &Node, next: &str, again: &[
             std::fs::rename(node.dir.join(old), node.dir.join(place)).unwrap();
         }
     }
-    std::fs::write(making.join("ready"), "verbale/JP-MOJ-ISA-RMD/1 1").unwrap();
+    std::fs::write(making.join("ready"), "verbale/JP-MOJ-ISA-RMD/1 1 9").unwrap();
     let serving = node.run(&["serve"]);
     assert!(serving.code != 0 && serving.err.contains("begun and not ended"), "{}", serving.err);
+    // Another card would take the place of the one that is made.
+    for other in [["keys", "revoke"].as_slice(), &["keys", "rotate", "tls"]] {
+        let refused = node.run(other);
+        assert!(refused.code == 1 && refused.err.contains("verbale recover --confirm"), "{}", refused.err);
+    }
     let done = node.run(&[&["--json", "recover", "--confirm"], again].concat()).good().json().remove(0);
-    assert_eq!(done["next"], next);
+    assert_eq!((&done["next"], &done["held"]), (&next.into(), &9.into()));
     assert!(!making.exists() && node.dir.join("journal").is_dir() && node.dir.join("journal-1").is_dir());
 }
 

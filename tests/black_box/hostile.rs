@@ -11,5 +11,5 @@ mod receiver;
 mod stage;
 
 pub(crate) use attacker::{Attacker, card};
-pub(crate) use craft::{Craft, Target};
+pub(crate) use craft::{Craft, Target, now_ms};
 pub(crate) use stage::MEMORANDUM;

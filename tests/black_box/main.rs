@@ -19,6 +19,7 @@ mod demo;
 mod disclosure;
 mod erasure;
 mod exchange;
+mod expiry;
 mod exports;
 mod four_eyes;
 mod grounds;

@@ -93,10 +93,15 @@ fn a_tls_key_is_replaced_and_both_sides_may_do_so_at_once() {
     settles(&japan);
     settles(&partner);
     talk(&japan, &partner, 3);
+    // Cut off before everything is made: nothing has changed.
+    japan.stop();
+    let making = japan.dir.join("rotate");
+    fs::create_dir(&making).unwrap();
+    fs::write(making.join("ready.new"), "tls").unwrap();
+    japan.start();
     // Cut off between the key and the card: it is gone on with, and nothing starts before.
     japan.stop();
     japan.run(&["keys", "rotate", "tls"]).good();
-    let making = japan.dir.join("rotate");
     fs::create_dir(&making).unwrap();
     fs::rename(japan.dir.join("card.txt"), making.join("card.txt")).unwrap();
     fs::rename(japan.dir.join("card.3.txt"), japan.dir.join("card.txt")).unwrap();

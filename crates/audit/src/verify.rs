@@ -22,9 +22,7 @@ use std::iter;
 
 use sha2::{Digest as _, Sha256};
 use verbale_evidence::{Card, Cards, carried_entry};
-use verbale_ledger::{
-    Checkpoint, Frontier, Hash, LogSize, Note, TILE_WIDTH, Tile, decode_bundle, leaf_hash, verify_cosignature,
-};
+use verbale_ledger::{Checkpoint, Frontier, Hash, LogSize, Note, TILE_WIDTH, Tile, decode_bundle, leaf_hash};
 
 pub(crate) use chronicle::Chronicle;
 pub(crate) use crossed::{Crossed, HeldHead, LostNumbers, Sent, Taken};
@@ -35,6 +33,7 @@ pub use tally::Tally;
 
 use crate::export::{DECISIONS, Decisions, ExportFolder, KnownCards, Missing, POLICY};
 use crate::finding::Finding;
+use crate::presentation::moment;
 use kept::KeptHeads;
 use prepare::{Keys, Prepared, read_through};
 use stamps::KeptStamps;
@@ -177,7 +176,7 @@ fn signatures(note: &str, chronicle: &mut Chronicle<'_>) -> Vec<(String, u64, u6
         let id = cards.id();
         match cards.cosigned_s(note) {
             Ok(time_s) => {
-                cosigned_in_time(id, (note, time_s), chronicle);
+                cosigned_in_time(&cards, (note, time_s), chronicle);
                 cosigned.push((id.to_owned(), size, time_s));
             }
             // Nobody needs to have cosigned: only who claims it must have.
@@ -191,9 +190,12 @@ fn signatures(note: &str, chronicle: &mut Chronicle<'_>) -> Vec<(String, u64, u6
 }
 
 /// Whoever cosigns does so with a key whose card is not over.
-fn cosigned_in_time(id: &str, (note, time_s): (&str, u64), chronicle: &mut Chronicle<'_>) {
-    let cosigned_ms = i64::try_from(time_s).unwrap_or(i64::MAX / 1000).saturating_mul(1000);
-    chronicle.not_over(None, id, cosigned_ms, |card| verify_cosignature(note, &card.cosigner_vkey()).is_ok());
+fn cosigned_in_time(cards: &Cards, (note, time_s): (&str, u64), chronicle: &mut Chronicle<'_>) {
+    if let Some(since) = cards.cosigner_over_since_ms(note, time_s) {
+        let expected =
+            format!("no cosignature of {} after its card with that key was over: {}", cards.id(), moment(since));
+        chronicle.find("KEY_NOT_VALID", None, expected, second(time_s));
+    }
 }
 
 /// The files of keys are those that follow from the cards of which the log tells, and there is no other.

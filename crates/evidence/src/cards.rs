@@ -78,9 +78,16 @@ impl Cards {
         self.all().find(|card| card.envelope_key.fingerprint() == *key)
     }
 
-    /// The last moment, in milliseconds since 1970-01-01 UTC, at which one of the cards is valid of which this holds; `None`: it holds of none.
-    pub fn valid_until_ms(&self, is_it: impl Fn(&Card) -> bool) -> Option<i64> {
-        self.all().filter(|card| is_it(card)).map(|card| card.valid_until_ms).max()
+    /// Whether every card of which this holds was over at a moment, in milliseconds since 1970-01-01 UTC; when the last of them was.
+    pub fn over_since_ms(&self, time_ms: i64, is_it: impl Fn(&Card) -> bool) -> Option<i64> {
+        let until = self.all().filter(|card| is_it(card)).map(|card| card.valid_until_ms).max();
+        until.filter(|until| *until < time_ms)
+    }
+
+    /// The same of the key that cosigned a head at a moment, in seconds since 1970-01-01 UTC.
+    pub fn cosigner_over_since_ms(&self, note: &str, time_s: u64) -> Option<i64> {
+        let cosigned_ms = i64::try_from(time_s).unwrap_or(i64::MAX).saturating_mul(1000);
+        self.over_since_ms(cosigned_ms, |card| verify_cosignature(note, &card.cosigner_vkey()).is_ok())
     }
 
     /// Whether a key for statements came after another, or is the same.
@@ -166,8 +173,9 @@ mod tests {
         let [first, last, other] = [10, 20, 30].map(|seed| key(seed).public().fingerprint());
         assert_eq!(cards.of_envelope_key(&first).map(|card| card.serial), Some(2));
         cards.present.valid_until_ms = 9;
-        let until = [first, last, other].map(|key| cards.valid_until_ms(|card| card.envelope_key.fingerprint() == key));
-        assert_eq!(until, [Some(1), Some(9), None]);
+        let over = |key, at_ms| cards.over_since_ms(at_ms, |card| card.envelope_key.fingerprint() == key);
+        let at = [(first, 1), (first, 2), (last, 2), (last, 10), (other, 2)];
+        assert_eq!(at.map(|(key, at_ms)| over(key, at_ms)), [None, Some(1), None, Some(9), None]);
         let order = [(first, first), (last, first), (first, last), (other, first)];
         assert_eq!(order.map(|(key, before)| cards.is_not_before(&key, &before)), [true, true, false, false]);
     }

@@ -52,6 +52,9 @@ pub enum Rejection {
     /// Under a key whose card was replaced, after the counterpart used a later one in this channel.
     #[error("it is signed with the key of an earlier card, and a later one was used in this channel before")]
     EarlierKey,
+    /// Under a key whose card was over.
+    #[error("it was signed after the card with its key was over; its sender must make and show its next card")]
+    CardOver,
     /// About a card that its sender has not shown yet, or told of before.
     #[error("it tells of a card that its sender has not shown here yet, or told of before")]
     UnknownCard,
@@ -73,6 +76,7 @@ impl Rejection {
             Self::NotNext => "NOT_NEXT",
             Self::BrokenChain => "BROKEN_CHAIN",
             Self::EarlierKey => "EARLIER_KEY",
+            Self::CardOver => "CARD_OVER",
             Self::UnknownCard => "UNKNOWN_CARD",
             Self::Conflict => "CONFLICT",
             Self::NotNow => "NO_ROOM",

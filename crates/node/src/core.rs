@@ -238,7 +238,9 @@ impl Running {
 
     fn take(&mut self, request: Request, round: &mut Round, room: &Result<(), JournalError>) -> Result<(), Fault> {
         // A log that others know otherwise gets no entry, not even of what came by itself.
-        let request = match (request, self.shared.standing.trouble()) {
+        let trouble = self.shared.standing.trouble();
+        let holds_back = trouble.is_some();
+        let request = match (request, trouble) {
             (Request::Ask { asks, .. }, Some(trouble)) => {
                 for (_, answer) in asks {
                     drop(answer.send(Answer::NotNow(trouble.clone())));
@@ -249,7 +251,7 @@ impl Running {
             (request, _) => request,
         };
         // Before anything else is signed: the log tells a later card first.
-        if !std::mem::replace(&mut self.started, true) {
+        if !holds_back && !std::mem::replace(&mut self.started, true) {
             self.step(Input::Start, round)?;
         }
         match (request, room) {

@@ -25,6 +25,7 @@ use verbale_rpc::{
     channel_over,
 };
 
+use crate::clock::now_ms;
 use crate::core::{Core, ToSend};
 use crate::random;
 use crate::shared::Shared;
@@ -338,6 +339,13 @@ fn verify(peer: &Peer, unanswered: &Unanswered, batch: AnswerBatch) -> (Vec<Veri
         };
         let receipt = Receipt { entry: logged.entry, proof: proof.to_text() };
         match verifier.verify(&receipt, &envelope) {
+            Ok(receipt) if peer.card().valid_until_ms < receipt.time_ms().min(now_ms()) => {
+                let trouble = format!(
+                    "the receipt of {} for number {number} is of after its card was over: it must make and show its next card",
+                    peer.card().id
+                );
+                return (receipts, Err(BadAnswer::counted("CARD_OVER", trouble)));
+            }
             Ok(receipt) => receipts.push(receipt),
             Err(error) => {
                 let trouble = format!(

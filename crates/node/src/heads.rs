@@ -5,7 +5,7 @@
 //! # Layout
 //! `head.0` and `head.1`: the latest released head of the own log, in turn, so that a torn write leaves the one before.
 //! `counterparts/<ID>.checkpoint`: the head of a counterpart's log that was cosigned last. `cosigned/<ID>.checkpoint`: the own head that a
-//! counterpart cosigned last. `stamps/<N>-<SIZE>.checkpoint` and `.tsr`: heads of log `<N>` of this contact point that an authority stamped, and its
+//! counterpart cosigned last. `told/<ID>.checkpoint`: one that it told, and that the own log does not lead to. `stamps/<N>-<SIZE>.checkpoint` and `.tsr`: heads of log `<N>` of this contact point that an authority stamped, and its
 //! answers. `proofs/`: two heads of one size with two roots, each of which its log signed.
 
 use std::fs::{self, File, OpenOptions};
@@ -138,16 +138,19 @@ impl HeadsFolder {
         read(&self.cosigned(id))
     }
 
-    /// Every own head that is kept with a signature.
-    pub(crate) fn all_cosigned(&self) -> Result<Vec<String>, HeadsError> {
-        let dir = self.0.join("cosigned");
-        let entries = match fs::read_dir(&dir) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            other => other.map_err(failed("list", &dir))?,
-        };
-        let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    /// Every own head that is known to be with others: those that they cosigned, and those that they told.
+    pub(crate) fn all_known(&self) -> Result<Vec<String>, HeadsError> {
+        let mut paths = [names(&self.0.join("cosigned"))?, names(&self.0.join("told"))?].concat();
         paths.sort();
         Ok(paths.iter().map(|path| read(path)).collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
+    }
+
+    /// Keeps an own head that a counterpart told, and that the own log does not lead to.
+    ///
+    /// # Durability
+    /// On return it is on disk: whoever closes the log quotes it.
+    pub(crate) fn keep_told_by(&self, id: &str, note: &str) -> Result<(), HeadsError> {
+        write(&self.0.join("told").join(format!("{id}.checkpoint")), note.as_bytes())
     }
 
     /// Keeps an own head with a counterpart's signature.
@@ -164,12 +167,7 @@ impl HeadsFolder {
 
     /// The proofs that are kept: file and text.
     pub(crate) fn proofs(&self) -> Result<Vec<(PathBuf, String)>, HeadsError> {
-        let dir = self.0.join("proofs");
-        let entries = match fs::read_dir(&dir) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            other => other.map_err(failed("list", &dir))?,
-        };
-        let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+        let mut paths = names(&self.0.join("proofs"))?;
         paths.retain(|path| path.extension().is_some_and(|extension| extension == "equivocation"));
         paths.sort();
         paths.into_iter().map(|path| Ok((path.clone(), read(&path)?.unwrap_or_default()))).collect()
@@ -184,14 +182,9 @@ impl HeadsFolder {
 
     /// Sizes of the heads of an own log that were stamped, in their order.
     pub(crate) fn stamped(&self, log: u64) -> Result<Vec<u64>, HeadsError> {
-        let dir = self.0.join("stamps");
-        let entries = match fs::read_dir(&dir) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            other => other.map_err(failed("list", &dir))?,
-        };
         let size = |name: &str| name.strip_suffix(".tsr")?.strip_prefix(&format!("{log}-"))?.parse().ok();
-        let names = entries.flatten().filter_map(|entry| size(entry.file_name().to_str()?));
-        let mut sizes: Vec<u64> = names.collect();
+        let paths = names(&self.0.join("stamps"))?;
+        let mut sizes: Vec<u64> = paths.iter().filter_map(|path| size(path.file_name()?.to_str()?)).collect();
         sizes.sort_unstable();
         Ok(sizes)
     }
@@ -215,6 +208,15 @@ impl HeadsFolder {
 fn read_block(block: &[u8]) -> Option<&str> {
     let (length, rest) = block.split_first_chunk::<2>()?;
     std::str::from_utf8(rest.get(..usize::from(u16::from_be_bytes(*length)))?).ok()
+}
+
+/// The files of a folder; none, when there is no such folder.
+fn names(dir: &Path) -> Result<Vec<PathBuf>, HeadsError> {
+    match fs::read_dir(dir) {
+        Ok(entries) => Ok(entries.flatten().map(|entry| entry.path()).collect()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(failed("list", dir)(error)),
+    }
 }
 
 fn read(path: &Path) -> Result<Option<String>, HeadsError> {

@@ -179,6 +179,8 @@ impl Node for NodeService {
             held_back: shared.standing.trouble().map(|failure| failure.text).unwrap_or_default(),
             equivocations: shared.witnesses.proofs().unwrap_or_default(),
             earlier_keys: shared.earlier.files(),
+            now_ms: now_ms(),
+            card_until_ms: shared.card.valid_until_ms,
             time_stamps: shared.stamps.status(&shared, journal.size().0),
         });
         status.await.map(Response::new).map_err(stopping)

@@ -20,6 +20,18 @@ pub struct PlacingError {
     source: io::Error,
 }
 
+/// Marks that everything is made, and what of; a mark is there whole, or not at all.
+pub(crate) fn mark(making: &Path, text: &str) -> Result<(), PlacingError> {
+    let (new, ready) = (making.join("ready.new"), making.join(READY));
+    fs::write(&new, text).map_err(failed("write", &new))?;
+    fs::File::open(&new).and_then(|file| file.sync_all()).map_err(failed("sync", &new))?;
+    // What was made aside stands before its mark does.
+    sync(making)?;
+    sync(making.parent().unwrap_or(making))?;
+    fs::rename(&new, &ready).map_err(failed("write", &ready))?;
+    sync(making)
+}
+
 /// One move.
 pub(crate) struct Move {
     pub(crate) new: PathBuf,

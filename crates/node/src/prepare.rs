@@ -81,7 +81,12 @@ pub(crate) fn verified(shared: &Shared, peer: &str, envelope: &[u8]) -> Result<V
     let live = peers.by_id.get(peer).filter(|peer| !peer.is_revoked());
     let cards = live.map(|peer| &peer.cards).ok_or(Rejection::NotAuthentic)?;
     let unverified = UnverifiedEnvelope::parse(envelope).map_err(|_| Rejection::NotAuthentic)?;
-    cards.verify(unverified).map_err(|_| Rejection::NotAuthentic)
+    let verified = cards.verify(unverified).map_err(|_| Rejection::NotAuthentic)?;
+    let (statement, now) = (verified.statement(), now_ms());
+    // One that only its sender's clock puts there is refused, with a receipt.
+    let over = cards
+        .over_since_ms(statement.created_ms.min(now), |card| card.envelope_key.fingerprint() == statement.sender_key);
+    if over.is_some() { Err(Rejection::CardOver) } else { Ok(verified) }
 }
 
 /// Opens a notice of a counterpart as far as it can be opened. `sealed` is `None` for a statement alone.

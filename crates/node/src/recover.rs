@@ -28,7 +28,7 @@ use verbale_proto::v1::{CarriedOver, PreviousLog};
 use crate::clock::now_ms;
 use crate::folder::{CARD_VALIDITY_MS, Folder, LoadError, Loaded, disk, journal_settings};
 use crate::heads::{Guard, HeadsError, HeadsFolder};
-use crate::placing::{self, Move, PlacingError};
+use crate::placing::{self, Move, PlacingError, READY};
 use crate::random;
 use crate::rotate::{self, Rotated};
 use crate::secrets::{SecretError, role};
@@ -38,9 +38,6 @@ use crate::witness::log_number;
 
 /// The folder in which the next log is made.
 const MAKING: &str = "recover";
-
-/// In it, when everything is made.
-const READY: &str = "ready";
 
 /// A log could not be closed.
 #[derive(Debug, thiserror::Error)]
@@ -189,8 +186,13 @@ pub fn recover(
     let known = known_heads(&heads, &loaded.card)?;
     let finishing = is_unfinished(folder);
     // The card may be the next one already; the mark says which log is closed.
-    let (closed, serial) =
-        if finishing { marked(&making)? } else { (loaded.card.log_origin.clone(), loaded.card.serial) };
+    let _lock = if finishing {
+        Some(rotate::lock(folder).map_err(|error| RecoverError::Begin(error.to_string()))?)
+    } else {
+        None
+    };
+    let (closed, serial, held) =
+        if finishing { marked(&making)? } else { (loaded.card.log_origin.clone(), loaded.card.serial, 0) };
     let later = known_card.filter(|_| !finishing).map(|bytes| Known::read(bytes, &loaded.card)).transpose()?;
     if !finishing {
         require_known(&heads, &loaded.card, later.as_ref())?;
@@ -201,7 +203,7 @@ pub fn recover(
     let is_revoked = loaded.card.revoked || later.as_ref().is_some_and(|later| later.card.revoked);
     let succession = Succession {
         closed: closed.clone(),
-        held: seen.as_ref().map_or(0, |held| held.journal.size().0),
+        held: seen.as_ref().map_or(held, |seen| seen.journal.size().0),
         known: known.iter().map(|(head, _)| head.size.0).max().unwrap_or_default(),
         trouble: seen.as_ref().and_then(|held| held.trouble(&known)),
         next: card.log_origin.clone(),
@@ -270,17 +272,22 @@ impl Held {
 fn known_heads(heads: &Path, card: &Card) -> Result<Vec<(Checkpoint, String)>, RecoverError> {
     let (_, released) = Guard::open(heads, &card.log_vkey())?;
     let mut known: Vec<(Checkpoint, String)> = released.into_iter().collect();
-    for note in HeadsFolder::new(heads).all_cosigned()? {
+    for note in HeadsFolder::new(heads).all_known()? {
         known.extend(Checkpoint::verify(&note, &card.log_vkey()).ok().map(|head| (head, note)));
     }
     Ok(known)
 }
 
-/// Which log is closed and which card was the last of it, as the mark says.
-fn marked(making: &Path) -> Result<(String, u64), RecoverError> {
+/// Which log is closed, which card was the last of it, and how many of its entries are held, as the mark says.
+fn marked(making: &Path) -> Result<(String, u64, u64), RecoverError> {
     let ready = making.join(READY);
     let mark = fs::read_to_string(&ready).map_err(failed("read", &ready))?;
-    let read = mark.split_once(' ').and_then(|(origin, serial)| Some((origin.to_owned(), serial.parse().ok()?)));
+    let mut words = mark.split(' ');
+    let mut next = || words.next();
+    let read = next().zip(next()).zip(next());
+    let read = read.and_then(|((origin, serial), held)| {
+        Some((origin.to_owned(), serial.parse().ok()?, held.trim().parse().ok()?))
+    });
     read.ok_or_else(|| RecoverError::Begin(format!("{} does not say which log is closed", ready.display())))
 }
 
@@ -300,7 +307,7 @@ fn made_card(making: &Path, own: &Card) -> Result<Card, RecoverError> {
 fn require_known(heads: &Path, own: &Card, later: Option<&Known>) -> Result<(), RecoverError> {
     let number = |origin: &str| log_number(origin, &own.id).unwrap_or_default();
     let last = later.map_or(&own.log_origin, |later| &later.card.log_origin);
-    let notes = HeadsFolder::new(heads).all_cosigned()?;
+    let notes = HeadsFolder::new(heads).all_known()?;
     let origins = notes.iter().filter_map(|note| note.lines().next());
     match origins.max_by_key(|origin| number(origin)).filter(|origin| number(origin) > number(last)) {
         Some(origin) => Err(RecoverError::LaterLog(origin.to_owned())),
@@ -368,9 +375,7 @@ fn make(
     let mut next = Journal::open(disk(), settings()?, &mut |_| Ok::<(), ReplayError>(()))?;
     carry(&held.journal, &mut next, (size, at_ms), progress)?;
     next.close()?;
-    let ready = making.join(READY);
-    write_public_text(&ready, &format!("{} {}", before.card.log_origin, before.card.serial))?;
-    sync(making)
+    Ok(placing::mark(making, &format!("{} {} {}", before.card.log_origin, before.card.serial, size.0))?)
 }
 
 /// Carries every entry over, with what stands beside it.

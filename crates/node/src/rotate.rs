@@ -22,6 +22,7 @@ use crate::earlier::destroy;
 use crate::folder::{CARD_VALIDITY_MS, Folder, LoadError};
 use crate::placing::{self, Move, PlacingError, READY};
 use crate::random;
+use crate::recover;
 use crate::secrets::{AGE_FILE, SecretError, TLS_FILE, role, spki};
 
 /// The folder in which the next card and key are made.
@@ -54,6 +55,9 @@ pub enum RotateError {
     /// The node runs.
     #[error("{} is in use by a running verbale; stop that one first", .0.display())]
     Running(PathBuf),
+    /// What was begun makes a card too.
+    #[error("a recovery was begun and not ended, which makes the next card; run first: verbale recover --confirm")]
+    RecoveryUnfinished,
     /// Its keys were taken back.
     #[error("the keys of this node were revoked; `verbale recover` makes new ones with the next log")]
     Revoked,
@@ -166,6 +170,9 @@ pub fn revoke(folder: &Folder) -> Result<u64, RotateError> {
 
 fn next_card(folder: &Folder, which: Option<Rotated>) -> Result<u64, RotateError> {
     let _lock = lock(folder)?;
+    if recover::is_unfinished(folder) {
+        return Err(RotateError::RecoveryUnfinished);
+    }
     let making = folder.dir().join(MAKING);
     if let Some((begun, serial)) = begun(folder)? {
         take_place(folder, begun, serial)?;
@@ -199,9 +206,7 @@ fn next_card(folder: &Folder, which: Option<Rotated>) -> Result<u64, RotateError
     let bytes = sign_card(&card, &card_key)?;
     write_public_text(&making.join("card.txt"), &card_text(&bytes, &card))?;
     let what = which.map_or(REVOKED, Rotated::file);
-    write_public_text(&making.join(READY), &format!("{what} {}", card.serial))?;
-    placing::sync(&making)?;
-    placing::sync(folder.dir())?;
+    placing::mark(&making, &format!("{what} {}", card.serial))?;
     take_place(folder, which, card.serial)?;
     Ok(card.serial)
 }
@@ -250,7 +255,7 @@ fn take_place(folder: &Folder, which: Option<Rotated>, serial: u64) -> Result<()
 }
 
 /// The lock that a running node holds.
-fn lock(folder: &Folder) -> Result<File, RotateError> {
+pub(crate) fn lock(folder: &Folder) -> Result<File, RotateError> {
     let path = folder.dir().join("lock");
     let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
     let file = file.map_err(placing::failed("open", &path))?;

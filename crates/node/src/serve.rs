@@ -264,6 +264,7 @@ fn open(folder: &Folder, progress: OnProgress) -> Result<(Arc<Shared>, Exchange,
     let retired = Retired::load(folder.dir());
     let retired =
         retired.map_err(|source| ServeError::System { action: "read the list of retired TLS keys", source })?;
+    let card_until_ms = loaded.card.valid_until_ms;
     let shared = Shared {
         folder: folder.clone(),
         persons: Persons::new(&loaded.config.persons, &loaded.config.deputies),
@@ -276,7 +277,7 @@ fn open(folder: &Folder, progress: OnProgress) -> Result<(Arc<Shared>, Exchange,
         earlier,
         archive,
         tls: secrets.tls,
-        standing: Standing::default(),
+        standing: Standing::new(card_until_ms),
         witnesses: Witnesses::new(HeadsFolder::new(&heads), secrets.cosigner, cosigner_name),
         stamps: Stamps::load(HeadsFolder::new(&heads), log_number)?,
         peers: PeerDirectory::new(retired),

@@ -6,6 +6,8 @@ use std::sync::{Mutex, PoisonError};
 use verbale_ledger::{Checkpoint, Hash, LogSize};
 use verbale_rpc::{Failure, FailureKind};
 
+use crate::clock::now_ms;
+
 /// What the own log is, compared with a head of it that somebody holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Compared {
@@ -52,8 +54,9 @@ impl Compared {
 }
 
 /// Whether the node gives numbers and signs.
-#[derive(Default)]
 pub(crate) struct Standing {
+    /// The card says nothing for its keys after it.
+    card_until_ms: i64,
     held_back: AtomicBool,
     why: Mutex<String>,
     /// It waits for the first counterpart, and nothing was seen that contradicts.
@@ -61,6 +64,16 @@ pub(crate) struct Standing {
 }
 
 impl Standing {
+    /// Nothing is wrong, until the card is over.
+    pub(crate) fn new(card_until_ms: i64) -> Self {
+        Self {
+            card_until_ms,
+            held_back: AtomicBool::default(),
+            why: Mutex::default(),
+            unconfirmed: AtomicBool::default(),
+        }
+    }
+
     /// Holds back until somebody mends it.
     pub(crate) fn hold_back(&self, why: String) {
         let mut known = self.why.lock().unwrap_or_else(PoisonError::into_inner);
@@ -89,12 +102,15 @@ impl Standing {
 
     /// Why it holds back; `None` when all is well.
     pub(crate) fn trouble(&self) -> Option<Failure> {
-        if !self.held_back.load(Ordering::Acquire) {
-            return None;
+        if self.held_back.load(Ordering::Acquire) {
+            let why = self.why.lock().unwrap_or_else(PoisonError::into_inner);
+            let text = format!("this node gives no numbers and signs nothing: {why}");
+            return Some(Failure::new(FailureKind::Damaged, "LOG_HELD_BACK", text));
         }
-        let why = self.why.lock().unwrap_or_else(PoisonError::into_inner);
-        let text = format!("this node gives no numbers and signs nothing: {why}");
-        Some(Failure::new(FailureKind::Damaged, "LOG_HELD_BACK", text))
+        (self.card_until_ms < now_ms()).then(|| {
+            let text = "this node gives no numbers and signs nothing: its card is over. Stop it, and make the next card: verbale keys rotate";
+            Failure::new(FailureKind::Refused, "CARD_OVER", text)
+        })
     }
 }
 
@@ -104,7 +120,7 @@ mod tests {
 
     #[test]
     fn what_contradicts_outlasts_what_confirms() {
-        let standing = Standing::default();
+        let standing = Standing::new(i64::MAX);
         assert_eq!(standing.trouble(), None);
         assert!(!standing.confirm());
         standing.wait_for_counterpart("no guard".to_owned());
@@ -115,6 +131,12 @@ mod tests {
         standing.hold_back("behind".to_owned());
         assert!(!standing.confirm());
         assert!(standing.trouble().is_some_and(|failure| failure.text.contains("behind")));
+    }
+
+    #[test]
+    fn nothing_is_signed_when_the_card_is_over() {
+        let trouble = |until_ms| Standing::new(until_ms).trouble().map(|failure| failure.code);
+        assert_eq!((trouble(i64::MAX), trouble(now_ms() - 1)), (None, Some("CARD_OVER".into())));
     }
 
     #[test]

@@ -144,6 +144,7 @@ pub(crate) fn peers(exchange: &Exchange) -> Vec<PeerStatus> {
         fingerprint: peer.card().card_key.fingerprint().to_string(),
         address: peer.address.clone(),
         revoked: peer.is_revoked(),
+        card_until_ms: peer.card().valid_until_ms,
     };
     exchange.peers().iter().map(status).collect()
 }

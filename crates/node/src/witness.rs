@@ -332,6 +332,8 @@ async fn judge(shared: &Shared, core: &Core, holder: &str, note: &str) -> Result
         compared.map_err(|stopped| stopped.to_string())?.trouble(holder)
     };
     if let Some(trouble) = trouble {
+        // First: whoever closes this log later quotes it.
+        shared.witnesses.folder.keep_told_by(holder, note).map_err(|error| error.to_string())?;
         shared.standing.hold_back(trouble);
         return Ok(());
     }
@@ -402,6 +404,9 @@ async fn show_head(shared: &Arc<Shared>, core: &Core, peer: &Peer, connection: C
                 let time_s = peer.cards.cosigned_s(&note).map_err(|error| {
                     format!("the cosignature of {id} does not verify ({error}); has it a later card, which it has not shown yet?")
                 })?;
+                if peer.cards.cosigner_over_since_ms(&note, time_s).is_some() {
+                    return Err(format!("{id} cosigned after its card was over: it must make and show its next card"));
+                }
                 shared.witnesses.keep_cosigned(id, (&note, offer.size.0, time_s)).map_err(|error| error.to_string())?;
                 return judge(shared, core, id, "").await;
             }

@@ -50,7 +50,7 @@ impl KeptHeads {
                 }
             };
             let size = cosigned.size.0;
-            cosigned_in_time(id, (note, time_s), chronicle);
+            cosigned_in_time(&peer, (note, time_s), chronicle);
             if size > head.size.0 {
                 let expected = format!("{size} entries, of which {id} cosigned the head");
                 chronicle.find("TAIL_SUPPRESSED", None, expected, format!("{} entries", head.size.0));

@@ -1,5 +1,6 @@
 //! Notices and their receipts: who signed them, where they stand in their channels, and what the counterpart's receipt says.
 
+use verbale_domain::civil;
 use verbale_domain::flow::{CONSENT_WITHDRAW, DISCLOSURE_NOTICE};
 use verbale_evidence::{
     CARD_STATEMENT, Card, Cards, MessageId, Statement, StatementDigest, Verdict, VerifiedEnvelope, VerifiedReceipt,
@@ -48,7 +49,7 @@ impl Chronicle<'_> {
             return Some(envelope);
         }
         self.not_revoked(index, &sender);
-        self.not_over(index, &sender, statement.created_ms, |card| card.envelope_key.fingerprint() == key);
+        self.not_over(index, &sender, (statement.created_ms, time_ms), |card| card.envelope_key.fingerprint() == key);
         let channel = self.channel(&sender, &envelope.statement().memorandum);
         let last = self.incoming.entry(channel).or_default().last_key;
         let is_before = |cards: &Cards| last.is_some_and(|last| !cards.is_not_before(&key, &last));
@@ -67,19 +68,14 @@ impl Chronicle<'_> {
         }
     }
 
-    /// What a counterpart signed at a moment of its own clock, it signed before the card with that key was over.
-    pub(super) fn not_over(
-        &mut self,
-        index: impl Into<Option<u64>>,
-        peer: &str,
-        time_ms: i64,
-        is_it: impl Fn(&Card) -> bool,
-    ) {
-        let until = self.peers.get(peer).and_then(|cards| cards.valid_until_ms(is_it));
-        if let Some(until) = until.filter(|until| *until < time_ms) {
+    /// What a counterpart signed at a moment of its own clock, and came here at another, was signed before the card with that key was over.
+    fn not_over(&mut self, index: u64, peer: &str, (signed_ms, logged_ms): (i64, i64), is_it: impl Fn(&Card) -> bool) {
+        let signed_ms = signed_ms.min(logged_ms.saturating_sub(civil::CLOCKS_APART_MS));
+        let since = self.peers.get(peer).and_then(|cards| cards.over_since_ms(signed_ms, is_it));
+        if let Some(since) = since {
             let expected =
-                format!("nothing that {peer} signed after its card with that key was over: {}", moment(until));
-            self.find("KEY_NOT_VALID", index, expected, moment(time_ms));
+                format!("nothing that {peer} signed after its card with that key was over: {}", moment(since));
+            self.find("KEY_NOT_VALID", index, expected, moment(signed_ms));
         }
     }
 
@@ -299,7 +295,7 @@ impl Chronicle<'_> {
         if self.peers.get(&peer).is_none_or(|cards| cards.present().log_origin != head.origin) {
             return self.find("RECEIPT", index, format!("a receipt from the log of {peer}"), head.origin);
         }
-        self.not_over(index, &peer, receipt.time_ms(), |card| card.log_origin == head.origin);
+        self.not_over(index, &peer, (receipt.time_ms(), self.told_ms), |card| card.log_origin == head.origin);
         if about != waiting.envelope {
             return self.find(
                 "RECEIPT",

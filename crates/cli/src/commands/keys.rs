@@ -41,9 +41,10 @@ fn revoked(node: &NodeArgs) -> Result<ExitCode, CliError> {
 
 fn failed(error: RotateError) -> CliError {
     match error {
-        RotateError::Running(_) | RotateError::CardKey { .. } | RotateError::Revoked => {
-            CliError::Refused(error.to_string())
-        }
+        RotateError::Running(_)
+        | RotateError::CardKey { .. }
+        | RotateError::Revoked
+        | RotateError::RecoveryUnfinished => CliError::Refused(error.to_string()),
         other => CliError::failed("no card was made, or the same command goes on", other),
     }
 }

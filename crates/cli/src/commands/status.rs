@@ -3,12 +3,15 @@
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
-use verbale_proto::v1::{ChannelStatus, MemorandumStatus, StatusRequest, StatusResponse, TimeStampStatus};
+use verbale_proto::v1::{ChannelStatus, MemorandumStatus, PeerStatus, StatusRequest, StatusResponse, TimeStampStatus};
 
 use super::client;
 use crate::args::NodeArgs;
 use crate::failure::CliError;
 use crate::output::{moment, say, second, table};
+
+/// So long before a card is over, status says so: sixty days.
+const CARD_ENDS_SOON_MS: i64 = 60 * 24 * 3600 * 1000;
 
 pub(crate) async fn run(node: &NodeArgs) -> Result<ExitCode, CliError> {
     let status = client(node).await?.status(StatusRequest {}).await?.into_inner();
@@ -27,6 +30,9 @@ pub(crate) async fn run(node: &NodeArgs) -> Result<ExitCode, CliError> {
         rows.add_row([peer.id.clone(), card, peer.address.clone(), peer.fingerprint.clone()]);
     }
     say!("\n{rows}");
+    for text in cards_near_their_end(&status) {
+        say!("\n{text}");
+    }
     if !status.held_back.is_empty() {
         say!("\nHELD BACK: {}", status.held_back);
     }
@@ -89,6 +95,25 @@ pub(crate) async fn run(node: &NodeArgs) -> Result<ExitCode, CliError> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Cards that are over soon, or were.
+fn cards_near_their_end(status: &StatusResponse) -> Vec<String> {
+    let now_ms = status.now_ms;
+    let near = |until_ms: i64| until_ms < now_ms.saturating_add(CARD_ENDS_SOON_MS);
+    let ends = |until_ms: i64| if until_ms < now_ms { "WAS OVER" } else { "is over" };
+    let own = near(status.card_until_ms).then(|| {
+        let (ends, on) = (ends(status.card_until_ms), moment(status.card_until_ms));
+        format!(
+            "THE OWN CARD {ends} on {on}: the node signs nothing afterwards. Make the next card: verbale keys rotate"
+        )
+    });
+    let of_peer = |peer: &&PeerStatus| !peer.revoked && near(peer.card_until_ms);
+    let peers = status.peers.iter().filter(of_peer).map(|peer| {
+        let (ends, on) = (ends(peer.card_until_ms), moment(peer.card_until_ms));
+        format!("the card of {} {ends} on {on}: nothing that it signs later is taken. Its next card comes by itself once it makes one", peer.id)
+    });
+    own.into_iter().chain(peers).collect()
+}
+
 fn stamping(of: &TimeStampStatus) -> String {
     let last = if of.last_size == 0 {
         "none of this log yet".to_owned()
@@ -139,7 +164,7 @@ fn as_json(status: &StatusResponse) -> Value {
     let peers: Vec<Value> = status
         .peers
         .iter()
-        .map(|peer| json!({"id": peer.id, "serial": peer.serial, "fingerprint": peer.fingerprint, "address": peer.address, "revoked": peer.revoked}))
+        .map(|peer| json!({"id": peer.id, "serial": peer.serial, "fingerprint": peer.fingerprint, "address": peer.address, "revoked": peer.revoked, "card_until": moment(peer.card_until_ms)}))
         .collect();
     let heads: Vec<Value> = (status.heads.iter())
         .map(|head| {
@@ -154,7 +179,7 @@ fn as_json(status: &StatusResponse) -> Value {
         "id": status.id, "version": status.version, "log_size": status.log_size, "index_size": status.index_size,
         "checkpoint": status.checkpoint, "log_vkey": status.log_vkey, "peer_address": status.peer_address, "local_address": status.local_address,
         "channels": channels, "peers": peers, "memoranda": memoranda, "rejected": status.rejected, "refused": status.refused, "denied": status.denied,
-        "earlier_keys": status.earlier_keys, "time_stamps": status.time_stamps.as_ref().map(stamps_json), "heads": heads, "held_back": status.held_back, "equivocations": status.equivocations,
+        "earlier_keys": status.earlier_keys, "time_stamps": status.time_stamps.as_ref().map(stamps_json), "heads": heads, "held_back": status.held_back, "card_until": moment(status.card_until_ms), "equivocations": status.equivocations,
         "peer_bytes_sent": status.peer_bytes_sent, "peer_bytes_received": status.peer_bytes_received,
     })
 }
