@@ -28,7 +28,7 @@ pub use held::{HeldEvidence, held_evidence};
 pub use recorded::Recorded;
 
 /// Version of these rules, as each logged decision names it: another one decides something differently.
-pub const RULES_VERSION: u32 = 1;
+pub const RULES_VERSION: u32 = 2;
 
 /// To whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -192,6 +192,9 @@ impl<'a> Asked<'a> {
         if !self.memorandum.has_side("JP") {
             let reason = "Japan is no party of it, so no information was obtained under it here";
             return self.deny(Denial::JapanNotParty, "none", reason);
+        }
+        if let Some(within) = self.within() {
+            return within;
         }
         if let Some(own) = self.own_information() {
             return own;

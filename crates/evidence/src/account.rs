@@ -182,8 +182,8 @@ impl<'e> Told<'e> {
                 (&of.message_id, event, of.code.as_str(), &of.actor)
             }
             Event::DisclosureDenied(of) => (&of.message_id, "DISCLOSURE_DENIED", of.code.as_str(), &of.actor),
-            Event::NoticeOpened(of) => (&of.message_id, "OPENED", "", &of.actor),
-            Event::NoticeHandedOver(of) => (&of.message_id, "HANDED_OVER", "", &of.actor),
+            Event::NoticeOpened(of) => (&of.message_id, "OPENED", of.code.as_str(), &of.actor),
+            Event::NoticeHandedOver(of) => (&of.message_id, "HANDED_OVER", of.code.as_str(), &of.actor),
             _ => return None,
         };
         Some(Self { message_id, event, code, actor })

@@ -226,8 +226,10 @@ mod tests {
             let receipt = receipt_of(Event::NoticeRefused(refused), &key);
             assert_eq!(verify_receipt(&receipt, &vkey(&key), &mine).err(), Some(ReceiptError::Code), "{code:?}");
         }
-        let handed =
-            Event::NoticeHandedOver(NoticeHandedOver { message_id: mine.bytes().to_vec(), actor: String::new() });
+        let handed = Event::NoticeHandedOver(NoticeHandedOver {
+            message_id: mine.bytes().to_vec(),
+            ..NoticeHandedOver::default()
+        });
         assert_eq!(
             verify_receipt(&receipt_of(handed, &key), &vkey(&key), &mine).err(),
             Some(ReceiptError::AnotherNotice)

@@ -63,6 +63,8 @@ impl Exchange {
                 let what = What::Disclosed { code, actor, published };
                 self.happened(&message_id, Happening { index, time_ms, what })?;
             }
+            // A draft has no history yet: its log entry tells of it.
+            Change::Denied { message_id, .. } if self.is_draft(&message_id) => {}
             Change::Denied { message_id, code, actor } => {
                 self.happened(&message_id, Happening { index, time_ms, what: What::Denied { code, actor } })?;
             }

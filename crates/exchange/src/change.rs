@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use time::Date;
 use verbale_domain::Refusal;
-use verbale_domain::disclosure::RULES_VERSION;
+use verbale_domain::disclosure::{Decision, RULES_VERSION};
 use verbale_evidence::{Card, EntryError, MessageId, VerifiedEnvelope, encode_entry};
 use verbale_ledger::LogIndex;
 use verbale_proto::v1::log_entry::Event;
@@ -228,13 +228,23 @@ pub(crate) fn refused(envelope: &VerifiedEnvelope, refusal: &Refusal, report: Op
     })
 }
 
-pub(crate) fn opened(message_id: MessageId, actor: &str, facts_digest: &[u8]) -> Event {
-    let (message_id, facts_digest) = (message_id.as_bytes().to_vec(), facts_digest.to_vec());
-    Event::NoticeOpened(NoticeOpened { message_id, actor: actor.to_owned(), facts_digest })
+pub(crate) fn opened(message_id: MessageId, actor: &str, (decision, facts_digest): (&Decision, &[u8])) -> Event {
+    Event::NoticeOpened(NoticeOpened {
+        message_id: message_id.as_bytes().to_vec(),
+        actor: actor.to_owned(),
+        facts_digest: facts_digest.to_vec(),
+        code: decision.verdict.code().to_owned(),
+        rules_version: RULES_VERSION,
+    })
 }
 
-pub(crate) fn handed_over(message_id: MessageId, actor: &str) -> Event {
-    Event::NoticeHandedOver(NoticeHandedOver { message_id: message_id.as_bytes().to_vec(), actor: actor.to_owned() })
+pub(crate) fn handed_over(message_id: MessageId, actor: &str, decision: &Decision) -> Event {
+    Event::NoticeHandedOver(NoticeHandedOver {
+        message_id: message_id.as_bytes().to_vec(),
+        actor: actor.to_owned(),
+        code: decision.verdict.code().to_owned(),
+        rules_version: RULES_VERSION,
+    })
 }
 
 pub(crate) fn receipt(message_id: MessageId, receipt: &verbale_evidence::VerifiedReceipt) -> Event {

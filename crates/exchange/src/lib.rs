@@ -54,6 +54,7 @@ mod link;
 mod outgoing;
 mod oversight;
 mod own;
+mod reading;
 mod replay;
 mod state;
 mod step;

@@ -348,15 +348,9 @@ impl Exchange {
                 self.enrol(now_ms, ticket, (card, &bytes), (&actor, address), out);
             }
             Input::Open { ticket, message_id, actor, facts } => {
-                let event = change::opened(message_id, &actor, &facts.digest);
-                let beside = Record { facts: Some(facts.bytes), ..Record::default() };
-                self.about_held(now_ms, ticket, message_id, (event, Change::Opened { message_id, actor }, beside), out);
+                self.open(now_ms, ticket, (message_id, actor), facts, out);
             }
-            Input::HandOver { ticket, message_id, actor } => {
-                let event = change::handed_over(message_id, &actor);
-                let change = Change::HandedOver { message_id, actor };
-                self.about_held(now_ms, ticket, message_id, (event, change, Record::default()), out);
-            }
+            Input::HandOver { ticket, message_id, actor } => self.hand_over(now_ms, ticket, (message_id, actor), out),
         }
         output
     }
@@ -382,40 +376,6 @@ impl Exchange {
             self.state_card(now_ms, &channel, output);
             self.wake(&channel, &mut output.effects, now_ms);
         }
-    }
-
-    fn about_held(
-        &mut self,
-        now_ms: i64,
-        ticket: Ticket,
-        message_id: MessageId,
-        (event, change, beside): (Event, Change, Record),
-        output: &mut Output,
-    ) {
-        use crate::state::{Mailbox, NoticeState};
-        let told = match self.notices.get(&message_id) {
-            Some(held) if held.erased || matches!(held.state, NoticeState::RefusedByUs(_)) => Told::NoSuchNotice,
-            Some(held) if held.mailbox == Mailbox::Outbox && matches!(change, Change::HandedOver { .. }) => {
-                Told::NoSuchNotice
-            }
-            None if self.is_draft(&message_id) && matches!(change, Change::Opened { .. }) => {
-                let index = LogIndex(self.size);
-                self.record(now_ms, event, change, beside, output);
-                Told::Done(index)
-            }
-            None => Told::NoSuchNotice,
-            Some(held) if held.state == NoticeState::HandedOver && matches!(change, Change::HandedOver { .. }) => {
-                // Handed over before: the same answer again, without a second entry.
-                let handed = held.history.iter().rev().find(|h| matches!(h.what, crate::state::What::HandedOver(_)));
-                handed.map_or(Told::NoSuchNotice, |happening| Told::Done(happening.index))
-            }
-            Some(_) => {
-                let index = LogIndex(self.size);
-                self.record(now_ms, event, change, beside, output);
-                Told::Done(index)
-            }
-        };
-        output.effects.push(Effect::Tell { ticket, told });
     }
 
     /// Applies a change and records its entry; time never runs backwards in a log.

@@ -466,6 +466,11 @@ impl NodeService {
                             was refused or erased is neither opened nor disclosed";
                 Err(Failure::new(FailureKind::NotFound, "NO_SUCH_NOTICE", text).status())
             }
+            Ok(Answer::Told { told: Told::Judged { decision, released: None, .. }, .. }) => {
+                let code = decision.verdict.code();
+                self.shared.denied.count(code);
+                Err(refused(code, format!("{}: {}", decision.clause, decision.reason)))
+            }
             Ok(Answer::NotNow(failure)) => Err(failure.status()),
             _ => Err(stopping(Stopped)),
         }

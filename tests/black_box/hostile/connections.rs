@@ -56,7 +56,8 @@ async fn garbage_over_tls(stage: &mut Stage) {
     let counter = "rejected NO_CHANNEL";
     let before = count(&stage.counted().await, counter);
     let mut stream = stage.attacker.tls(&stage.node.address, HONEST).await.unwrap();
-    stream.write_all(&vec![0x5a; 100_000]).await.unwrap();
+    // The node may end it before all is written.
+    let _ = stream.write_all(&vec![0x5a; 100_000]).await;
     let mut answer = Vec::new();
     let _ = soon(stream.read_to_end(&mut answer)).await;
     drop(stream);

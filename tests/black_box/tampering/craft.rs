@@ -171,7 +171,8 @@ impl Copy {
             writer.entry(entry.clone(), receipt).unwrap();
         }
         for folder in ["memoranda", "counterparts", "cosigned"] {
-            if folder != "cosigned" || log.with_cosignatures {
+            // Of a counterpart that showed no head yet there is none.
+            if before.join(folder).exists() && (folder != "cosigned" || log.with_cosignatures) {
                 copy(&before.join(folder), &dir.join(folder));
             }
         }

@@ -73,7 +73,12 @@ fn an_erasure_leaves_a_sound_log_and_hides_nothing() {
             Box::new(|log| {
                 let message_id = erase(log, "person-1", "person-2");
                 let (actor, facts_digest) = ("person-1".to_owned(), vec![1; 32]);
-                log.append(Event::NoticeOpened(NoticeOpened { message_id, actor, facts_digest }));
+                log.append(Event::NoticeOpened(NoticeOpened {
+                    message_id,
+                    actor,
+                    facts_digest,
+                    ..NoticeOpened::default()
+                }));
             }),
             "UNKNOWN_NOTICE",
         ),

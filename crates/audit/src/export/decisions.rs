@@ -32,6 +32,8 @@ impl Decisions {
                 (&of.message_id, "published", &of.code, of.rules_version, &of.grounds)
             }
             Event::Disclosed(of) => (&of.message_id, "released", &of.code, of.rules_version, &of.grounds),
+            Event::NoticeOpened(of) => (&of.message_id, "opened", &of.code, of.rules_version, &[]),
+            Event::NoticeHandedOver(of) => (&of.message_id, "handed over", &of.code, of.rules_version, &[]),
             Event::DisclosureDenied(of) => (&of.message_id, "denied", &of.code, of.rules_version, &[]),
             _ => return None,
         };

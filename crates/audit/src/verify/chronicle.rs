@@ -285,6 +285,7 @@ impl<'m> Chronicle<'m> {
     fn by_people(&mut self, index: u64, time_ms: i64, event: Event) {
         match event {
             Event::NoticeOpened(of) => {
+                self.within(index, &of.code);
                 let known = |id| self.drafts.contains_key(&id) || self.content_of(id).is_some();
                 if !message_id(&of.message_id).is_some_and(known) {
                     self.find(
@@ -296,6 +297,7 @@ impl<'m> Chronicle<'m> {
                 }
             }
             Event::NoticeHandedOver(of) => {
+                self.within(index, &of.code);
                 let received = message_id(&of.message_id).and_then(|id| self.content_of(id)).is_some_and(|of| !of.sent);
                 if !received {
                     self.find("UNKNOWN_NOTICE", index, "a received notice", "none of that id");

@@ -21,12 +21,20 @@ const EAST: i8 = 14;
 
 impl Chronicle<'_> {
     pub(super) fn denied(&mut self, index: u64, of: &DisclosureDenied) {
-        if message_id(&of.message_id).and_then(|id| self.content_of(id)).is_none() {
-            self.find("UNKNOWN_NOTICE", index, "a notice that the log holds, not refused", "none of that id");
+        let is_there = |id: MessageId| self.drafts.contains_key(&id) || self.content_of(id).is_some();
+        if !message_id(&of.message_id).is_some_and(is_there) {
+            self.find("UNKNOWN_NOTICE", index, "a notice or draft that the log holds, not refused", "none of that id");
         }
         let is_known = of.code.parse::<Denial>().is_ok() || of.code.parse::<Escalation>().is_ok();
         if !is_known {
             self.find("DECISION_CODE", index, "the code of a denial", "another text");
+        }
+    }
+
+    /// What stays within the contact point has one ground.
+    pub(super) fn within(&mut self, index: u64, code: &str) {
+        if code.parse() != Ok(Ground::NotThirdParty) {
+            self.find("DECISION_CODE", index, Ground::NotThirdParty.as_str(), "another text");
         }
     }
 

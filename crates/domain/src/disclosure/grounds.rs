@@ -25,6 +25,16 @@ impl Asked<'_> {
         &self.question.scope.fields
     }
 
+    /// Before all others: a body that reads what it holds discloses nothing, whatever the day; what was sent to it is its own to read.
+    pub(super) fn within(&self) -> Option<Decision> {
+        let audience = &self.question.scope.audience;
+        if !audience.is_body() || audience.name.is_empty() || audience.name != self.question.discloser {
+            return None;
+        }
+        let reason = "the audience is the very body that holds it, and no third party";
+        Some(self.allow(Ground::NotThirdParty, self.memorandum.clause_of_disclosure(), reason, None))
+    }
+
     /// Rule 2: clause 3 protects the other side's information.
     pub(super) fn own_information(&self) -> Option<Decision> {
         let clause = self.memorandum.clause_of_disclosure();
