@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use crate::disclosure::{Side, between, check, enter, send, three};
-use crate::node::{Node, until};
-use crate::notices::under;
+use crate::node::{Node, pair, until};
+use crate::notices::{general, under};
 
 fn document(side: &Side, name: &str, text: &str) -> PathBuf {
     let path = side.0.dir.parent().unwrap().join(name);
@@ -186,4 +186,30 @@ fn what_a_text_that_was_not_seen_would_have_published_is_published_when_two_pers
     let file = dir.join(entry["presentation"].as_str().unwrap());
     let checked = check(&file, &[&Side(partner), &side]).good().json().remove(0);
     assert_eq!(checked["outside_log"]["kind"], "PUBLICATION_BASIS");
+}
+
+#[test]
+fn what_belongs_to_a_memorandum_that_is_held_no_more_is_not_opened_and_the_denial_is_logged() {
+    let (mut japan, partner) = pair();
+    partner.submit(&general(false, "KG-1", "a text")).good();
+    partner.until_delivered();
+    japan.stop();
+    let (file, away) = (japan.dir.join("memoranda/JP-KG-SSW-2023.toml"), japan.dir.with_file_name("away.toml"));
+    std::fs::rename(&file, &away).unwrap();
+    japan.start();
+    for args in [["open", "KG-1", "--purpose", "to see it"].as_slice(), &["ack", "KG-1"]] {
+        let said = japan.run(args);
+        assert!(said.code == 1 && said.err.contains("UNKNOWN_MEMORANDUM"), "{} {}", said.code, said.err);
+        assert!(!said.out.contains("a text"), "{}", said.out);
+    }
+    japan.stop();
+    std::fs::rename(&away, &file).unwrap();
+    japan.start();
+    assert!(japan.run(&["open", "KG-1", "--purpose", "to see it"]).good().out.contains("a text"));
+    japan.run(&["ack", "KG-1"]).good();
+    let told = japan.run(&["--json", "disclosures", "--of", "KG-1"]).good().json();
+    let told: Vec<String> = told.iter().map(|item| format!("{} {}", item["event"], item["code"])).collect();
+    let denied = r#""DISCLOSURE_DENIED" "UNKNOWN_MEMORANDUM""#;
+    assert_eq!(told, [denied, denied, r#""OPENED" "NOT_THIRD_PARTY""#, r#""HANDED_OVER" "NOT_THIRD_PARTY""#]);
+    crate::audit::sound(&japan, &partner);
 }
