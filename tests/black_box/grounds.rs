@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use crate::disclosure::{Side, between, check, enter, send, three};
-use crate::node::{Node, pair, until};
+use crate::node::{Node, pair, until, verbale};
 use crate::notices::{general, under};
 
 fn document(side: &Side, name: &str, text: &str) -> PathBuf {
@@ -212,4 +212,33 @@ fn what_belongs_to_a_memorandum_that_is_held_no_more_is_not_opened_and_the_denia
     let denied = r#""DISCLOSURE_DENIED" "UNKNOWN_MEMORANDUM""#;
     assert_eq!(told, [denied, denied, r#""OPENED" "NOT_THIRD_PARTY""#, r#""HANDED_OVER" "NOT_THIRD_PARTY""#]);
     crate::audit::sound(&japan, &partner);
+}
+
+#[test]
+fn a_release_under_terms_that_were_changed_since_is_judged_by_the_file_of_then() {
+    let [mut japan, mut kyrgyz, _tajik] = three();
+    japan.disclose("npa", &["KG-A", "--to", "JP-NPA", "--fields", "exam", "--purpose", "investigation"]);
+    let before = japan.0.dir.with_file_name("terms-of-then");
+    std::fs::create_dir(&before).unwrap();
+    for side in [&mut japan, &mut kyrgyz] {
+        side.0.stop();
+        let file = side.0.dir.join("memoranda/JP-KG-SSW-2023.toml");
+        let text = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(before.join("JP-KG-SSW-2023.toml"), &text).unwrap();
+        let amended = text.replacen("\ntitle = \"", "\ntitle = \"Amended: ", 1);
+        assert_ne!(text, amended);
+        std::fs::write(&file, amended).unwrap();
+        side.0.start();
+    }
+    let dir = japan.0.dir.with_file_name("export").to_str().unwrap().to_owned();
+    japan.0.run(&["audit", "export", &dir]).good();
+    let said = verbale(&["audit", "verify", &dir], None);
+    assert_eq!(said.code, 3, "{}{}", said.out, said.err);
+    assert!(
+        said.out.contains("1 released under terms that the log had before") && said.out.contains("--memoranda"),
+        "{}",
+        said.out
+    );
+    let said = verbale(&["audit", "verify", &dir, "--memoranda", before.to_str().unwrap()], None).good();
+    assert!(!said.out.contains("not compared: 1"), "{}", said.out);
 }

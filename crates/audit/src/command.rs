@@ -14,6 +14,7 @@ use verbale_evidence::{Card, Cards, PresentationError, UnverifiedCard, parse_car
 use crate::account::{account_json, account_report, check_account};
 use crate::log_command;
 use crate::presentation::{Fault, check_presentation};
+use crate::verify::Given;
 
 const USAGE: &str = "\
 Checks what a node gave out, with public cards alone.
@@ -38,7 +39,8 @@ Usage: verbale-audit verify DIR [--card FILE]... [--json]
   --card FILE         a contact point's card, as `verbale card show` prints it; compare its fingerprint with its owner. For a presentation
                       the second one is needed unless the originator discloses its own notice. Of a contact point that rotated
                       its keys give each card that it had: keys/ID.SERIAL.card in an export
-  --memoranda DIR     memorandum files, instead of those that ship with the program
+  --memoranda DIR     memorandum files: for a presentation instead of those that ship with the program; for an
+                      export those of terms that it had before
   --json              one JSON object
 
 Exit codes: 0 sound, 2 usage, 3 could not check, 4 fault found";
@@ -98,6 +100,13 @@ impl Asked {
     /// The cards given, by contact point in the order of the command line.
     fn cards_by_owner(&self) -> Result<Vec<Cards>, (Exit, String)> {
         Cards::gather(self.cards()?).map_err(|error| (Exit::FaultFound, error.to_string()))
+    }
+
+    /// All that the auditor has from elsewhere.
+    pub(crate) fn given(&self) -> Result<Given, (Exit, String)> {
+        let memoranda = self.memoranda.as_deref().map(each_memorandum).transpose();
+        let memoranda = memoranda.map_err(|text| (Exit::Usage, text))?.unwrap_or_default();
+        Ok(Given { cards: self.cards()?, memoranda })
     }
 
     /// The cards given.
@@ -246,6 +255,21 @@ pub fn memoranda(dir: Option<&Path>) -> Result<Memoranda, String> {
     let Some(dir) = dir else {
         return Memoranda::parse(Memoranda::shipped().iter().copied()).map_err(|error| error.to_string());
     };
+    let files = memorandum_files(dir)?;
+    let files = files.iter().map(|(file, text)| (file.as_str(), text.as_str()));
+    Memoranda::parse(files).map_err(|error| error.to_string())
+}
+
+/// The memorandum files of a folder, each by itself: some may have other terms under one id.
+fn each_memorandum(dir: &Path) -> Result<Vec<Memoranda>, String> {
+    let each = memorandum_files(dir)?
+        .into_iter()
+        .map(|(file, text)| Memoranda::parse([(file.as_str(), text.as_str())]).map_err(|error| error.to_string()));
+    each.collect()
+}
+
+/// Name and text of each memorandum file in a folder.
+fn memorandum_files(dir: &Path) -> Result<Vec<(String, String)>, String> {
     let unreadable = |error: std::io::Error| format!("{} cannot be read: {error}", dir.display());
     let mut files = Vec::new();
     for entry in std::fs::read_dir(dir).map_err(unreadable)? {
@@ -255,6 +279,5 @@ pub fn memoranda(dir: Option<&Path>) -> Result<Memoranda, String> {
         }
     }
     files.sort();
-    let files = files.iter().map(|(file, text)| (file.as_str(), text.as_str()));
-    Memoranda::parse(files).map_err(|error| error.to_string())
+    Ok(files)
 }

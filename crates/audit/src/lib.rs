@@ -28,4 +28,4 @@ pub use onward::{Carried, Carrying, OnwardFault, carried, check_onward};
 pub use presentation::{Checked, Fault, check_presentation};
 pub use reconcile::{Reconciled, reconcile};
 pub use stamp::{NONCE_BYTES, STAMP_BYTES_MAX, StampError, Stamped, read_stamp, stamp_request};
-pub use verify::{Break, Stamps, Tally, Verified, verify};
+pub use verify::{Break, Given, Stamps, Tally, Verified, verify};

@@ -24,10 +24,14 @@ const LONG: Duration = Duration::from_millis(500);
 pub(crate) fn verify_log(asked: &Asked) -> Result<Reported, (Exit, String)> {
     let [dir] = asked.files.as_slice() else { return Err(usage("give the folder of one export")) };
     let progress = Percent::new("verifying");
-    let verified = verify(&ExportFolder::new(dir), &asked.cards()?, &|done, of| progress.set(done, of));
+    let verified = verify(&ExportFolder::new(dir), &asked.given()?, &|done, of| progress.set(done, of));
     progress.end();
     let verified = verified.map_err(missing)?;
-    let exit = if verified.is_sound() { Exit::Sound } else { Exit::FaultFound };
+    let exit = match (verified.is_sound(), verified.is_whole()) {
+        (false, _) => Exit::FaultFound,
+        (true, false) => Exit::CouldNotCheck,
+        (true, true) => Exit::Sound,
+    };
     Ok((exit, if asked.json { verified.to_json().to_string() } else { verified.to_text() }))
 }
 
@@ -35,10 +39,10 @@ pub(crate) fn reconcile_logs(asked: &Asked) -> Result<Reported, (Exit, String)> 
     let [one, other] = asked.files.as_slice() else { return Err(usage("give the folders of two exports")) };
     let progress = Percent::new("verifying");
     let folders = (&ExportFolder::new(one), &ExportFolder::new(other));
-    let reconciled = reconcile(folders, &asked.cards()?, &|done, of| progress.set(done, of));
+    let reconciled = reconcile(folders, &asked.given()?, &|done, of| progress.set(done, of));
     progress.end();
     let reconciled = reconciled.map_err(missing)?;
-    let exit = match (reconciled.is_sound(), reconciled.not_compared.is_empty()) {
+    let exit = match (reconciled.is_sound(), reconciled.is_whole()) {
         (false, _) => Exit::FaultFound,
         (true, false) => Exit::CouldNotCheck,
         (true, true) => Exit::Sound,

@@ -21,6 +21,7 @@ use std::collections::BTreeMap;
 use std::iter;
 
 use sha2::{Digest as _, Sha256};
+use verbale_domain::Memoranda;
 use verbale_evidence::{Card, Cards, carried_entry};
 use verbale_ledger::{Checkpoint, Frontier, Hash, LogSize, Note, TILE_WIDTH, Tile, decode_bundle, leaf_hash};
 
@@ -58,8 +59,8 @@ pub struct Verified {
     pub withdrawn: u64,
     /// Releases by a code of which the log cannot show the ground: how many by each.
     pub unshown: BTreeMap<String, u64>,
-    /// Releases under terms of a memorandum that it had before: their file is not there.
-    pub under_earlier_terms: u64,
+    /// Releases under terms that the log had before and of which nobody gave the file.
+    pub terms_missing: u64,
     /// What does not hold.
     pub findings: Vec<Finding>,
     /// How much more does not hold than is listed.
@@ -75,17 +76,26 @@ pub struct Verified {
     pub(crate) crossed: Option<Crossed>,
 }
 
-/// Verifies an exported log. `cards` are those that the auditor has from elsewhere.
+/// What the auditor has from elsewhere.
+#[derive(Default)]
+pub struct Given {
+    /// Cards of contact points.
+    pub cards: Vec<Card>,
+    /// Files of memoranda with terms that a log had before.
+    pub memoranda: Vec<Memoranda>,
+}
+
+/// Verifies an exported log.
 ///
 /// # Errors
 /// A sentence, when something that the check needs is not there.
-pub fn verify(folder: &ExportFolder, cards: &[Card], on_progress: &dyn Fn(u64, u64)) -> Result<Verified, Missing> {
-    check(folder, cards, false, on_progress)
+pub fn verify(folder: &ExportFolder, given: &Given, on_progress: &dyn Fn(u64, u64)) -> Result<Verified, Missing> {
+    check(folder, given, false, on_progress)
 }
 
 pub(crate) fn check(
     folder: &ExportFolder,
-    cards: &[Card],
+    given: &Given,
     crossed: bool,
     on_progress: &dyn Fn(u64, u64),
 ) -> Result<Verified, Missing> {
@@ -95,7 +105,8 @@ pub(crate) fn check(
     let unusable = |text: String| Missing::Unusable { path: folder.dir().join("checkpoint"), text };
     let claimed = Note::parse(&note).map_err(|error| unusable(error.to_string()))?;
     let head = Checkpoint::parse(claimed.text).map_err(|error| unusable(error.to_string()))?;
-    let (mut chronicle, mut frontier) = (Chronicle::new(&memoranda, head.size, crossed)?, Frontier::default());
+    let (mut chronicle, mut frontier) =
+        (Chronicle::new((&memoranda, &given.memoranda), head.size, crossed)?, Frontier::default());
     let mut kept = KeptHeads::read(folder)?;
     let mut stamps = KeptStamps::read(folder)?;
     let mut tiles = Tiles::new(folder);
@@ -134,7 +145,7 @@ pub(crate) fn check(
         chronicle.find("DECISIONS", None, "a line for each decision of the log, and no other", "other lines");
     }
     key_files(folder, &known, &mut chronicle)?;
-    let is_compared = compare(cards, &mut chronicle);
+    let is_compared = compare(&given.cards, &mut chronicle);
     let fingerprint = |card: &Card| card.card_key.fingerprint().grouped();
     Ok(Verified {
         id: chronicle.id(),
@@ -146,7 +157,7 @@ pub(crate) fn check(
         waiting: chronicle.waiting(),
         withdrawn: chronicle.tally_withdrawn,
         unshown: std::mem::take(&mut chronicle.unshown),
-        under_earlier_terms: chronicle.under_earlier_terms,
+        terms_missing: chronicle.terms_missing,
         findings: std::mem::take(&mut chronicle.findings),
         more_findings: chronicle.more_findings,
         breaks: chronicle.breaks(),

@@ -2,10 +2,13 @@
 
 use std::rc::Rc;
 
+use verbale_evidence::encode_entry;
 use verbale_keys::SecretKey;
+use verbale_ledger::{Tree, leaf_hash};
 use verbale_proto::v1::log_entry::Event;
 use verbale_proto::v1::{
-    CarriedOver, ChannelResumed, CounterpartRotated, MemorandumCommenced, NoticeOpened, PeerEnrolled,
+    CarriedOver, ChannelResumed, CounterpartRotated, Genesis, MemorandumAdopted, MemorandumCommenced, NoticeOpened,
+    PeerEnrolled, PreviousLog,
 };
 
 use crate::disclosure::three;
@@ -277,6 +280,54 @@ fn a_log_that_its_own_operator_rewrote_is_found_by_what_it_says() {
             "RELEASE_CHAIN",
         ),
         (
+            "a decision by no rule under terms that nobody has",
+            Box::new(|log| {
+                let at = disclosed(log);
+                let adopted = |terms_digest: Vec<u8>| {
+                    let memorandum = "JP-KG-SSW-2023".to_owned();
+                    Event::MemorandumAdopted(MemorandumAdopted { memorandum, terms_digest })
+                };
+                let real = log
+                    .find(|event| matches!(event, Event::MemorandumAdopted(of) if of.memorandum == "JP-KG-SSW-2023"));
+                let (real, (time_ms, _)) = (log.entries[real].clone(), decode(log, at));
+                log.change(at, |_, event| {
+                    let Event::Disclosed(of) = event else { unreachable!() };
+                    of.code = "BECAUSE".to_owned();
+                });
+                let (_, Event::MemorandumAdopted(real)) = verbale_evidence::decode_entry(&real.0).unwrap() else {
+                    unreachable!()
+                };
+                for (at, digest) in [(at + 1, real.terms_digest), (at, vec![9; 32])] {
+                    log.entries.insert(at, (encode_entry(time_ms, adopted(digest)).unwrap(), None));
+                }
+            }),
+            "DECISION_CODE",
+        ),
+        (
+            "a ground that the log does not hold beside one that needs none",
+            Box::new(|log| {
+                let at = disclosed(log);
+                log.change(at, |_, event| {
+                    let Event::Disclosed(of) = event else { unreachable!() };
+                    (of.code, of.grounds) = ("NOT_THIRD_PARTY".to_owned(), vec![vec![7; 16]]);
+                });
+            }),
+            "GROUND",
+        ),
+        (
+            "a memorandum that begins on another day than before",
+            Box::new(|log| {
+                let at = log.find(|event| matches!(event, Event::MemorandumCommenced(_)));
+                let before = log.entries[at].clone();
+                log.entries.insert(at, before);
+                log.change(at, |_, event| {
+                    let Event::MemorandumCommenced(of) = event else { unreachable!() };
+                    "2020-01-01".clone_into(&mut of.on);
+                });
+            }),
+            "COMMENCEMENT",
+        ),
+        (
             "an opening on no ground",
             Box::new(|log| {
                 let at = log.find(|event| matches!(event, Event::NoticeOpened(_)));
@@ -502,6 +553,50 @@ fn a_memorandum_begins_on_one_day_on_both_sides() {
     });
     copy.verify(JAPAN, &[]).good();
     found("another day", &copy.reconcile(), "COMMENCEMENT");
+}
+
+/// A log that took the place of the one that the other side knows, and that nobody was shown, explains nothing.
+#[test]
+fn a_later_log_that_nobody_was_shown_is_not_called_sound() {
+    let kept = Kept::of_demo();
+    let stranger = SecretKey::from_seed([7; 32]);
+    let copy = kept.rewritten(JAPAN, |log| {
+        let (time_ms, first) = decode(log, 0);
+        let Event::Genesis(first) = first else { unreachable!() };
+        let origin = format!("verbale/{JAPAN}/2");
+        let card = kept.card_again(JAPAN, &first.card, |card| {
+            (card.serial, card.log_key) = (2, stranger.public());
+            card.log_origin.clone_from(&origin);
+            log.card = card.clone();
+        });
+        let (held, export) = (log.entries[..12].to_vec(), log.entries.pop().unwrap());
+        let mut tree = Tree::default();
+        for (entry, _) in &held {
+            tree.append(leaf_hash(entry));
+        }
+        let previous = PreviousLog {
+            origin: first.origin.clone(),
+            held_size: tree.size().0,
+            held_root: tree.root().to_vec(),
+            ..PreviousLog::default()
+        };
+        let now_ms = time_ms + 3_600_000;
+        let genesis = Event::Genesis(Genesis { origin, card, previous: Some(previous), ..first });
+        let carried = held.into_iter().map(|(entry, receipt)| {
+            (encode_entry(now_ms, Event::CarriedOver(CarriedOver { entry })).unwrap(), receipt)
+        });
+        log.entries = std::iter::once((encode_entry(now_ms, genesis).unwrap(), None)).chain(carried).collect();
+        log.entries.push((encode_entry(now_ms, verbale_evidence::decode_entry(&export.0).unwrap().1).unwrap(), None));
+        log.key = SecretKey::from_seed([7; 32]);
+    });
+    copy.verify(JAPAN, &[]).good();
+    let said = copy.reconcile();
+    assert_eq!(said.code, 3, "{}", said.out);
+    assert!(said.out.contains("was never shown it"), "{}", said.out);
+}
+
+fn decode(log: &Log, at: usize) -> (i64, Event) {
+    verbale_evidence::decode_entry(&log.entries[at].0).unwrap()
 }
 
 fn is_receipt(event: &Event) -> bool {

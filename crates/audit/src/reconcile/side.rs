@@ -31,13 +31,11 @@ pub(super) enum Place {
 /// What a card is to the log of its owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Told {
-    /// The log tells of it.
+    /// The log tells of it, or of the log that it names.
     Known,
     /// It was made after the export.
     Later,
-    /// It was lost with what was lost of a log.
-    Lost,
-    /// The log should tell of it.
+    /// It names a log that its owner should tell of.
     Not,
 }
 
@@ -61,9 +59,15 @@ impl<'c> Side<'c> {
         }
     }
 
-    /// Whether nothing at all is held of a log.
+    /// Whether nothing at all is held of a log: others know of it, and it was begun between one that was closed and the next.
     fn is_lost_whole(&self, origin: &str) -> bool {
-        self.breaks.iter().any(|broke| broke.lost.as_deref() == Some(origin))
+        let number = |origin: &str| origin.rsplit('/').next().and_then(|number| number.parse::<u64>().ok());
+        let is_between = |(before, broke): (usize, &Break)| {
+            let (closed, next) = (number(&broke.closed), self.origin_of(before).and_then(number));
+            broke.lost.is_some() && closed < number(origin) && number(origin) < next
+        };
+        let is_own = origin.strip_prefix("verbale/").and_then(|rest| rest.strip_prefix(&self.id)).is_some();
+        is_own && number(origin).is_some() && self.breaks.iter().enumerate().any(is_between)
     }
 
     /// Where a place that a receipt names is.
@@ -79,22 +83,18 @@ impl<'c> Side<'c> {
         }
     }
 
-    /// What the log of a card's owner says of it.
+    /// What the log of a card's owner says of it. A card that names a log of which the owner tells hides none: what its keys signed
+    /// stands in that log, or is missed there.
     pub(super) fn tells_of(&self, card: &Card) -> Told {
         let own = &self.crossed.own;
-        let below = own.iter().filter(|own| own.serial <= card.serial).max_by_key(|own| own.serial);
-        let above = own.iter().filter(|own| own.serial > card.serial).min_by_key(|own| own.serial);
-        let log = |card: &Card| (card.log_origin.clone(), card.log_key);
-        match (below, above) {
-            (Some(same), _) if same == card => Told::Known,
-            (Some(same), _) if same.serial == card.serial || same.card_key != card.card_key => Told::Not,
-            (_, None) if self.ended_before(card.valid_from_ms) => Told::Later,
-            // Between two logs there is what the first of them lost.
-            (Some(below), Some(above)) if below.log_origin != above.log_origin => {
-                let is_lost = log(below) == log(card) || self.is_lost_whole(&card.log_origin);
-                if is_lost { Told::Lost } else { Told::Not }
-            }
-            _ => Told::Not,
+        let log = |card: &Card| (card.card_key, card.log_origin.clone(), card.log_key);
+        let is_owners = own.iter().any(|own| own.card_key == card.card_key);
+        if own.iter().any(|own| log(own) == log(card)) || (is_owners && self.is_lost_whole(&card.log_origin)) {
+            Told::Known
+        } else if is_owners && self.ended_before(card.valid_from_ms) && own.iter().all(|own| own.serial < card.serial) {
+            Told::Later
+        } else {
+            Told::Not
         }
     }
 

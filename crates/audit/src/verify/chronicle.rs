@@ -63,6 +63,8 @@ pub(super) struct Direction {
 /// The log as read so far.
 pub(crate) struct Chronicle<'m> {
     pub(super) memoranda: &'m Memoranda,
+    /// Files of terms that the log had before.
+    pub(super) earlier: &'m [Memoranda],
     pub(super) own: Option<Cards>,
     pub(super) peers: BTreeMap<String, Cards>,
     pub(super) notices: Notices,
@@ -89,7 +91,7 @@ pub(crate) struct Chronicle<'m> {
     /// Releases by a code of which the log cannot show the ground.
     pub(crate) unshown: BTreeMap<String, u64>,
     /// Releases under terms of which the file is not there.
-    pub(crate) under_earlier_terms: u64,
+    pub(crate) terms_missing: u64,
     /// What is carried over: from the log before, from the one before that, and so on.
     pub(super) carrying: Vec<Carrying>,
     /// How many logs told the present entry before, and how much later it stands here than in the first of them.
@@ -105,9 +107,14 @@ pub(crate) struct Chronicle<'m> {
 impl<'m> Chronicle<'m> {
     /// # Errors
     /// [`Missing`].
-    pub(crate) fn new(memoranda: &'m Memoranda, size: LogSize, crossed: bool) -> Result<Self, Missing> {
+    pub(crate) fn new(
+        (memoranda, earlier): (&'m Memoranda, &'m [Memoranda]),
+        size: LogSize,
+        crossed: bool,
+    ) -> Result<Self, Missing> {
         Ok(Self {
             memoranda,
+            earlier,
             own: None,
             peers: BTreeMap::new(),
             notices: Notices::new(size)?,
@@ -129,7 +136,7 @@ impl<'m> Chronicle<'m> {
             tally: Tally::default(),
             tally_withdrawn: 0,
             unshown: BTreeMap::new(),
-            under_earlier_terms: 0,
+            terms_missing: 0,
             carrying: Vec::new(),
             shift: 0,
             told_ms: i64::MIN,
@@ -248,7 +255,7 @@ impl<'m> Chronicle<'m> {
                 }
                 self.taken(index, time_ms, envelope, true);
             }
-            Event::ConflictKept(_) => self.conflict(index, envelope),
+            Event::ConflictKept(_) => self.conflict(index, time_ms, envelope),
             Event::ReceiptReceived(event) => self.receipt(index, &event, receipt),
             Event::NoticeExpired(expired) => {
                 let waiting = message_id(&expired.message_id).and_then(|id| self.outstanding.get(&id));
@@ -269,7 +276,12 @@ impl<'m> Chronicle<'m> {
             }
             Event::MemorandumCommenced(of) => {
                 self.named(index, &of.message_id, (COMMENCEMENT_RECORD, &of.memorandum));
-                self.commenced.insert(of.memorandum, of.on);
+                let before = self.commenced.insert(of.memorandum.clone(), of.on.clone());
+                if let Some(before) = before.filter(|before| *before != of.on) {
+                    let expected =
+                        format!("{} in force since the day that was recorded first: {before}", of.memorandum);
+                    self.find("COMMENCEMENT", index, expected, of.on);
+                }
             }
             Event::MemorandumEnds(of) => self.named(index, &of.message_id, (TERMINATION, &of.memorandum)),
             Event::CounterpartRotated(of) => self.rotated(index, &of.card),

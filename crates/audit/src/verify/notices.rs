@@ -260,8 +260,8 @@ impl Chronicle<'_> {
         }
     }
 
-    pub(super) fn conflict(&mut self, index: u64, envelope: ReadEnvelope) {
-        let Some(envelope) = self.signed_by(index, self.last_ms, envelope, false) else { return };
+    pub(super) fn conflict(&mut self, index: u64, time_ms: i64, envelope: ReadEnvelope) {
+        let Some(envelope) = self.signed_by(index, time_ms, envelope, false) else { return };
         let statement = envelope.statement();
         let channel = self.channel(&statement.sender, &statement.memorandum);
         let direction = self.incoming.entry(channel).or_default();

@@ -19,7 +19,7 @@ type Fault = (&'static str, String, String);
 /// Where a day begins first: there, nothing is released before the memorandum commences anywhere.
 const EAST: i8 = 14;
 
-impl Chronicle<'_> {
+impl<'m> Chronicle<'m> {
     pub(super) fn denied(&mut self, index: u64, of: &DisclosureDenied) {
         let is_there = |id: MessageId| self.drafts.contains_key(&id) || self.content_of(id).is_some();
         if !message_id(&of.message_id).is_some_and(is_there) {
@@ -67,35 +67,54 @@ impl Chronicle<'_> {
 
     fn judged(&mut self, index: u64, (id, notice): (MessageId, &Noticed), time_ms: i64, of: &Disclosed) {
         let (_, memorandum) = self.channel_of(notice);
-        let shown = self.memoranda.get(memorandum).map(Memorandum::terms_digest);
-        let is_earlier = |adopted: &Vec<u8>| shown.is_some_and(|shown| shown != **adopted);
-        if self.adopted.get(memorandum).is_some_and(is_earlier) {
-            self.under_earlier_terms += 1;
-            return;
-        }
-        if let Some((code, expected, found)) = self.fault_of(id, notice, time_ms, of) {
+        let terms = self.terms_of(memorandum);
+        let is_shown = self.memoranda.get(memorandum).is_some();
+        if let Some((code, expected, found)) = self.fault_of((id, notice), terms, time_ms, of) {
             return self.find(code, index, expected, found);
         }
-        let is_unshown = |ground| {
-            use Ground::{AlreadyPublic, Clause8Embassy, NotThirdParty, PreauthorisedField};
-            matches!(ground, AlreadyPublic | Clause8Embassy | NotThirdParty | PreauthorisedField)
-        };
-        if of.grounds.is_empty() && of.code.parse().is_ok_and(is_unshown) {
+        // That the export has no file of it at all is found where it was adopted.
+        self.terms_missing += u64::from(terms.is_none() && is_shown);
+        if self.is_unshown(notice, of) {
             *self.unshown.entry(of.code.clone()).or_default() += 1;
         }
     }
 
-    fn fault_of(&self, id: MessageId, notice: &Noticed, time_ms: i64, of: &Disclosed) -> Option<Fault> {
+    /// The terms that the log had adopted last, where somebody gave their file.
+    fn terms_of(&self, id: &str) -> Option<&'m Memorandum> {
+        let adopted = self.adopted.get(id);
+        let files = std::iter::once(self.memoranda).chain(self.earlier).filter_map(|files| files.get(id));
+        files.into_iter().find(|of| adopted.is_none_or(|adopted| **adopted == of.terms_digest()))
+    }
+
+    /// Whether the log cannot show the ground: fields, audience and the content stand in the presentation.
+    fn is_unshown(&self, notice: &Noticed, of: &Disclosed) -> bool {
+        use Ground::{
+            AlreadyPublic, Clause8Embassy, NotThirdParty, OwnInformation, PreauthorisedField, PublicationDuty,
+        };
+        let answered = notice.answers.and_then(|id| self.notices.get(&id));
+        match of.code.parse() {
+            // Its words may be the other side's.
+            Ok(OwnInformation) => !of.own_words && answered.is_some_and(|answered| !answered.sent),
+            Ok(AlreadyPublic | Clause8Embassy | NotThirdParty | PreauthorisedField | PublicationDuty) => {
+                of.grounds.is_empty()
+            }
+            _ => false,
+        }
+    }
+
+    fn fault_of(
+        &self,
+        (id, notice): (MessageId, &Noticed),
+        terms: Option<&Memorandum>,
+        time_ms: i64,
+        of: &Disclosed,
+    ) -> Option<Fault> {
         let fault = |code, expected: &str, found: &str| Some((code, expected.to_owned(), found.to_owned()));
         let Ok(release) = of.code.parse::<Release>() else {
             return fault("DECISION_CODE", "the code of a ground", "another text");
         };
-        let (_, memorandum) = self.channel_of(notice);
-        let Some(memorandum) = self.memoranda.get(memorandum) else {
-            return fault("MEMORANDUM", "the memorandum's file in the export", memorandum);
-        };
         if release != Release::Allowed(Ground::OwnInformation)
-            && let Some(fault) = self.not_in_force(memorandum, time_ms)
+            && let Some(fault) = terms.and_then(|terms| self.not_in_force(terms, time_ms))
         {
             return Some(fault);
         }
@@ -110,38 +129,44 @@ impl Chronicle<'_> {
         if let Some(recorded) = grounds.first().filter(|ground| self.grounds.contains_key(ground)) {
             return self.recorded_fault(id, *recorded, release, time_ms);
         }
+        let flow = self.flow_of(notice);
+        // Of terms that nobody gave it is not known what they ask for.
+        let basis = terms.map(Memorandum::basis);
+        let is_other_than = |wanted: Basis| basis.is_some_and(|basis| basis != wanted);
         match release {
-            Release::Allowed(Ground::ConsentOk | Ground::ConsentExceedsNotice) => {
-                let is_right = match release {
-                    Release::Allowed(Ground::ConsentOk) => memorandum.basis() != Basis::Notice,
-                    _ => memorandum.basis() == Basis::Notice,
-                };
-                if !is_right {
-                    return fault("INSTRUMENT", "the instrument that clause 3 of the memorandum asks for", &of.code);
-                }
-                self.granted(id, notice, &grounds)
+            Release::Allowed(Ground::ConsentOk) if basis == Some(Basis::Notice) => {
+                fault("INSTRUMENT", "the instrument that clause 3 of the memorandum asks for", &of.code)
             }
-            Release::Allowed(Ground::NoticeOk) if memorandum.basis() != Basis::Notice => {
+            Release::Allowed(Ground::ConsentExceedsNotice) if is_other_than(Basis::Notice) => {
+                fault("INSTRUMENT", "the instrument that clause 3 of the memorandum asks for", &of.code)
+            }
+            Release::Allowed(Ground::ConsentOk | Ground::ConsentExceedsNotice) => self.granted(id, notice, &grounds),
+            Release::Allowed(Ground::NoticeOk) if is_other_than(Basis::Notice) => {
                 fault("INSTRUMENT", "the consent that clause 3 of the memorandum asks for", &of.code)
             }
             Release::Allowed(Ground::NoticeOk) => self.given(id, &grounds, time_ms),
+            Release::Allowed(Ground::IndependentSource) | Release::Decided(_) => {
+                fault("GROUND_MISSING", "the entry of its ground", "none")
+            }
+            Release::Allowed(_) if !of.grounds.is_empty() => {
+                fault("GROUND", "no entry beside a ground that needs none", "one")
+            }
             Release::Allowed(Ground::OwnInformation) if !notice.sent => {
                 fault("GROUND", "a ground for the other side's information", "OWN_INFORMATION")
             }
-            Release::Allowed(Ground::PublicationDuty) if memorandum.publishable(self.flow_of(notice)).is_empty() => {
-                fault("GROUND", "a kind that the memorandum has published", self.flow_of(notice))
+            Release::Allowed(Ground::PublicationDuty)
+                if terms.is_some_and(|terms| terms.publishable(flow).is_empty()) =>
+            {
+                fault("GROUND", "a kind that the memorandum has published", flow)
             }
             Release::Allowed(Ground::PublicationDuty) if !of.published => {
                 fault("GROUND", "a release to everybody", "one to somebody")
             }
-            Release::Allowed(Ground::AlreadyPublic) if !memorandum.is_public(self.flow_of(notice)) => {
+            Release::Allowed(Ground::AlreadyPublic) if terms.is_some_and(|terms| !terms.is_public(flow)) => {
                 fault("GROUND_MISSING", "a kind that is public, or the entry that says where it was published", "none")
             }
-            Release::Allowed(Ground::Clause8Embassy) if !RETURN_ASSISTANCE.contains(&self.flow_of(notice)) => {
-                fault("GROUND", "a request for assistance in return procedures, or its answer", self.flow_of(notice))
-            }
-            Release::Allowed(Ground::IndependentSource) | Release::Decided(_) => {
-                fault("GROUND_MISSING", "the entry of its ground", "none")
+            Release::Allowed(Ground::Clause8Embassy) if !RETURN_ASSISTANCE.contains(&flow) => {
+                fault("GROUND", "a request for assistance in return procedures, or its answer", flow)
             }
             Release::Allowed(
                 Ground::OwnInformation

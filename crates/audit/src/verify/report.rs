@@ -14,6 +14,11 @@ impl Verified {
         self.findings.is_empty()
     }
 
+    /// Whether something could not be compared, that the auditor can give.
+    pub fn is_whole(&self) -> bool {
+        self.terms_missing == 0
+    }
+
     /// For machines.
     pub fn to_json(&self) -> Value {
         let cosigned: Vec<Value> = (self.cosigned.iter())
@@ -24,7 +29,7 @@ impl Verified {
             "root": hex::encode(self.head.root), "last_entry_at": moment(self.last_ms), "fingerprint": self.fingerprint,
             "cards_compared": self.is_compared, "counterparts": self.peers.iter().map(|(id, _)| id).collect::<Vec<_>>(),
             "entries": self.tally.to_json(), "waiting_for_receipt": self.waiting, "released_on_withdrawn_grant": self.withdrawn,
-            "released_on_ground_not_shown": self.unshown, "released_under_earlier_terms": self.under_earlier_terms,
+            "released_on_ground_not_shown": self.unshown, "released_under_terms_not_given": self.terms_missing,
             "breaks": self.breaks.iter().map(Break::to_json).collect::<Vec<_>>(), "cosigned": cosigned, "time_stamps": self.stamps.to_json(), "findings": self.findings.iter().map(Finding::to_json).collect::<Vec<_>>(),
             "more_findings": self.more_findings,
         })
@@ -75,11 +80,11 @@ impl Verified {
                 "  not shown     {count} released on {code}, of which no entry shows the ground; its presentation does"
             );
         }
-        if self.under_earlier_terms > 0 {
+        if self.terms_missing > 0 {
             let _ = writeln!(
                 text,
-                "  not compared: {} released under earlier terms of a memorandum, whose file is not in the export",
-                self.under_earlier_terms
+                "  not compared: {} released under terms that the log had before; give their files with --memoranda DIR",
+                self.terms_missing
             );
         }
         for finding in &self.findings {

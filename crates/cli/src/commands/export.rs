@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use serde_json::json;
-use verbale_audit::{ExportError, ExportFolder, ExportWriter, Reconciled, Verified, reconcile, verify};
+use verbale_audit::{ExportError, ExportFolder, ExportWriter, Given, Reconciled, Verified, reconcile, verify};
 use verbale_evidence::Card;
 use verbale_proto::v1::ExportLogRequest;
 
@@ -83,11 +83,11 @@ pub(crate) async fn prove(
         folders.push(ExportFolder::new(&dir));
     }
     progress.end();
-    let cards: Vec<Card> = sides.iter().map(|(_, card)| (*card).clone()).collect();
+    let given = Given { cards: sides.iter().map(|(_, card)| (*card).clone()).collect(), ..Given::default() };
     let silent = |_, _| {};
     let mut verified = Vec::new();
     for folder in &folders {
-        let log = verify(folder, &cards, &silent).map_err(|missing| CliError::damaged(missing.to_string()))?;
+        let log = verify(folder, &given, &silent).map_err(|missing| CliError::damaged(missing.to_string()))?;
         sound(log.is_sound(), || log.to_text())?;
         verified.push(log);
     }
@@ -97,9 +97,9 @@ pub(crate) async fn prove(
             if !log.peers.iter().any(|(id, _)| *id == with.id) {
                 continue;
             }
-            let pair = reconcile((one, other), &cards, &silent);
+            let pair = reconcile((one, other), &given, &silent);
             let pair = pair.map_err(|missing| CliError::damaged(missing.to_string()))?;
-            sound(pair.is_sound() && pair.not_compared.is_empty(), || pair.to_text())?;
+            sound(pair.is_sound() && pair.is_whole(), || pair.to_text())?;
             reconciled.push(pair);
         }
     }
