@@ -43,7 +43,14 @@ fn what_must_be_public_is_published_confirmed_corrected_and_marked() {
     }
     // What is confidential is not published, and what is not there is not found.
     let refused = japan.run(&["publish", "KG-JP-2026-000007"]);
-    assert!(refused.code == 1 && refused.err.contains("NOTHING_PUBLISHABLE"), "{}", refused.err);
+    assert!(refused.code == 1 && refused.out.contains("NOTHING_PUBLISHABLE"), "{}{}", refused.out, refused.err);
+    assert!(
+        refused.out.contains("JP-KG-SSW-2023") && refused.out.contains("verbale consent request"),
+        "{}",
+        refused.out
+    );
+    let denied = japan.run(&["--json", "disclosures", "--of", "KG-JP-2026-000007"]).good().json();
+    assert!(denied.iter().any(|item| item["code"] == "NOTHING_PUBLISHABLE"), "{denied:?}");
     assert_eq!(publish(&japan, "KG-JP-2026-000002")["code"], "PUBLICATION_DUTY");
     let entries = export(&japan);
     assert_eq!((entries.len(), &entries[0]["revoked"]), (1, &json!([])), "an unpublished revocation shows");
@@ -112,7 +119,7 @@ fn what_must_be_public_is_published_confirmed_corrected_and_marked() {
 }
 
 #[test]
-fn what_is_marked_stays_out_of_a_publication_and_a_release_to_everybody_keeps_its_ground() {
+fn what_is_marked_stays_out_of_a_publication_and_a_release_to_everybody_by_consent_is_none() {
     let (japan, partner) = pair();
     let line = under("JP-KG-SSW-2023").into_iter().find(|(_, line)| line.contains("\"KG-JP-2026-000001\"")).unwrap().1;
     // Without a list of its own the memorandum's holds, apart from what is marked.
@@ -132,7 +139,7 @@ fn what_is_marked_stays_out_of_a_publication_and_a_release_to_everybody_keeps_it
     partner.submit(&unprovable.to_string()).good();
     partner.until_delivered();
     let said = japan.run(&["publish", "KG-UNPROVABLE"]);
-    assert!(said.code == 1 && said.err.contains("correction (S03)"), "{}", said.err);
+    assert!(said.code == 1 && said.out.contains("correction (S03)"), "{}", said.out);
     // A list that leaves out the first field of the body is a list too.
     notice["notice_id"] = "KG-NARROW".into();
     notice["publishable_fields"] = json!(["approval_no"]);
@@ -186,11 +193,22 @@ fn what_is_marked_stays_out_of_a_publication_and_a_release_to_everybody_keeps_it
     partner.approve_all();
     partner.until_delivered();
     let refused = japan.run(&["publish", "KG-JP-2026-000007"]);
-    assert!(refused.code == 1 && refused.err.contains("NOTHING_PUBLISHABLE"), "{}", refused.err);
-    let under = japan.second(&["--json", "disclose", "KG-JP-2026-000007", "--under", "KG-21"]).good();
+    assert!(refused.code == 1 && refused.out.contains("NOTHING_PUBLISHABLE"), "{}{}", refused.out, refused.err);
+    assert!(
+        refused.out.contains("JP-KG-SSW-2023") && refused.out.contains("verbale consent request"),
+        "{}",
+        refused.out
+    );
+    let denied = japan.run(&["--json", "disclosures", "--of", "KG-JP-2026-000007"]).good().json();
+    assert!(denied.iter().any(|item| item["code"] == "NOTHING_PUBLISHABLE"), "{denied:?}");
+    let file = japan.dir.with_file_name("released.txt").to_str().unwrap().to_owned();
+    let under = japan.second(&["--json", "disclose", "KG-JP-2026-000007", "--under", "KG-21", "--out", &file]).good();
     assert_eq!(under.json()[0]["code"], "CONSENT_OK");
-    let entry = export(&japan).into_iter().find(|entry| entry["notice_id"] == "KG-JP-2026-000007").unwrap();
-    assert_eq!(check(&japan, &entry, &[&partner, &japan])["code"], "CONSENT_OK");
+    // It was released, to whoever gets the presentation; the register has what the texts have published, and that alone.
+    assert!(export(&japan).iter().all(|entry| entry["notice_id"] != "KG-JP-2026-000007"));
+    let cards = [&partner, &japan].map(|of| of.dir.join("card.txt").to_str().unwrap().to_owned());
+    let checked = ["audit", "presentation", &file, "--card", &cards[0], "--card", &cards[1], "--json"];
+    assert_eq!(verbale(&checked, None).good().json()[0]["code"], "CONSENT_OK");
 }
 
 #[test]

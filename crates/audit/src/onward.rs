@@ -65,7 +65,7 @@ pub fn check_onward(
     let checked = check_presentation(text, &card, Some(carrying.sender), memoranda)?;
     let audience = checked.audience();
     let side = carrying.memorandum.side_of(carrying.recipient, carrying.today);
-    let is_own_body = side.is_some_and(|side| carrying.memorandum.is_of_party(side, &audience.name, carrying.today));
+    let is_own_body = side.is_some_and(|side| carrying.memorandum.is_party(side, &audience.name, carrying.today));
     let is_recipient = audience.name == carrying.recipient || is_own_body;
     if audience.class != AudienceClass::GovernmentBody || !is_recipient {
         return Err(OnwardFault::Audience);

@@ -169,6 +169,20 @@ pub fn decide(question: &Question<'_>) -> Decision {
     Asked::new(question, memorandum).decide()
 }
 
+/// The denial of a publication for which a notice has nothing.
+pub fn nothing_publishable(memorandum: Option<&Memorandum>, flow: &str, reason: &str) -> Decision {
+    let clause = memorandum.map(|of| {
+        let duty = of.kind(flow).map(KindTerms::duty_clause).filter(|clause| !clause.is_empty());
+        format!("{} {}", of.id, duty.unwrap_or_else(|| of.clause_of_disclosure()))
+    });
+    Decision {
+        verdict: Verdict::Deny(Denial::NothingPublishable),
+        clause: clause.unwrap_or_else(|| "none".to_owned()),
+        reason: reason.to_owned(),
+        relies_on: None,
+    }
+}
+
 /// A question about a memorandum that is held, with what all rules look at.
 struct Asked<'a> {
     question: &'a Question<'a>,

@@ -15,7 +15,7 @@ use time::{Date, UtcOffset};
 use crate::civil;
 use crate::docket::OF_ITS_SENDER;
 pub use file::{Basis, Class, Duty};
-use file::{Commencement, Contact, File, Kind, Succession, Termination, Terms, digest};
+use file::{Commencement, Contact, File, Kind, Organ, Succession, Termination, Terms, digest};
 
 /// The format of memorandum files that this version reads.
 const FORMAT: u32 = 2;
@@ -86,6 +86,7 @@ pub struct Memorandum {
     terms: Terms,
     contacts: Vec<(Contact, Option<Date>)>,
     succession: Vec<(Succession, Option<Date>)>,
+    organs: Vec<Organ>,
     reminders: BTreeMap<Duty, u16>,
     commences: CommencesOn,
     offsets: BTreeMap<String, UtcOffset>,
@@ -165,6 +166,7 @@ impl Memorandum {
             terms,
             contacts,
             succession,
+            organs: read.organs,
             reminders,
             commences,
             offsets,
@@ -250,16 +252,30 @@ impl Memorandum {
         self.offsets.get(side).copied().unwrap_or(UtcOffset::UTC)
     }
 
-    /// Whether an office is, on a day, a body of a side or an organ of one (interpretation: DOMAIN 1.3), under any of its names.
+    /// Whether an office may write as a body of a side, on a day: it is one, or its name begins with that of one.
     pub fn is_of_party(&self, side: &str, office: &str, on: Date) -> bool {
         let is_organ = |rest: &str| rest.starts_with('-') && !rest.split('-').any(|part| NO_ORGANS.contains(&part));
         let organ_of = |body: &str| office == body || office.strip_prefix(body).is_some_and(is_organ);
-        let parties = self.terms.sides.get(side).into_iter().flat_map(|side| side.parties.keys());
-        let begun = |(_, since): &&(Succession, Option<Date>)| since.is_none_or(|since| since <= on);
-        let of_side = || self.succession.iter().filter(|(s, _)| s.side == side);
-        let successors = of_side().filter(begun).map(|(s, _)| &s.to).chain(of_side().map(|(s, _)| &s.from));
-        parties.chain(successors).any(|body| organ_of(body))
+        self.bodies(side, on).any(organ_of)
             || self.contacts_until(side, on).any(|(contact, _)| contact.office == office)
+    }
+
+    /// Whether an office is, on a day, a body of a side under any of its names, its contact point, or an organ that the file lists: such a one
+    /// is no third party.
+    pub fn is_party(&self, side: &str, office: &str, on: Date) -> bool {
+        let organ = self.organs.iter().find(|organ| organ.office == office);
+        let body = organ.map_or(office, |organ| &organ.of);
+        self.bodies(side, on).any(|known| known == body)
+            || self.contacts_until(side, on).any(|(contact, _)| contact.office == office)
+    }
+
+    /// The bodies of a side that the text names, and those that succeeded them.
+    fn bodies<'m>(&'m self, side: &'m str, on: Date) -> impl Iterator<Item = &'m str> {
+        let parties = self.terms.sides.get(side).into_iter().flat_map(|side| side.parties.keys());
+        let begun = move |(_, since): &&(Succession, Option<Date>)| since.is_none_or(|since| since <= on);
+        let of_side = move || self.succession.iter().filter(move |(s, _)| s.side == side);
+        let successors = of_side().filter(begun).map(|(s, _)| &s.to).chain(of_side().map(|(s, _)| &s.from));
+        parties.chain(successors).map(String::as_str)
     }
 
     /// The contact point of a side on a day, where the file names one.
@@ -400,7 +416,15 @@ fn check_sides(file: &str, read: &File) -> Result<(), MemorandumError> {
             return Err(MemorandumError::UnknownSide { file: file.to_owned(), id: read.id.clone(), what });
         }
     }
-    Ok(())
+    let is_body = |of: &String| read.terms.sides.values().any(|side| side.parties.contains_key(of));
+    let successors = || read.succession.iter().flat_map(|succession| [&succession.from, &succession.to]);
+    match read.organs.iter().find(|organ| !is_body(&organ.of) && !successors().any(|body| *body == organ.of)) {
+        None => Ok(()),
+        Some(organ) => {
+            let what = format!("{} at [[organs]], where a body that the text names as a party must be", organ.of);
+            Err(MemorandumError::Value { file: file.to_owned(), what })
+        }
+    }
 }
 
 /// The memoranda that a node holds, by id.

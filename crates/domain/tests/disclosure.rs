@@ -6,7 +6,9 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 use verbale_domain::Memoranda;
-use verbale_domain::disclosure::{Denial, Escalation, Ground, OutsideGround, Recorded, Scope, Verdict, rule};
+use verbale_domain::disclosure::{
+    Denial, Escalation, Ground, OutsideGround, Recorded, Scope, Verdict, nothing_publishable, rule,
+};
 use verbale_testkit::Random;
 
 const CASES: [&str; 2] = [
@@ -48,6 +50,10 @@ fn every_worked_case_is_decided_as_its_author_expects_and_every_code_has_one() {
         assert!(!decision.clause.is_empty() && !decision.reason.is_empty(), "{case}");
         seen.insert(got);
     }
+    // What a case cannot ask: a publication for which a notice has nothing.
+    let nothing = nothing_publishable(memoranda.get("JP-KG-SSW-2023"), "F13", "a reason");
+    assert!(nothing.clause.starts_with("JP-KG-SSW-2023 ") && !nothing.reason.is_empty());
+    seen.insert((nothing.verdict.decision(), nothing.verdict.code()));
     let allowed = Ground::ALL.iter().map(|ground| Verdict::Allow(*ground));
     let denied = Denial::ALL.iter().map(|denial| Verdict::Deny(*denial));
     let escalated = Escalation::ALL.iter().map(|escalation| Verdict::Escalate(*escalation));

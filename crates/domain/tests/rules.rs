@@ -172,6 +172,13 @@ fn the_police_are_a_party_under_one_memorandum_and_none_under_another() {
     // Embassies and prefectural police are third parties, whatever body stands before them in their names.
     assert!(is_party("JP-KG-SSW-2023", "JP-NPA-BUREAU"));
     assert!(!is_party("JP-KG-SSW-2023", "JP-MOFA-EMBASSY-KG") && !is_party("JP-KG-SSW-2023", "JP-NPA-PREF-TOKYO"));
+    // Who is no third party is a body of the text, a contact point, or an organ that the file lists: no name makes itself one.
+    let no_third_party =
+        |office: &str| memoranda.get("JP-KG-SSW-2023").unwrap().is_party("JP", office, day("2026-07-01"));
+    assert!(["JP-NPA", "JP-MOJ-ISA", "JP-MOJ-ISA-RMD"].into_iter().all(no_third_party));
+    let third =
+        ["JP-NPA-BUREAU", "JP-MHLW-OTIT", "JP-NPA-OSAKA-POLICE", "JP-MOFA-EMBASSY_BISHKEK", "JP-NPA-", "JP-MOJ-ISA-X"];
+    assert!(!third.into_iter().any(no_third_party));
     // A renamed ministry is a party under both of its names.
     let uzbek = memoranda.get("JP-UZ-TITP-2019").unwrap();
     let uzbek_party = |office: &str| uzbek.is_of_party("UZ", office, day("2026-07-01"));

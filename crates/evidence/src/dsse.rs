@@ -27,6 +27,9 @@ pub enum DsseError {
     /// More or fewer than one signature.
     #[error("the envelope has {0} signatures instead of one")]
     Signatures(usize),
+    /// Of another key, or of none.
+    #[error("the envelope names another key than the one that must have signed it")]
+    KeyId,
     /// The signature does not verify.
     #[error(transparent)]
     Signature(#[from] BadSignature),
@@ -35,14 +38,12 @@ pub enum DsseError {
 /// An envelope is at most so large: a statement or a card of 4 KiB, its type, and one signature.
 pub(crate) const ENVELOPE_BYTES_MAX: usize = 5 << 10;
 
-/// A fingerprint in hexadecimal digits.
-const KEYID_CHARS: usize = 64;
-
 /// An envelope whose signature nobody looked at yet.
 pub(crate) struct Unverified {
     payload: Vec<u8>,
     payload_type: &'static str,
     signature: Vec<u8>,
+    keyid: String,
 }
 
 /// Signs a payload.
@@ -74,10 +75,9 @@ impl Unverified {
             return Err(DsseError::PayloadType);
         }
         match <[EnvelopeSignature; 1]>::try_from(envelope.signatures) {
-            // Nobody signs the keyid: nothing but a fingerprint may hide in it.
-            Ok([signature]) if signature.keyid.len() > KEYID_CHARS => Err(DsseError::Form),
-            // It is a hint that nobody needs here: the caller knows whose signature it must be.
-            Ok([signature]) => Ok(Self { payload: envelope.payload, payload_type, signature: signature.sig }),
+            Ok([EnvelopeSignature { sig: signature, keyid }]) => {
+                Ok(Self { payload: envelope.payload, payload_type, signature, keyid })
+            }
             Err(other) => Err(DsseError::Signatures(other.len())),
         }
     }
@@ -88,6 +88,10 @@ impl Unverified {
     }
 
     pub(crate) fn verify(&self, key: &PublicKey) -> Result<(), DsseError> {
+        // Nobody signs the keyid, and the caller knows whose signature it must be: nothing else may hide in it.
+        if self.keyid != key.fingerprint().to_string() {
+            return Err(DsseError::KeyId);
+        }
         Ok(key.verify(&pre_authentication_encoding(self.payload_type, &self.payload), &self.signature)?)
     }
 }
@@ -124,16 +128,21 @@ mod tests {
         let bytes = sign(b"payload".to_vec(), TYPE, &key(1));
         let good = Unverified::parse(&bytes, TYPE).unwrap();
         assert_eq!(good.verify(&key(1).public()), Ok(()));
-        assert_eq!(good.verify(&key(2).public()), Err(DsseError::Signature(BadSignature)));
+        assert_eq!(good.verify(&key(2).public()), Err(DsseError::KeyId));
         let envelope = Envelope::decode(bytes.as_slice()).unwrap();
         let none = Envelope { signatures: vec![], ..envelope.clone() };
         assert_eq!(parse(&none).err(), Some(DsseError::Signatures(0)));
         let mut two = envelope.clone();
         two.signatures.push(envelope.signatures[0].clone());
         assert_eq!(parse(&two).err(), Some(DsseError::Signatures(2)));
-        let mut hiding = envelope.clone();
-        hiding.signatures[0].keyid = "0".repeat(65);
-        assert_eq!(parse(&hiding).err(), Some(DsseError::Form));
+        let mut forged = envelope.clone();
+        forged.payload.push(0);
+        assert_eq!(parse(&forged).unwrap().verify(&key(1).public()), Err(DsseError::Signature(BadSignature)));
+        for keyid in [String::new(), "0".repeat(64), key(1).public().fingerprint().to_string().to_uppercase()] {
+            let mut hiding = envelope.clone();
+            hiding.signatures[0].keyid = keyid;
+            assert_eq!(parse(&hiding).unwrap().verify(&key(1).public()), Err(DsseError::KeyId));
+        }
         let large = Envelope { payload: vec![0; ENVELOPE_BYTES_MAX], ..envelope.clone() };
         assert!(matches!(parse(&large).err(), Some(DsseError::TooLarge { .. })));
         let other = Envelope { payload_type: "application/y".into(), ..envelope };

@@ -1,8 +1,8 @@
 //! Disclosure: the decision with the node's own evidence, and its log entry, in one step.
 
 use verbale_domain::disclosure::{
-    AudienceClass, Decision, Escalation, Evidence, HeldEvidence, Marks, Question, RULES_VERSION, Release, Scope,
-    Verdict, decide, held_evidence,
+    AudienceClass, Decision, Escalation, Evidence, Ground, HeldEvidence, Marks, Question, RULES_VERSION, Release,
+    Scope, Verdict, decide, held_evidence, nothing_publishable,
 };
 use verbale_domain::flow::{CONSENT_REQUEST, DISCLOSURE_NOTICE};
 use verbale_domain::{Course, Memorandum, NoticeKey, civil};
@@ -33,6 +33,8 @@ pub struct DisclosureRequest {
     pub nonce: [u8; 16],
     /// What it may rest on.
     pub asking: Asking,
+    /// Why it has nothing that may be published, where it is published.
+    pub nothing: Option<&'static str>,
 }
 
 /// How a release is asked for.
@@ -94,10 +96,27 @@ const DECIDE: &str =
 const INFORM: &str =
     "before that, ask for consent (`verbale consent request`) or give notice (`verbale disclosure notify`)";
 
+impl Judged {
+    fn denied(decision: Decision) -> Self {
+        Self {
+            decision,
+            release: None,
+            grounds: Vec::new(),
+            conditions: Vec::new(),
+            valid_from_ms: 0,
+            valid_until_ms: 0,
+        }
+    }
+}
+
 impl Exchange {
+    fn memorandum_of(&self, held: &Held) -> Option<&Memorandum> {
+        self.own.memoranda.get(&held.channel.memorandum)
+    }
+
     /// Decides with what the journal shows. Nothing is logged.
     pub fn judge(&self, now_ms: i64, held: &Held, marks: &Marks, scope: &Scope, asking: Asking) -> Judged {
-        let memorandum = self.own.memoranda.get(&held.channel.memorandum);
+        let memorandum = self.memorandum_of(held);
         let none = Course::default();
         let course = self.docket.course(&held.channel.memorandum).unwrap_or(&none);
         let key = held.key();
@@ -239,11 +258,14 @@ impl Exchange {
     }
 
     fn disclosed(&mut self, now_ms: i64, request: DisclosureRequest, output: &mut Output) -> Told {
-        let DisclosureRequest { message_id, actor, marks, scope, facts, nonce, asking } = request;
+        let DisclosureRequest { message_id, actor, marks, scope, facts, nonce, asking, nothing } = request;
         let known = self.notices.get(&message_id).filter(|held| !held.erased);
         let known = known.filter(|held| !matches!(held.state, NoticeState::RefusedByUs(_)));
         let Some(held) = known.cloned() else { return Told::NoSuchNotice };
-        let by_clock = self.judge(now_ms, &held, &marks, &scope, asking);
+        let by_clock = match nothing {
+            Some(reason) => Judged::denied(nothing_publishable(self.memorandum_of(&held), &held.flow, reason)),
+            None => self.judge(now_ms, &held, &marks, &scope, asking),
+        };
         // The time of the entry, which the disclosure and the log say. Once the clock was ahead it is later: both must allow it.
         let now_ms = now_ms.max(self.last_time_ms);
         let judged = match by_clock.release {
@@ -263,7 +285,9 @@ impl Exchange {
             return Told::Judged { decision: judged.decision, released: None, conditions: judged.conditions };
         }
         let grounds: Vec<Held> = judged.grounds.iter().filter_map(|id| self.notices.get(id).cloned()).collect();
-        let published = scope.audience.class == AudienceClass::Public;
+        // What leaves to everybody by consent or notice is a release: the register has what the texts have published.
+        let is_duty = rests_on == Release::Allowed(Ground::PublicationDuty);
+        let published = scope.audience.class == AudienceClass::Public && (asking.publishing || is_duty);
         let disclosure = self.disclosure(&held, &scope, (now_ms, code, &judged.grounds), nonce);
         let disclosure = sign_disclosure(&disclosure, &self.own.key);
         let index = LogIndex(self.size);

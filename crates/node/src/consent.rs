@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use verbale_domain::disclosure::{Evidence, Scope, held_evidence};
+use verbale_domain::disclosure::{Audience, Evidence, Scope, held_evidence};
 use verbale_domain::flow::{CONSENT_GRANT, CONSENT_REFUSE, CONSENT_REQUEST, CONSENT_WITHDRAW, DISCLOSURE_NOTICE};
 use verbale_domain::{
     Course, Docketed, Memorandum, NAME_BYTES_MAX, Notice, NoticeKey, PURPOSE_BYTES_MAX, civil, is_line,
@@ -52,13 +52,17 @@ pub(crate) fn scope(
     held: &Held,
     (fields, audience, purpose): (&[String], &str, &str),
 ) -> Result<Scope, Failure> {
-    let known = exchange.audience(audience);
-    let audience = known.ok_or_else(|| {
+    let audience = require_known(exchange, audience)?;
+    require_scope(held, Scope { fields: fields.to_vec(), audience, purpose: purpose.to_owned() })
+}
+
+/// The audience of this name, as the directory has it.
+pub(crate) fn require_known(exchange: &Exchange, name: &str) -> Result<Audience, Failure> {
+    exchange.audience(name).ok_or_else(|| {
         let text = "is no confirmed audience: one person enters it with `verbale audience enter`, another confirms it with `verbale \
                     audience confirm`";
-        refused("UNKNOWN_AUDIENCE", format!("{audience:?} {text}"))
-    })?;
-    require_scope(held, Scope { fields: fields.to_vec(), audience, purpose: purpose.to_owned() })
+        refused("UNKNOWN_AUDIENCE", format!("{name:?} {text}"))
+    })
 }
 
 /// A scope that a release can be signed for: fields of the kind, each once, and a purpose that is a line of text.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use verbale_domain::Notice;
-use verbale_domain::disclosure::{Decision, Release, Scope};
+use verbale_domain::disclosure::{AudienceClass, Decision, Release, Scope};
 use verbale_domain::flow::{CONSENT_GRANT, DISCLOSURE_NOTICE};
 use verbale_envelope::{BadRecipient, NoticeKeys, Recipient, Reopened, seal_text};
 use verbale_evidence::{MessageId, SignedDisclosure, part, presentation_text};
@@ -14,7 +14,7 @@ use verbale_rpc::tonic::Status;
 use verbale_rpc::{Failure, FailureKind};
 
 use crate::clock::now_ms;
-use crate::consent::{particulars, require_scope, scope};
+use crate::consent::{particulars, require_known, require_scope, scope};
 use crate::core::{Answer, Core, Needs, Stopped};
 use crate::letter::refused;
 use crate::local::stopping;
@@ -51,7 +51,7 @@ pub(crate) async fn disclose(
     let (opening, actor) = (Arc::clone(shared), person.name.clone());
     let prepared = tokio::task::spawn_blocking(move || {
         let Asked { held, scope, sealed } = asked;
-        prepare(&opening, (held.message_id, sealed), actor, asking, |_| Ok(scope))
+        prepare(&opening, (held.message_id, sealed), actor, asking, |_| Ok(Asks { scope, nothing: None }))
     });
     let (request, notice) = prepared.await.map_err(|_| stopping(Stopped))??;
     release(shared, core, request, notice).await
@@ -133,7 +133,20 @@ fn asked(exchange: &Exchange, journal: &Journal, query: &DisclosureQuery) -> Res
             .and_then(Scope::read);
         let none =
             || refused("NO_SUCH_REQUEST", format!("{} is no grant (F21) and no disclosure notice (F24)", query.under));
-        require_scope(&held, read.ok_or_else(none)?)?
+        let named = read.ok_or_else(none)?;
+        // Whoever is named there is the one of the directory, which says who that is and to which key it is sealed.
+        if named.audience.class != AudienceClass::Public {
+            let known = require_known(exchange, &named.audience.name)?;
+            if known != named.audience {
+                let (name, class, other) = (&named.audience.name, known.class.as_str(), named.audience.class.as_str());
+                let text = format!(
+                    "{name:?} is {class} here, and {} names it as {other}: ask for one that names it as it is",
+                    query.under
+                );
+                return Err(refused("UNKNOWN_AUDIENCE", text));
+            }
+        }
+        require_scope(&held, named)?
     };
     // By its message id: a registry number may name a notice of each side.
     let sealed = sealed(exchange, journal, &held.message_id.to_string())?;
@@ -154,21 +167,28 @@ impl Opened {
     }
 }
 
+/// What is asked for.
+pub(crate) struct Asks {
+    pub(crate) scope: Scope,
+    /// Why there is nothing in it to publish.
+    pub(crate) nothing: Option<&'static str>,
+}
+
 /// Opens a notice and prepares its release under a scope that may depend on what it says.
 pub(crate) fn prepare(
     shared: &Shared,
     (message_id, sealed): (MessageId, SealedHeld),
     actor: String,
     asking: Asking,
-    scope: impl FnOnce(&Notice) -> Result<Scope, Failure>,
+    scope: impl FnOnce(&Notice) -> Result<Asks, Failure>,
 ) -> Result<(DisclosureRequest, Opened), Failure> {
     let (opened, keys) = Opened::new(shared, sealed)?;
-    let scope = scope(&opened.reopened.notice)?;
+    let Asks { scope, nothing } = scope(&opened.reopened.notice)?;
     let nonce: [u8; 16] = random::bytes();
     let facts = Facts { particulars: Some(scope.particulars()), nonce: nonce.to_vec(), ..Facts::default() };
     let facts = keys.facts.seal(message_id, &facts, &random::bytes());
     let marks = opened.reopened.notice.marks();
-    Ok((DisclosureRequest { message_id, actor, marks, scope, facts, nonce, asking }, opened))
+    Ok((DisclosureRequest { message_id, actor, marks, scope, facts, nonce, asking, nothing }, opened))
 }
 
 /// What the ground rests on, as the journal holds it.

@@ -20,8 +20,8 @@ use verbale_rpc::tonic::Status;
 
 use crate::clock::now_ms;
 use crate::core::{Core, Stopped};
-use crate::disclosure::{Grounds, Opened, grounds, prepare, present, release};
-use crate::letter::{self, Letter, refused};
+use crate::disclosure::{Asks, Grounds, Opened, grounds, prepare, present, release};
+use crate::letter::{self, Letter};
 use crate::local::stopping;
 use crate::local_reads::{SealedHeld, damaged, failed, find, sealed};
 use crate::person::{Person, Sight};
@@ -68,18 +68,23 @@ pub(crate) async fn publish(
 }
 
 /// Everything in a notice that may be published, for everybody.
-fn publishable(shared: &Shared, held: &Held, notice: &Notice) -> Result<Scope, Failure> {
+fn publishable(shared: &Shared, held: &Held, notice: &Notice) -> Result<Asks, Failure> {
     let memorandum = letter::memorandum(shared, &held.channel.memorandum)?;
     let fields = notice.publishable(memorandum.publishable(&held.flow));
-    if !notice.can_prove_its_list(&fields) {
-        let text = "its originator restricted the first field and wrote no list of what may be published, so nobody could check the \
-                    publication; ask it for a correction (S03) with such a list";
-        return Err(refused("NOTHING_PUBLISHABLE", text.to_owned()));
-    }
-    if fields.is_empty() {
-        return Err(refused("NOTHING_PUBLISHABLE", "the notice has no field that may be published".to_owned()));
-    }
-    Ok(everybody(fields))
+    let nothing = if fields.is_empty() {
+        Some(
+            "neither the memorandum nor its originator lets a field of it be published; with consent (`verbale consent request`), or after \
+             notice where that is asked for (`verbale disclosure notify`), it can be disclosed",
+        )
+    } else if !notice.can_prove_its_list(&fields) {
+        Some(
+            "its originator restricted the first field and wrote no list of what may be published, so nobody could check the publication; \
+             ask it for a correction (S03) with such a list",
+        )
+    } else {
+        None
+    };
+    Ok(Asks { scope: everybody(fields), nothing })
 }
 
 /// Fields, for everybody.

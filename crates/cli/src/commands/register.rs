@@ -2,7 +2,8 @@
 
 mod page;
 
-use std::path::Path;
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
@@ -56,7 +57,7 @@ async fn export(dir: &Path, node: &NodeArgs) -> Result<ExitCode, CliError> {
     let made = std::fs::create_dir_all(dir.join("presentations"));
     made.map_err(|error| CliError::failed(format!("cannot make {}", dir.display()), error))?;
     let mut entries = client(node).await?.register(RegisterRequest {}).await?.into_inner();
-    let (mut lines, mut articles, mut count) = (String::new(), String::new(), 0);
+    let (mut lines, mut articles, mut written) = (String::new(), String::new(), HashSet::new());
     while let Some(entry) = entries.message().await? {
         let published: Value = serde_json::from_str(&entry.published_json)
             .map_err(|error| CliError::failed("the node gave something else than JSON", error))?;
@@ -65,16 +66,33 @@ async fn export(dir: &Path, node: &NodeArgs) -> Result<ExitCode, CliError> {
         lines += &entry_json(&entry, &file, &published).to_string();
         lines.push('\n');
         page::article(&mut articles, &entry, &file, &published);
-        count += 1;
+        written.insert(dir.join(file));
     }
     write("register.jsonl", &lines)?;
     write("index.html", &page::whole(&articles))?;
+    remove_others(&dir.join("presentations"), &written)?;
+    let count = written.len();
     if node.json {
         say!("{}", json!({"entries": count, "dir": dir}));
     } else {
         say!("{count} entries in {}: index.html, register.jsonl, presentations/.", dir.display());
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Removes presentations that an earlier register had and this one has not: what was erased meanwhile is shown no more.
+fn remove_others(dir: &Path, written: &HashSet<PathBuf>) -> Result<(), CliError> {
+    let failed = |path: &Path| {
+        let text = format!("cannot remove what the register has no more from {}", path.display());
+        move |error| CliError::failed(text, error)
+    };
+    for there in std::fs::read_dir(dir).map_err(failed(dir))? {
+        let path = there.map_err(failed(dir))?.path();
+        if path.extension().is_some_and(|ending| ending == "txt") && !written.contains(&path) {
+            std::fs::remove_file(&path).map_err(failed(&path))?;
+        }
+    }
+    Ok(())
 }
 
 fn entry_json(entry: &RegisterEntry, file: &str, published: &Value) -> Value {

@@ -146,6 +146,8 @@ names! {
         NotCommenced = "NOT_COMMENCED",
         /// A correction took its place; publish that.
         Superseded = "SUPERSEDED",
+        /// It has no field that may be published, or none of which a reader could see that.
+        NothingPublishable = "NOTHING_PUBLISHABLE",
         /// It quotes the other side's information.
         DerivedFromOther = "DERIVED_FROM_OTHER",
         /// It leaked, which ends nothing.

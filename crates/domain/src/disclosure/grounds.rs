@@ -58,7 +58,7 @@ impl Asked<'_> {
     /// Rule 3.
     pub(super) fn not_third_party(&self) -> Option<Decision> {
         let audience = &self.question.scope.audience;
-        let is_party = |side: &str| self.memorandum.is_of_party(side, &audience.name, self.today);
+        let is_party = |side: &str| self.memorandum.is_party(side, &audience.name, self.today);
         if !audience.is_body() || !self.memorandum.sides().any(is_party) {
             return None;
         }

@@ -17,6 +17,8 @@ pub(super) struct File {
     #[serde(default)]
     pub(super) succession: Vec<Succession>,
     #[serde(default)]
+    pub(super) organs: Vec<Organ>,
+    #[serde(default)]
     pub(super) reminders: BTreeMap<Duty, u16>,
 }
 
@@ -194,6 +196,18 @@ impl Contact {
     pub(super) fn node(&self) -> &str {
         self.node.as_deref().unwrap_or(&self.office)
     }
+}
+
+/// An internal organ of a body that the text names as a party (interpretation: DOMAIN 1.3). None is taken from its name alone: embassies and
+/// prefectural police carry the name of a body, and are third parties.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Organ {
+    /// The body.
+    pub(super) of: String,
+    pub(super) office: String,
+    #[expect(dead_code, reason = "for the people who read the file")]
+    name: String,
 }
 
 /// A body of a side that another one succeeded.
