@@ -60,6 +60,18 @@ fn what_must_be_public_is_published_confirmed_corrected_and_marked() {
     let entries = export(&japan);
     let mark = json!([{"number": "KGSO-F-0017", "from": "2026-04-20", "by": "KG-JP-2026-000003"}]);
     assert_eq!(entries[0]["revoked"], mark);
+    // It still does when a later list has it no more.
+    let line = under("JP-KG-SSW-2023").into_iter().find(|(_, line)| line.contains("\"KG-JP-2026-000002\"")).unwrap().1;
+    let mut later: Value = serde_json::from_str(&line).unwrap();
+    (later["notice_id"], later["issued_at"]) = ("KG-LATER".into(), "2026-05-01T09:00:00+06:00".into());
+    later["body"]["as_of"] = "2026-05-01".into();
+    let listed = later["body"]["entries"].as_array_mut().unwrap();
+    listed.retain(|entry| entry["registration_no"] != "KGSO-F-0017");
+    let count = listed.len();
+    later["body"]["count"] = count.into();
+    partner.submit(&later.to_string()).good();
+    partner.until_delivered();
+    assert_eq!(export(&japan)[0]["revoked"], mark);
     // Only what may be public is there, and a stranger can check that the ministry wrote it.
     let checked = check(&japan, &entries[1], &[&partner, &japan]);
     assert_eq!((&checked["code"], &checked["audience_class"]), (&"PUBLICATION_DUTY".into(), &"PUBLIC".into()));

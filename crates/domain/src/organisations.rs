@@ -47,6 +47,40 @@ impl Organisation {
     }
 }
 
+/// A revocation: of which organisation, by which notice, from which day on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Revocation {
+    /// The organisation's registration number.
+    pub number: String,
+    /// The notice; its side is the organisation's.
+    pub by: NoticeKey,
+    /// The first day of its effect.
+    pub from: Date,
+}
+
+/// The revocations that show on what a notice says of organisations: it came before them, or describes a day before their effect.
+pub fn revocations_after<'c>(course: &'c Course, about: &'c NoticeKey) -> impl Iterator<Item = Revocation> + 'c {
+    let about =
+        course.get(about).filter(|notice| !REVOKED.contains(&notice.flow.as_str())).map(|notice| (about, notice));
+    about.into_iter().flat_map(move |(of, told)| {
+        let counts = move |(key, notice): &(&NoticeKey, &Docketed)| {
+            REVOKED.contains(&notice.flow.as_str())
+                && key.side == of.side
+                && notice.delivered_ms.is_some()
+                && !course.is_superseded(key)
+        };
+        course.notices().filter(counts).flat_map(move |(key, notice)| {
+            let particulars = notice.particulars();
+            let from = civil::day(&particulars.effective);
+            let described = civil::day(&told.particulars().as_of);
+            let is_later = |from: &Date| told.since_ms <= notice.since_ms || described.is_some_and(|day| day < *from);
+            let from = from.filter(is_later);
+            let revocation = move |(number, from)| Revocation { number, by: key.clone(), from };
+            particulars.organisations.iter().filter_map(move |of| Some((of.number.clone(), from?))).map(revocation)
+        })
+    })
+}
+
 /// Whether a notice is a list of everything there is.
 pub(crate) fn is_full_list(notice: &Docketed) -> bool {
     LISTS.contains(&notice.flow.as_str()) && notice.particulars().complete == Some(true)

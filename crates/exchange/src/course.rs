@@ -56,7 +56,7 @@ impl Exchange {
 
 impl Held {
     /// The notice as the docket names it.
-    pub(crate) fn key(&self) -> Option<NoticeKey> {
+    pub fn key(&self) -> Option<NoticeKey> {
         Some(NoticeKey { side: self.side.clone()?, number: self.notice_id.clone()? })
     }
 }

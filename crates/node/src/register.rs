@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use time::Date;
 use tokio::sync::mpsc;
 use verbale_domain::disclosure::{Audience, AudienceClass, Ground, Release, Scope};
 use verbale_domain::flow::PUBLICATION_CONFIRMATION;
-use verbale_domain::{Notice, NoticeKey, Organisation, Partial, REVOKED, civil, organisations};
+use verbale_domain::{Notice, NoticeKey, Partial, REVOKED, Revocation, civil, revocations_after};
 use verbale_evidence::{EntryTold, MessageId, SignedDisclosure, read_entry};
 use verbale_exchange::{Asking, Exchange, Held, What};
 use verbale_journal::{Journal, Logged, Store};
@@ -270,14 +269,6 @@ fn body_of(notice: &Notice, fields: &[String]) -> Result<Value, Failure> {
 
 /// Every release to everybody, in the order of the log.
 fn publications(exchange: &Exchange) -> Vec<Publication> {
-    let listed: BTreeMap<&str, Vec<Organisation>> = exchange
-        .own()
-        .memoranda
-        .iter()
-        .filter_map(|memorandum| {
-            Some((memorandum.id.as_str(), organisations(exchange.docket().course(&memorandum.id)?)))
-        })
-        .collect();
     let of = |held: &Held| -> Vec<Publication> {
         let published = held.history.iter().filter(|happening| is_published(&happening.what));
         let publication = |index| Publication {
@@ -285,10 +276,7 @@ fn publications(exchange: &Exchange) -> Vec<Publication> {
             index,
             replaced_by: replaced_by(exchange, held, index),
             revokes: REVOKED.contains(&held.flow.as_str()),
-            marks: listed
-                .get(held.channel.memorandum.as_str())
-                .map(|all| marks(exchange, held, all))
-                .unwrap_or_default(),
+            marks: marks(exchange, held),
         };
         published.map(|happening| publication(happening.index)).collect()
     };
@@ -335,8 +323,8 @@ fn replaced_by(exchange: &Exchange, held: &Held, index: LogIndex) -> String {
     key.and_then(|key| course?.replaced_by(&key)).unwrap_or_default()
 }
 
-/// The revocations that show on an entry: of organisations that it lists, by notices that are published too.
-fn marks(exchange: &Exchange, held: &Held, listed: &[Organisation]) -> Vec<Mark> {
+/// The revocations that show on an entry, of whatever organisation it names, by notices that are published too.
+fn marks(exchange: &Exchange, held: &Held) -> Vec<Mark> {
     let public = |key: &NoticeKey| {
         let mut found = exchange.find(&key.number).into_iter();
         let is_it = |other: &&Held| {
@@ -345,13 +333,12 @@ fn marks(exchange: &Exchange, held: &Held, listed: &[Organisation]) -> Vec<Mark>
         };
         found.find(is_it).map(|held| held.message_id.to_string())
     };
-    let named = listed.iter().filter(|of| {
-        Some(&of.listed_in.number) == held.notice_id.as_ref() && Some(&of.listed_in.side) == held.side.as_ref()
-    });
-    let marked = named.filter_map(|of| Some((&of.number, of.revoked.as_ref()?)));
-    let mark = |(number, (by, from)): (&String, &(NoticeKey, Date))| {
-        let shown = RegisterMark { number: number.clone(), from: from.to_string(), by: by.number.clone() };
-        Some(Mark { shown, by_message: public(by)? })
+    let Some((course, key)) = exchange.docket().course(&held.channel.memorandum).zip(held.key()) else {
+        return Vec::new();
     };
-    marked.filter_map(mark).collect()
+    let mark = |Revocation { number, by, from }| {
+        let by_message = public(&by)?;
+        Some(Mark { shown: RegisterMark { number, from: from.to_string(), by: by.number }, by_message })
+    };
+    revocations_after(course, &key).filter_map(mark).collect()
 }
