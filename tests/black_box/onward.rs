@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::disclosure::{Side, between, check, enter, send, three};
+use crate::node::until;
 
 const TAJIK: &str = "JP-TJ-SSW-2024";
 
@@ -76,6 +77,13 @@ fn a_kyrgyz_notice_reaches_the_tajik_side_only_with_consent_that_names_it() {
     std::fs::write(&carried, opened["onward"][0].as_str().unwrap()).unwrap();
     let checked = check(&carried, &[&kyrgyz, &japan]).good().json().remove(0);
     assert_eq!(checked["said"], json!({"wrongdoing": "impersonation"}));
+    // Consent that was withdrawn carries nothing on any more, though what was released before is as sound as it was.
+    kyrgyz.consent(&["withdraw", &grant, "--reason", "a mistake"]);
+    until("the withdrawal binds", || japan.code(&["KG-A", "--under", &grant]) == "CONSENT_WITHDRAWN");
+    let (code, said) = submitted(&japan, &carrying("JP-C5", &[text(&file)]));
+    assert_eq!((code, &said["code"], &said["clause"]), (1, &"ONWARD_NOT_SOUND".into(), &"3".into()), "{said}");
+    assert!(said["reason"].as_str().unwrap().contains("CONSENT_WITHDRAWN"), "{said}");
+    check(&file, &[&kyrgyz, &japan]).good();
     // Japan's own notice may repeat what it carries: it leaves in own words only, and never with what it carries.
     enter(&japan, "A Newspaper", "MEDIA");
     let to_newspaper = ["JP-C4", "--to", "A Newspaper", "--fields", "*", "--purpose", "an answer to the press"];

@@ -25,7 +25,7 @@ pub use command::{Exit, memoranda, run};
 pub use export::{ExportError, ExportFolder, ExportWriter, Missing};
 pub use finding::Finding;
 pub use onward::{Carried, Carrying, OnwardFault, carried, check_onward};
-pub use presentation::{Checked, Fault, check_presentation};
+pub use presentation::{Checked, Fault, ReleaseShown, check_presentation};
 pub use reconcile::{Reconciled, reconcile};
 pub use stamp::{NONCE_BYTES, STAMP_BYTES_MAX, StampError, Stamped, read_stamp, stamp_request};
 pub use verify::{Break, Given, Stamps, Tally, Verified, verify};

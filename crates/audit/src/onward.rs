@@ -5,7 +5,7 @@ use verbale_domain::disclosure::AudienceClass;
 use verbale_domain::{Memoranda, Memorandum};
 use verbale_evidence::{Cards, PresentationError, originator_of, parse_presentation};
 
-use crate::presentation::{Fault, check_presentation};
+use crate::presentation::{Fault, ReleaseShown, check_presentation};
 
 /// Who carries something to whom.
 pub struct Carrying<'a> {
@@ -58,7 +58,7 @@ pub fn check_onward(
     carrying: &Carrying<'_>,
     card_of: impl Fn(&str) -> Option<Cards>,
     memoranda: &Memoranda,
-) -> Result<(), OnwardFault> {
+) -> Result<ReleaseShown, OnwardFault> {
     let unverified = parse_presentation(text).map_err(Fault::from)?;
     let (originator, ..) = originator_of(&unverified).map_err(|error: PresentationError| Fault::from(error))?;
     let card = card_of(&originator).ok_or(OnwardFault::OriginatorNotEnrolled(originator))?;
@@ -70,5 +70,5 @@ pub fn check_onward(
     if audience.class != AudienceClass::GovernmentBody || !is_recipient {
         return Err(OnwardFault::Audience);
     }
-    Ok(())
+    Ok(checked.release()?)
 }

@@ -11,7 +11,7 @@ use verbale_domain::{
     Course, Memoranda, Memorandum, NAME_BYTES_MAX, Notice, PURPOSE_BYTES_MAX, Partial, Refusal, civil, is_line,
 };
 use verbale_evidence::{
-    Cards, PresentationError, Statement, Verdict, VerifiedPart, VerifiedPresentation, is_identifier,
+    Cards, MessageId, PresentationError, Statement, Verdict, VerifiedPart, VerifiedPresentation, is_identifier,
     parse_presentation, verify_presentation,
 };
 
@@ -270,7 +270,28 @@ fn delivered(verified: &VerifiedPresentation, given: &Statement) -> Result<i64, 
     }
 }
 
+/// The release that a presentation shows.
+pub struct ReleaseShown {
+    /// The notice.
+    pub message_id: MessageId,
+    /// What, to whom, for what.
+    pub scope: Scope,
+    /// What it rests on.
+    pub rests_on: Release,
+    /// Whether that is a document that two persons recorded.
+    pub has_document: bool,
+}
+
 impl Checked {
+    /// The release.
+    pub(crate) fn release(&self) -> Result<ReleaseShown, Fault> {
+        let unknown = |_| Fault::Ground("its code is not known");
+        let rests_on = self.verified.disclosure.code.parse().map_err(unknown)?;
+        let message_id = self.verified.notice.envelope.statement().message_id;
+        let has_document = self.verified.disclosure.recorded.is_some();
+        Ok(ReleaseShown { message_id, scope: scope(&self.verified)?, rests_on, has_document })
+    }
+
     /// To whom it was disclosed.
     pub(crate) fn audience(&self) -> &Audience {
         &self.audience

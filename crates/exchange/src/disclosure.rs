@@ -97,6 +97,11 @@ const INFORM: &str =
     "before that, ask for consent (`verbale consent request`) or give notice (`verbale disclosure notify`)";
 
 impl Judged {
+    /// Whether it may leave.
+    pub(crate) fn is_released(&self) -> bool {
+        self.release.is_some()
+    }
+
     fn denied(decision: Decision) -> Self {
         Self {
             decision,
@@ -110,7 +115,7 @@ impl Judged {
 }
 
 impl Exchange {
-    fn memorandum_of(&self, held: &Held) -> Option<&Memorandum> {
+    pub(crate) fn memorandum_of(&self, held: &Held) -> Option<&Memorandum> {
         self.own.memoranda.get(&held.channel.memorandum)
     }
 

@@ -70,7 +70,7 @@ pub use erasure::{Erasing, HeldErasure};
 pub use ground::{HeldGround, Recording};
 pub use incoming::{Arrival, PermittedNotice, Rejection};
 pub use link::{Link, LinkState, Opening};
-pub use outgoing::{Draft, Submission};
+pub use outgoing::{CarriedOn, Draft, Submission};
 pub use own::{Kept, Own, Peer};
 pub use replay::ReplayError;
 pub use state::{ChannelId, Exchange, Happening, Held, Mailbox, NoticeState, What};

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use verbale_domain::disclosure::{Ground, Marks, Release, Scope};
 use verbale_domain::{Code, Header, Memorandum, Place, Refusal, Subject, check_rules, needs_approval};
 use verbale_envelope::{Keyed, Recipient, Sealed, WrappedKeys};
 use verbale_evidence::{Answers, MessageId, Statement, VerifiedReceipt, sign_statement};
@@ -9,6 +10,7 @@ use verbale_keys::Fingerprint;
 use verbale_proto::v1::Facts;
 
 use crate::change::{self, Change, Record};
+use crate::disclosure::Asking;
 use crate::own::{Kept, Peer};
 use crate::state::{ChannelId, Exchange, Held, Mailbox, NoticeState};
 use crate::step::{Effect, Output, Ticket, Told};
@@ -31,6 +33,18 @@ pub struct Submission {
     pub draft: Result<Box<Draft>, Refusal>,
 }
 
+/// A release that a notice carries on to the audience that it names.
+pub struct CarriedOn {
+    /// The notice that was released.
+    pub message_id: MessageId,
+    /// What, to whom, for what.
+    pub scope: Scope,
+    /// What it rested on.
+    pub rests_on: Release,
+    /// Whether that is a document that two persons recorded.
+    pub has_document: bool,
+}
+
 /// A sealed notice before it has a number.
 pub struct Draft {
     /// Its id.
@@ -43,6 +57,8 @@ pub struct Draft {
     pub sealed: Sealed,
     /// What is kept of it.
     pub kept: Kept,
+    /// What it carries of third sides' information.
+    pub carries: Vec<CarriedOn>,
 }
 
 /// A notice that may leave: sealed, and without a number.
@@ -121,7 +137,33 @@ impl Exchange {
     ) -> Result<Box<Draft>, Refusal> {
         let sealed_to = draft.as_ref().ok().map(|draft| (draft.recipient.clone(), draft.recipient_key));
         self.may_leave(now_ms, subject, sealed_to.as_ref().map(|(to, key)| (to.as_str(), *key)))?;
-        draft
+        let draft = draft?;
+        for (place, carried) in draft.carries.iter().enumerate() {
+            let held = self.notices.get(&carried.message_id);
+            let clause = held.and_then(|held| self.memorandum_of(held)).map_or("", Memorandum::clause_of_disclosure);
+            self.may_be_carried(now_ms, carried).map_err(|reason| {
+                Refusal::new(Code::OnwardNotSound, format!("onward[{place}]"), reason).under(clause)
+            })?;
+        }
+        Ok(draft)
+    }
+
+    /// Whether a release still has its ground: it leaves only now, and consent may have been withdrawn, or be over. What the notice says
+    /// of itself was looked at with its presentation, and does not change.
+    fn may_be_carried(&self, now_ms: i64, carried: &CarriedOn) -> Result<(), String> {
+        let is_lasting = matches!(carried.rests_on, Release::Allowed(Ground::OwnInformation | Ground::AlreadyPublic));
+        if is_lasting && !carried.has_document {
+            return Ok(());
+        }
+        let held = self.notices.get(&carried.message_id).filter(|held| !held.erased);
+        let held = held.ok_or("is of a notice that is held here no more; what was erased is carried on by nobody")?;
+        let marks = Marks { flow: held.flow.clone(), ..Marks::default() };
+        let judged = self.judge(now_ms, held, &marks, &carried.scope, Asking { own_words: true, ..Asking::default() });
+        if judged.is_released() {
+            return Ok(());
+        }
+        let (code, reason) = (judged.decision.verdict.code(), judged.decision.reason);
+        Err(format!("has its ground no more: {code}, {reason}"))
     }
 
     /// Whether a notice may go to the node to which it is sealed, now.

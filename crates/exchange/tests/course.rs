@@ -88,7 +88,7 @@ fn a_termination_that_arrives_late_over_new_year_ends_the_memorandum_on_the_same
     let (subject, digest) = (notice.subject(), archive.notice_digest(&notice));
     let kept = Kept::prepare(&archive, message_id, &subject, digest, &sealed.file_key, &[9; 80]);
     let (recipient, recipient_key) = (japans.card.id.clone(), japans.recipient.fingerprint());
-    let draft = Ok(Box::new(Draft { message_id, recipient, recipient_key, sealed, kept }));
+    let draft = Ok(Box::new(Draft { message_id, recipient, recipient_key, sealed, kept, carries: Vec::new() }));
     let submission = Submission { actor: "person".into(), subject, digest, draft };
     // It binds its side: it waits for a second person.
     let drafted = partner.step(sent_ms, Input::Submit(2, Box::new(submission))).remove(0);

@@ -3,12 +3,12 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use verbale_audit::{Carried, Carrying, OnwardFault, carried, check_onward};
+use verbale_audit::{Carried, Carrying, OnwardFault, ReleaseShown, carried, check_onward};
 use verbale_domain::flow::BREACH_REPORT;
 use verbale_domain::{Code, Notice, Refusal, civil};
 use verbale_envelope::{FactsKey, NoticeKeys};
 use verbale_evidence::{MessageId, read_entry};
-use verbale_exchange::{BreachReport, Exchange, HeldBreach};
+use verbale_exchange::{BreachReport, CarriedOn, Exchange, HeldBreach};
 use verbale_journal::{Journal, Store};
 use verbale_proto::v1::log_entry::Event;
 use verbale_proto::v1::{BreachStatus, Facts};
@@ -20,7 +20,8 @@ use crate::local_reads::{damaged, failed};
 use crate::random;
 use crate::shared::Shared;
 
-/// Verifies what a notice carries of third sides' information, as the sender at submission and as the recipient on arrival.
+/// Verifies what a notice carries of third sides' information, as the sender at submission and as the recipient on arrival. Whether the
+/// sender's grounds still hold is for the sender's core to say.
 ///
 /// # Errors
 /// The refusal, and whose information was carried where that can be read.
@@ -28,13 +29,14 @@ pub(crate) fn check(
     shared: &Shared,
     notice: &Notice,
     (sender, recipient): (&str, &str),
-) -> Result<(), Box<(Refusal, Option<Carried>)>> {
+) -> Result<Vec<CarriedOn>, Box<(Refusal, Option<Carried>)>> {
     let texts = notice.onward();
+    let mut carries = Vec::new();
     if texts.is_empty() {
-        return Ok(());
+        return Ok(carries);
     }
     // Without a memorandum the rules refuse the notice.
-    let Some(memorandum) = shared.memoranda.get(&notice.header().memorandum) else { return Ok(()) };
+    let Some(memorandum) = shared.memoranda.get(&notice.header().memorandum) else { return Ok(carries) };
     let peers = shared.peers.now();
     let card_of = |id: &str| {
         if id == shared.card.id {
@@ -50,7 +52,14 @@ pub(crate) fn check(
             let carrying = Carrying { sender: &sender, recipient, memorandum, today };
             check_onward(text, &carrying, card_of, &shared.memoranda)
         });
-        let Err(fault) = checked else { continue };
+        let fault = match checked {
+            Ok(release) => {
+                let ReleaseShown { message_id, scope, rests_on, has_document } = release;
+                carries.push(CarriedOn { message_id, scope, rests_on, has_document });
+                continue;
+            }
+            Err(fault) => fault,
+        };
         let (code, reason) = match &fault {
             OnwardFault::OriginatorNotEnrolled(_) => (
                 Code::OnwardOriginatorNotEnrolled,
@@ -68,7 +77,7 @@ pub(crate) fn check(
         let refusal = Refusal::new(code, format!("onward[{place}]"), reason).under(memorandum.clause_of_disclosure());
         return Err(Box::new((refusal, carried(text))));
     }
-    Ok(())
+    Ok(carries)
 }
 
 /// What is kept about a breach.

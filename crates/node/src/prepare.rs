@@ -59,7 +59,7 @@ fn draft(shared: &Shared, notice: &Notice, subject: &Subject, digest: [u8; 32]) 
     }
     let recipient: Recipient =
         peer.card().age_recipient.parse().map_err(|_| not_enrolled("has a card whose age recipient cannot be used"))?;
-    onward::check(shared, notice, (own, &to)).map_err(|refused| refused.0)?;
+    let carries = onward::check(shared, notice, (own, &to)).map_err(|refused| refused.0)?;
     let message_id = MessageId::new(now_ms().unsigned_abs(), &random::bytes());
     let sealed = seal(notice, own, (&to, &recipient), message_id, random::bytes())
         .map_err(|error| Refusal::new(Code::TooLarge, "", error.to_string()))?;
@@ -72,7 +72,7 @@ fn draft(shared: &Shared, notice: &Notice, subject: &Subject, digest: [u8; 32]) 
         return Err(Refusal::new(Code::TooLarge, "", reason));
     }
     let kept = Kept::prepare(&shared.archive, message_id, subject, digest, &sealed.file_key, &random::bytes());
-    Ok(Draft { message_id, recipient: to, recipient_key: recipient.fingerprint(), sealed, kept })
+    Ok(Draft { message_id, recipient: to, recipient_key: recipient.fingerprint(), sealed, kept, carries })
 }
 
 /// Verifies an envelope under a card of the counterpart that is connected. Whether an earlier one still counts is for the core to say.

@@ -102,6 +102,7 @@ impl SimNode {
             recipient_key: self.peer.recipient.fingerprint(),
             sealed,
             kept,
+            carries: Vec::new(),
         };
         Submission { actor: "system".into(), subject, digest, draft: Ok(Box::new(draft)) }
     }

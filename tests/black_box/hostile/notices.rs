@@ -54,7 +54,7 @@ const ROWS: [Row; 62] = [
     }),
     ("a changed signature", "REJECTED NOT_AUTHENTIC", |c, _| c.change_envelope = |e| e.signatures[0].sig[5] ^= 1),
     ("a changed statement", "REJECTED NOT_AUTHENTIC", |c, _| c.change_envelope = |e| e.payload[40] ^= 1),
-    ("a key id that names another key", "RECEIVED", |c, _| {
+    ("a key id that names another key", "REJECTED NOT_AUTHENTIC", |c, _| {
         c.change_envelope = |e| e.signatures[0].keyid = "0".repeat(64);
     }),
     ("a key id that smuggles text", "REJECTED NOT_AUTHENTIC", |c, _| {
