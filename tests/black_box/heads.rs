@@ -153,16 +153,25 @@ fn the_second_of_two_copies_is_held_back() {
 /// As a crash leaves it between setting the closed journal aside and putting the next one in place; the same command goes on.
 pub(crate) fn cut_off_while_it_took_its_place(node: &Node, next: &str, again: &[&str]) {
     let making = node.dir.join("recover");
-    std::fs::create_dir(&making).unwrap();
-    let back = [("journal", None), ("keys/log.pem", Some("keys/log-1.pem")), ("card.txt", Some("card-1.txt"))];
-    for (place, old) in back {
-        let name = Path::new(place).file_name().unwrap();
-        std::fs::rename(node.dir.join(place), making.join(name)).unwrap();
-        if let Some(old) = old {
-            std::fs::rename(node.dir.join(old), node.dir.join(place)).unwrap();
+    let files = [("journal", "journal-1"), ("keys/log.pem", "keys/log-1.pem"), ("card.txt", "card-1.txt")];
+    // After so many moves, the last of them only half: what was there is set aside.
+    for done in 0..files.len() {
+        std::fs::create_dir(&making).unwrap();
+        for (at, (place, old)) in files.into_iter().enumerate().skip(done) {
+            std::fs::rename(node.dir.join(place), making.join(Path::new(place).file_name().unwrap())).unwrap();
+            if at > done {
+                std::fs::rename(node.dir.join(old), node.dir.join(place)).unwrap();
+            }
         }
+        std::fs::write(making.join("ready"), "verbale/JP-MOJ-ISA-RMD/1 1 9 12 true").unwrap();
+        finishes(node, next, again);
     }
-    std::fs::write(making.join("ready"), "verbale/JP-MOJ-ISA-RMD/1 1 9").unwrap();
+}
+
+fn finishes(node: &Node, next: &str, again: &[&str]) {
+    let making = node.dir.join("recover");
+    let asked = node.run(&["recover"]);
+    assert!(asked.code == 1 && asked.err.contains("verbale recover --confirm"), "{} {}", asked.code, asked.err);
     let serving = node.run(&["serve"]);
     assert!(serving.code != 0 && serving.err.contains("begun and not ended"), "{}", serving.err);
     // Another card would take the place of the one that is made.
@@ -171,7 +180,8 @@ pub(crate) fn cut_off_while_it_took_its_place(node: &Node, next: &str, again: &[
         assert!(refused.code == 1 && refused.err.contains("verbale recover --confirm"), "{}", refused.err);
     }
     let done = node.run(&[&["--json", "recover", "--confirm"], again].concat()).good().json().remove(0);
-    assert_eq!((&done["next"], &done["held"]), (&next.into(), &9.into()));
+    assert_eq!((&done["next"], &done["held"], &done["known"]), (&next.into(), &9.into(), &12.into()));
+    assert_eq!(done["by_hand"], true);
     assert!(!making.exists() && node.dir.join("journal").is_dir() && node.dir.join("journal-1").is_dir());
 }
 
@@ -244,4 +254,17 @@ fn a_recovered_node_goes_on_and_an_auditor_sees_both_logs_and_the_break() {
     });
     refuses_everything(&japan);
     japan.stop();
+    // A closed log of an earlier recovery is not written over, and nothing was begun.
+    let (other, card) = (japan.dir.join("journal-1"), recovered.join("card.txt"));
+    let recover = ["recover", "--confirm", "--known-card", card.to_str().unwrap()];
+    std::fs::create_dir(&other).unwrap();
+    let refused = japan.run(&recover);
+    assert!(
+        refused.code == 1 && refused.err.contains("journal-1 is there already"),
+        "{} {}",
+        refused.code,
+        refused.err
+    );
+    std::fs::remove_dir(&other).unwrap();
+    japan.run(&recover).good();
 }

@@ -165,3 +165,34 @@ fn an_age_identity_is_replaced_and_what_was_under_way_opens() {
     assert_eq!((&said["sound"], &said["entries"]["refused"]), (&true.into(), &0.into()), "{said}");
     crate::audit::sound(&japan, &partner);
 }
+
+/// Each side pins a key that the other has no more: one enrols the other's card by hand, in the log that it just began.
+#[test]
+fn a_copy_that_pins_a_key_that_is_gone_goes_on_when_the_card_is_enrolled_by_hand() {
+    let (mut japan, mut partner) = pair();
+    talk(&japan, &partner, 1);
+    partner.stop();
+    let kept = partner.dir.with_file_name("kept");
+    crate::heads::copy(&partner.dir, &kept);
+    partner.start();
+    rotate(&mut japan, "tls").good();
+    until("the counterpart takes the card", || serial(&partner) == 2);
+    settles(&japan);
+    talk(&japan, &partner, 2);
+    partner.stop();
+    fs::remove_dir_all(&partner.dir).unwrap();
+    fs::rename(&kept, &partner.dir).unwrap();
+    partner.start();
+    assert!(partner.enrol(&japan).err.contains("LOG_HELD_BACK"));
+    partner.stop();
+    partner.run(&["recover", "--confirm"]).good();
+    partner.start();
+    partner.enrol(&japan).good();
+    until("the channel is resumed", || {
+        partner.submit(&general(false, "KG-3", "a text")).json()[0]["outcome"] == "accepted"
+    });
+    partner.until_delivered();
+    japan.submit(&general(true, "JP-3", "a text")).good();
+    japan.until_delivered();
+    verified(&japan, &partner, "export");
+}

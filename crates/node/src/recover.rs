@@ -12,9 +12,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use verbale_evidence::{
-    CARRIED_MAX, Card, UnverifiedCard, card_text, encode_entry, parse_card_text, read_entry, sign_card,
-};
+use verbale_evidence::{CARRIED_MAX, Card, UnverifiedCard, card_text, encode_entry, read_entry, sign_card};
 use verbale_exchange::succeeding;
 use verbale_journal::{
     BATCH_BYTES_MAX, BATCH_RECORDS_MAX, Disk, Journal, JournalError, Keys, Phase, Progress, Record, ReplayError,
@@ -83,6 +81,14 @@ pub enum RecoverError {
         "{0} took the place of {CARRIED_MAX} logs, one after the other, and no reader of logs follows more; keep the folder and ask its makers"
     )]
     TooOften(String),
+    /// What was begun goes on by itself.
+    #[error("a recovery was begun and not ended; run again: verbale recover --confirm")]
+    Unfinished,
+    /// Of an earlier recovery.
+    #[error(
+        "{} is there already, of an earlier recovery of which this folder knows nothing. Keep it: move it out of the folder, then run this again", .0.display()
+    )]
+    InTheWay(PathBuf),
     /// Not the later card that it must be.
     #[error("the card given with --known-card is not a later one of this contact point: {0}")]
     KnownCard(String),
@@ -132,7 +138,8 @@ impl Known {
     fn read(bytes: &[u8], own: &Card) -> Result<Self, RecoverError> {
         let card = UnverifiedCard::parse(bytes).and_then(|card| card.verify(&own.card_key.fingerprint()));
         let card = card.map_err(|error| RecoverError::KnownCard(error.to_string()))?;
-        if card.id != own.id || card.serial <= own.serial {
+        // One of the same serial is another one: this folder made its card without knowing of it.
+        if card.id != own.id || card.serial < own.serial || card == *own {
             let (id, serial) = (&card.id, card.serial);
             return Err(RecoverError::KnownCard(format!(
                 "it is card {serial} of {id}, this folder has card {}",
@@ -179,60 +186,91 @@ pub fn recover(
             "a rotation of a key was begun and not ended; run `verbale keys rotate` again first".to_owned(),
         ));
     }
+    if is_unfinished(folder) {
+        return if confirmed { finish(folder) } else { Err(RecoverError::Unfinished) };
+    }
     let loaded = folder.load()?;
     let making = folder.dir().join(MAKING);
     let log = role(&folder.keys(), Role::Log)?;
     let heads = folder.heads(&loaded.config.heads);
     let known = known_heads(&heads, &loaded.card)?;
-    let finishing = is_unfinished(folder);
-    // The card may be the next one already; the mark says which log is closed.
-    let _lock = if finishing {
-        Some(rotate::lock(folder).map_err(|error| RecoverError::Begin(error.to_string()))?)
-    } else {
-        None
-    };
-    let (closed, serial, held) =
-        if finishing { marked(&making)? } else { (loaded.card.log_origin.clone(), loaded.card.serial, 0) };
-    let later = known_card.filter(|_| !finishing).map(|bytes| Known::read(bytes, &loaded.card)).transpose()?;
-    if !finishing {
-        require_known(&heads, &loaded.card, later.as_ref())?;
-    }
-    let seen = if finishing { None } else { Some(Held::open(folder, &loaded, log)?) };
-    let card = if finishing { made_card(&making, &loaded.card)? } else { next_card(&loaded.card, later.as_ref()) };
+    let later = known_card.map(|bytes| Known::read(bytes, &loaded.card)).transpose()?;
+    require_known(&heads, &loaded.card, later.as_ref())?;
+    let held = Held::open(folder, &loaded, log)?;
+    let card = next_card(&loaded.card, later.as_ref());
     let renews = renewed(&loaded.card, later.as_ref());
     let is_revoked = loaded.card.revoked || later.as_ref().is_some_and(|later| later.card.revoked);
+    let closed = loaded.card.log_origin.clone();
     let succession = Succession {
-        closed: closed.clone(),
-        held: seen.as_ref().map_or(held, |seen| seen.journal.size().0),
+        held: held.journal.size().0,
         known: known.iter().map(|(head, _)| head.size.0).max().unwrap_or_default(),
-        trouble: seen.as_ref().and_then(|held| held.trouble(&known)),
+        trouble: held.trouble(&known),
         next: card.log_origin.clone(),
         serial: card.serial,
         revoked: is_revoked,
         by_hand: is_revoked || renews.contains(&Rotated::Tls),
         renews: renews.iter().map(|which| which.name()).collect(),
         lost: later.as_ref().map(|later| later.card.log_origin.clone()).filter(|origin| *origin != closed),
+        closed,
     };
     if !confirmed {
         return Ok(succession);
     }
-    if let Some(held) = seen {
-        if held.logs_before()? == CARRIED_MAX {
-            return Err(RecoverError::TooOften(loaded.card.log_origin.clone()));
-        }
-        let card_key = role(&folder.keys(), Role::Card);
-        let card_key = card_key.map_err(|source| RecoverError::CardKey { keys: folder.keys(), source })?;
-        if making.exists() {
-            fs::remove_dir_all(&making).map_err(failed("remove", &making))?;
-        }
-        fs::create_dir(&making).map_err(failed("create", &making))?;
-        sync(folder.dir())?;
-        let heads = known.into_iter().map(|(_, note)| note).collect();
-        let before = Before { card: &loaded.card, known: later, heads, renews };
-        make(&making, (held, card, &card_key), before, progress)?;
+    if held.logs_before()? == CARRIED_MAX {
+        return Err(RecoverError::TooOften(loaded.card.log_origin.clone()));
     }
-    take_place(folder, (&closed, serial))?;
+    let moves = moves(folder, &succession.closed);
+    if let Some(Move { old, .. }) = moves.iter().find(|of| of.old.exists()) {
+        return Err(RecoverError::InTheWay(old.clone()));
+    }
+    let card_key = role(&folder.keys(), Role::Card);
+    let card_key = card_key.map_err(|source| RecoverError::CardKey { keys: folder.keys(), source })?;
+    if making.exists() {
+        fs::remove_dir_all(&making).map_err(failed("remove", &making))?;
+    }
+    fs::create_dir(&making).map_err(failed("create", &making))?;
+    sync(folder.dir())?;
+    let heads = known.into_iter().map(|(_, note)| note).collect();
+    let (known_size, by_hand) = (succession.known, succession.by_hand);
+    let before = Before { card: &loaded.card, known: later, heads, renews, known_size, by_hand };
+    make(&making, (held, card, &card_key), before, progress)?;
+    finish(folder)?;
     Ok(succession)
+}
+
+/// Puts what was made in its place, whatever of it is there already: nothing else of the folder is needed for it.
+fn finish(folder: &Folder) -> Result<Succession, RecoverError> {
+    let making = folder.dir().join(MAKING);
+    let lock = rotate::lock(folder).map_err(|error| RecoverError::Begin(error.to_string()))?;
+    let mark = Mark::read(&making)?;
+    take_place(folder, &mark)?;
+    let loaded = folder.load()?;
+    drop(lock);
+    first_head(folder, &loaded)?;
+    placing::end(&making)?;
+    Ok(Succession {
+        closed: mark.closed,
+        held: mark.held,
+        known: mark.known,
+        trouble: None,
+        next: loaded.card.log_origin,
+        serial: loaded.card.serial,
+        revoked: mark.by_hand,
+        renews: Vec::new(),
+        by_hand: mark.by_hand,
+        lost: None,
+    })
+}
+
+/// Keeps the first head of the next log where others' are: a node that has just begun it knows that nobody has a later one.
+fn first_head(folder: &Folder, loaded: &Loaded) -> Result<(), RecoverError> {
+    let journal = Held::open(folder, loaded, role(&folder.keys(), Role::Log)?)?.journal;
+    let (mut guard, released) = Guard::open(&folder.heads(&loaded.config.heads), &loaded.card.log_vkey())?;
+    if released.is_none() {
+        guard.release(&journal.checkpoint())?;
+        guard.sync()?;
+    }
+    Ok(journal.close()?)
 }
 
 /// The journal of the log that is closed.
@@ -278,29 +316,38 @@ fn known_heads(heads: &Path, card: &Card) -> Result<Vec<(Checkpoint, String)>, R
     Ok(known)
 }
 
-/// Which log is closed, which card was the last of it, and how many of its entries are held, as the mark says.
-fn marked(making: &Path) -> Result<(String, u64, u64), RecoverError> {
-    let ready = making.join(READY);
-    let mark = fs::read_to_string(&ready).map_err(failed("read", &ready))?;
-    let mut words = mark.split(' ');
-    let mut next = || words.next();
-    let read = next().zip(next()).zip(next());
-    let read = read.and_then(|((origin, serial), held)| {
-        Some((origin.to_owned(), serial.parse().ok()?, held.trim().parse().ok()?))
-    });
-    read.ok_or_else(|| RecoverError::Begin(format!("{} does not say which log is closed", ready.display())))
+/// What the mark says: what is moved is moved by it alone.
+struct Mark {
+    /// Which log is closed.
+    closed: String,
+    /// The serial of its last card.
+    serial: u64,
+    /// How many of its entries are held, and of how many others have a head.
+    held: u64,
+    known: u64,
+    /// Whether counterparts can take the next card only by hand.
+    by_hand: bool,
 }
 
-/// The next card, which was made, and may be in its place already.
-fn made_card(making: &Path, own: &Card) -> Result<Card, RecoverError> {
-    let path = making.join("card.txt");
-    if !path.exists() {
-        return Ok(own.clone());
+impl Mark {
+    fn text(&self) -> String {
+        format!("{} {} {} {} {}", self.closed, self.serial, self.held, self.known, self.by_hand)
     }
-    let text = fs::read_to_string(&path).map_err(failed("read", &path))?;
-    let card =
-        parse_card_text(&text).and_then(|bytes| UnverifiedCard::parse(&bytes)?.verify(&own.card_key.fingerprint()));
-    card.map_err(|error| RecoverError::Begin(format!("{}: {error}", path.display())))
+
+    fn read(making: &Path) -> Result<Self, RecoverError> {
+        let ready = making.join(READY);
+        let text = fs::read_to_string(&ready).map_err(failed("read", &ready))?;
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let read = match words.as_slice() {
+            [closed, serial, held, known, by_hand] => (|| {
+                let closed = (*closed).to_owned();
+                let (serial, held, known) = (serial.parse().ok()?, held.parse().ok()?, known.parse().ok()?);
+                Some(Self { closed, serial, held, known, by_hand: by_hand.parse().ok()? })
+            })(),
+            _ => None,
+        };
+        read.ok_or_else(|| RecoverError::Begin(format!("{} does not say which log is closed", ready.display())))
+    }
 }
 
 /// Whoever begins another log knows of those that were begun before.
@@ -337,6 +384,9 @@ struct Before<'c> {
     /// Its heads that others hold.
     heads: Vec<String>,
     renews: Vec<Rotated>,
+    /// Entries of it of which others hold a head.
+    known_size: u64,
+    by_hand: bool,
 }
 
 /// Makes the next log, its key and its card beside the old ones.
@@ -375,7 +425,14 @@ fn make(
     let mut next = Journal::open(disk(), settings()?, &mut |_| Ok::<(), ReplayError>(()))?;
     carry(&held.journal, &mut next, (size, at_ms), progress)?;
     next.close()?;
-    Ok(placing::mark(making, &format!("{} {} {}", before.card.log_origin, before.card.serial, size.0))?)
+    let mark = Mark {
+        closed: before.card.log_origin.clone(),
+        serial: before.card.serial,
+        held: size.0,
+        known: before.known_size,
+        by_hand: before.by_hand,
+    };
+    Ok(placing::mark(making, &mark.text())?)
 }
 
 /// Carries every entry over, with what stands beside it.
@@ -414,17 +471,12 @@ fn carry(
     Ok(())
 }
 
-/// Puts what was made in the place of what was; each step may have been done before.
-fn take_place(folder: &Folder, (closed, serial): (&str, u64)) -> Result<(), RecoverError> {
-    let dir = folder.dir();
-    let making = dir.join(MAKING);
+/// What takes the place of what.
+fn moves(folder: &Folder, closed: &str) -> [Move; 3] {
+    let (dir, making) = (folder.dir(), folder.dir().join(MAKING));
     let number = closed.rsplit('/').next().unwrap_or_default();
     let log = Role::Log.file_name();
-    // New keys were made in place of those that were revoked or lost.
-    for which in rotate::ALL.into_iter().filter(|which| making.join(which.file()).exists()) {
-        which.take_place(folder, &making, serial)?;
-    }
-    placing::put_in_place(&[
+    [
         Move { new: making.join("journal"), place: dir.join("journal"), old: dir.join(format!("journal-{number}")) },
         Move {
             new: making.join(log),
@@ -432,16 +484,27 @@ fn take_place(folder: &Folder, (closed, serial): (&str, u64)) -> Result<(), Reco
             old: folder.keys().join(format!("log-{number}.pem")),
         },
         Move { new: making.join("card.txt"), place: dir.join("card.txt"), old: dir.join(format!("card-{number}.txt")) },
-    ])?;
+    ]
+}
+
+/// Puts what was made in the place of what was; each step may have been done before.
+fn take_place(folder: &Folder, mark: &Mark) -> Result<(), RecoverError> {
+    let dir = folder.dir();
+    let making = dir.join(MAKING);
+    // New keys were made in place of those that were revoked or lost.
+    for which in rotate::ALL.into_iter().filter(|which| making.join(which.file()).exists()) {
+        which.take_place(folder, &making, mark.serial)?;
+    }
+    placing::put_in_place(&moves(folder, &mark.closed))?;
     // What the card before signed and pinned is gone; its age identity opens what is under way.
     for which in [Rotated::Envelope, Rotated::Cosigner, Rotated::Tls] {
-        which.destroy(folder, serial)?;
+        which.destroy(folder, mark.serial)?;
     }
     let index = dir.join("index");
     if index.exists() {
         fs::remove_dir_all(&index).map_err(failed("remove", &index))?;
     }
-    Ok(placing::end(&making)?)
+    Ok(())
 }
 
 fn sync(dir: &Path) -> Result<(), RecoverError> {

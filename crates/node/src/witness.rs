@@ -262,7 +262,8 @@ async fn later_card(shared: &Arc<Shared>, core: &Core, name: &str, bytes: &[u8])
     let Some(known) = shared.peers.now().by_id.get(name).map(|peer| peer.card().clone()) else { return Ok(()) };
     let verified = UnverifiedCard::parse(bytes).and_then(|card| card.verify(&known.card_key.fingerprint()));
     let Some(card) = verified.ok().filter(|card| card.id == known.id && *card != known) else { return Ok(()) };
-    if card.serial <= known.serial && card.log_origin != known.log_origin {
+    let number = |card: &Card| log_number(&card.log_origin, &card.id);
+    if card.serial <= known.serial && number(&card) < number(&known) {
         // Of a log that is closed: it is told so with its head.
         return Ok(());
     }

@@ -33,6 +33,8 @@ pub(crate) fn run(known_card: Option<&Path>, confirm: bool, node: &NodeArgs) -> 
         RecoverError::TooOften(_)
         | RecoverError::CardKey { .. }
         | RecoverError::LaterLog(_)
+        | RecoverError::InTheWay(_)
+        | RecoverError::Unfinished
         | RecoverError::KnownCard(_) => CliError::Refused(error.to_string()),
         other => CliError::failed("the log was not closed; nothing has changed, or the same command goes on", other),
     })?;
