@@ -196,3 +196,55 @@ fn a_copy_that_pins_a_key_that_is_gone_goes_on_when_the_card_is_enrolled_by_hand
     japan.until_delivered();
     verified(&japan, &partner, "export");
 }
+
+/// Puts back a copy from before a node made other cards, which the counterpart took.
+fn put_back(japan: &mut Node, partner: &Node, cards: u64) -> std::path::PathBuf {
+    talk(japan, partner, 1);
+    japan.stop();
+    let (kept, last) = (japan.dir.with_file_name("kept"), japan.dir.with_file_name("last-card.txt"));
+    crate::heads::copy(&japan.dir, &kept);
+    japan.start();
+    for made in 0..cards {
+        rotate(japan, "age").good();
+        until("the counterpart takes the card", || serial(partner) == made + 2);
+    }
+    japan.stop();
+    fs::copy(japan.dir.join("card.txt"), &last).unwrap();
+    fs::remove_dir_all(&japan.dir).unwrap();
+    fs::rename(&kept, &japan.dir).unwrap();
+    last
+}
+
+fn goes_on(japan: &Node, partner: &Node) {
+    until("the channel is resumed", || {
+        japan.submit(&general(true, "JP-2", "a text")).json()[0]["outcome"] == "accepted"
+    });
+    japan.until_delivered();
+    partner.submit(&general(false, "KG-2", "a text")).good();
+    partner.until_delivered();
+    // Of the cards that were lost nobody is accused.
+    let said = verified(japan, partner, "export");
+    assert_eq!(said["breaks"][0]["closed"], "verbale/JP-MOJ-ISA-RMD/1", "{said}");
+}
+
+#[test]
+fn cards_that_were_lost_with_a_log_accuse_nobody() {
+    let (mut japan, partner) = pair();
+    let last = put_back(&mut japan, &partner, 2);
+    japan.run(&["recover", "--confirm", "--known-card", last.to_str().unwrap()]).good();
+    japan.start();
+    goes_on(&japan, &partner);
+}
+
+#[test]
+fn a_card_made_without_knowing_of_one_that_was_lost_is_told_so_and_the_next_one_counts() {
+    let (mut japan, partner) = pair();
+    put_back(&mut japan, &partner, 1);
+    japan.run(&["recover", "--confirm"]).good();
+    japan.start();
+    let trouble = || status(&japan)["heads"][0]["trouble"].as_str().unwrap_or_default().to_owned();
+    until("the counterpart says so", || trouble().contains("OLDER_CARD") && trouble().contains("keys rotate"));
+    rotate(&mut japan, "age").good();
+    until("the counterpart takes the card", || serial(&partner) == 3);
+    goes_on(&japan, &partner);
+}
