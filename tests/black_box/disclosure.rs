@@ -246,6 +246,17 @@ pub(crate) fn enter(side: &Side, name: &str, class: &str) {
     side.0.second(&["audience", "confirm", name, "--class", class]).good();
 }
 
+/// Two persons record how they compared what is asked for: it repeats nothing of the other side's.
+pub(crate) fn own_words(side: &Side, asked: &[&str]) {
+    let document = side.0.dir.parent().unwrap().join("comparison.txt");
+    std::fs::write(&document, "a comparison").unwrap();
+    let (document, (id, scope)) = (document.to_str().unwrap(), asked.split_first().unwrap());
+    let kind = ["--json", "ground", "record", document, "--kind", "own-words", "--basis", "a comparison", "--of", id];
+    let recorded = side.0.run(&[kind.as_slice(), scope].concat()).good().json().remove(0);
+    assert_eq!(side.refused(asked), "DERIVED_FROM_OTHER");
+    side.0.second(&["ground", "confirm", recorded["ground_id"].as_str().unwrap(), document]).good();
+}
+
 #[test]
 fn what_answers_the_other_side_is_own_information_only_in_own_words() {
     let [japan, kyrgyz, _tajik] = three();
@@ -280,17 +291,38 @@ fn what_answers_the_other_side_is_own_information_only_in_own_words() {
     enter(&kyrgyz, "A Newspaper", "MEDIA");
     let to_newspaper = ["KG-12", "--to", "A Newspaper", "--fields", "finding", "--purpose", "an answer to the press"];
     assert_eq!(kyrgyz.refused(&to_newspaper), "DERIVED_FROM_OTHER");
-    let (judged, file) = kyrgyz.disclose("own", &[to_newspaper.as_slice(), &["--own-words"]].concat());
+    // Not one person's word, and not for another field.
+    own_words(&kyrgyz, &to_newspaper);
+    let (judged, file) = kyrgyz.disclose("own", &to_newspaper);
     assert_eq!(judged["code"], "OWN_INFORMATION");
     let checked = check(&file, &[&kyrgyz]).good().json().remove(0);
-    assert_eq!(checked["own_words"], true);
+    assert_eq!(checked["outside_log"]["kind"], "OWN_WORDS");
+    let mut another = to_newspaper;
+    another[4] = "guidance_given";
+    assert_eq!(kyrgyz.refused(&another), "DERIVED_FROM_OTHER");
     // What answers nobody is its own, and what the other side wrote does not become it by any words.
     enter(&japan, "A Newspaper", "MEDIA");
     let own = ["JP-11", "--to", "A Newspaper", "--fields", "suspected", "--purpose", "an answer to the press"];
     assert_eq!(japan.disclose("referral", &own).0["code"], "OWN_INFORMATION");
-    let mut others = to_newspaper.to_vec();
-    others.push("--own-words");
-    assert_eq!(japan.refused(&others), "CONSENT_MISSING");
+    let refused = japan.0.run(&[
+        "ground",
+        "record",
+        japan.card().as_str(),
+        "--kind",
+        "own-words",
+        "--basis",
+        "a comparison",
+        "--of",
+        "KG-12",
+        "--to",
+        "A Newspaper",
+        "--fields",
+        "finding",
+        "--purpose",
+        "an answer to the press",
+    ]);
+    assert!(refused.code == 1 && refused.err.contains("own notice"), "{}", refused.err);
+    assert_eq!(japan.refused(&to_newspaper), "CONSENT_MISSING");
     // A purpose is a line, and a field is one of the kind.
     for (changed, code) in [("x".repeat(5000), "PURPOSE_MISSING"), ("two\nlines".to_owned(), "PURPOSE_MISSING")] {
         let said =

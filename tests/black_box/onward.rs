@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::disclosure::{Side, between, check, enter, send, three};
+use crate::disclosure::{Side, between, check, enter, own_words, send, three};
 use crate::node::until;
 
 const TAJIK: &str = "JP-TJ-SSW-2024";
@@ -88,7 +88,8 @@ fn a_kyrgyz_notice_reaches_the_tajik_side_only_with_consent_that_names_it() {
     enter(&japan, "A Newspaper", "MEDIA");
     let to_newspaper = ["JP-C4", "--to", "A Newspaper", "--fields", "*", "--purpose", "an answer to the press"];
     assert_eq!(japan.refused(&to_newspaper), "DERIVED_FROM_OTHER");
-    let (_, own) = japan.disclose("own", &[to_newspaper.as_slice(), &["--own-words"]].concat());
+    own_words(&japan, &to_newspaper);
+    let (_, own) = japan.disclose("own", &to_newspaper);
     let checked = check(&own, &[&japan]).good().json().remove(0);
     assert_eq!((&checked["withheld"], checked["said"].get("onward")), (&1.into(), None));
 }

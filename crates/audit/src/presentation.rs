@@ -97,11 +97,12 @@ pub fn check_presentation(
     let number = number.ok_or(Fault::NumberMissing)?.to_owned();
     not_before_it_was_written(&verified)?;
     let mut evidence = evidence(&verified, memorandum, &number)?;
-    if quotes_other(&verified, memorandum, &scope) {
-        evidence.push(Evidence::Quotes(Vec::new()));
-    }
     let recorded = recorded(&verified)?;
     let at_ms = verified.disclosure.disclosed_ms;
+    let are_own_words = recorded.as_ref().is_some_and(|recorded| recorded.states_own_words(&scope, at_ms));
+    if quotes_other(&verified, memorandum, &scope) && !are_own_words {
+        evidence.push(Evidence::Quotes(Vec::new()));
+    }
     evidence.extend(recorded.iter().filter_map(|recorded| recorded.evidence(&scope, at_ms)));
     let decision = again(&verified, memorandum, &partial, &scope, &evidence);
     let is_released = match decision.verdict {
@@ -193,13 +194,13 @@ fn again(
     })
 }
 
-/// Whether an own notice answers the other side, whose words it may repeat, and nobody stated in the log that it does not.
+/// Whether an own notice answers the other side, whose words it may repeat.
 fn quotes_other(verified: &VerifiedPresentation, memorandum: &Memorandum, scope: &Scope) -> bool {
     let statement = verified.notice.envelope.statement();
     let is_own = statement.sender == verified.disclosure.discloser;
     let answers = statement.answers.is_some() && memorandum.answers_other(&statement.flow);
     let publishable = Scope { fields: memorandum.publishable(&statement.flow).to_vec(), ..scope.clone() };
-    is_own && answers && !verified.logged.own_words && !publishable.covers_fields(&scope.fields)
+    is_own && answers && !publishable.covers_fields(&scope.fields)
 }
 
 /// The evidence that the presentation carries.
@@ -323,7 +324,7 @@ impl Checked {
             "withheld": self.withheld(), "discloser": disclosure.discloser, "disclosed": moment(disclosure.disclosed_ms),
             "audience_class": disclosure.audience_class, "audience_name": disclosure.audience_name,
             "purpose": disclosure.purpose, "code": disclosure.code, "clause": self.decision.clause,
-            "own_words": self.verified.logged.own_words, "logged": logged, "conditions": self.conditions(),
+            "logged": logged, "conditions": self.conditions(),
             "outside_log": disclosure.recorded.as_ref().map(|ground| json!({
                 "kind": ground.kind, "document_sha256": hex::encode(&ground.document_sha256), "basis": ground.legal_basis,
                 "confirmed": moment(ground.confirmed_ms),
@@ -341,11 +342,6 @@ impl Checked {
              discloser's word",
             logged.index.0, logged.checkpoint.origin, logged.checkpoint.size.0
         );
-        let own_words = if self.verified.logged.own_words {
-            "\n  words         the discloser states that they repeat nothing that the other side wrote"
-        } else {
-            ""
-        };
         let conditions = self.conditions();
         let conditions = if conditions.is_empty() {
             String::new()
@@ -369,7 +365,7 @@ impl Checked {
         };
         format!(
             "{verdict}\n  notice        {} {} {kind}, {}\n  said by       {}, signed {}\n  withheld      {} of {} fields\n  \
-             disclosed by  {}, {}\n  to            {} ({})\n  for           {}\n  ground        {} (clause {}): {}{outside}{own_words}{conditions}\n  \
+             disclosed by  {}, {}\n  to            {} ({})\n  for           {}\n  ground        {} (clause {}): {}{outside}{conditions}\n  \
              log           {logged}\n\nWhat was said:\n{}",
             self.partial.header_text("notice_id").unwrap_or_default(),
             statement.flow,

@@ -135,7 +135,6 @@ impl VerifiedEnvelope {
 mod tests {
     use super::*;
     use crate::statement::sample_statement;
-    use verbale_keys::BadSignature;
 
     #[test]
     fn a_statement_is_bound_to_the_key_that_it_names() {
@@ -145,7 +144,7 @@ mod tests {
         let verified = UnverifiedEnvelope::parse(good.bytes()).unwrap().verify(&key.public()).unwrap();
         assert_eq!(verified, good);
         let wrong = UnverifiedEnvelope::parse(good.bytes()).unwrap().verify(&other.public());
-        assert_eq!(wrong.err(), Some(EnvelopeError::Dsse(DsseError::Signature(BadSignature))));
+        assert_eq!(wrong.err(), Some(EnvelopeError::Dsse(DsseError::KeyId)));
         // Another key of the same sender signs the statement that names the first.
         assert_eq!(sign_statement(statement.clone(), &other), Err(EnvelopeError::NamesAnotherKey));
         let resigned = sign(statement.encode().unwrap(), PAYLOAD_TYPE, &other);

@@ -124,8 +124,6 @@ pub struct LoggedDisclosure {
     pub index: LogIndex,
     /// The head that vouches for it.
     pub checkpoint: Checkpoint,
-    /// Whether the discloser stated, in its log, that the fields are its own words.
-    pub own_words: bool,
 }
 
 /// A presentation whose signatures and proofs hold.
@@ -270,12 +268,12 @@ fn logged(
     let Event::Disclosed(entry) = event else {
         return Err(PresentationError::Contradiction("its log entry is about something else"));
     };
-    let Disclosed { message_id, code, disclosure_digest, own_words, .. } = entry;
+    let Disclosed { message_id, code, disclosure_digest, .. } = entry;
     let same = message_id == disclosure.message_id && code == disclosure.code && disclosure_digest == digest;
     if !same || time_ms != disclosure.disclosed_ms {
         return Err(PresentationError::Contradiction("its log entry is about another disclosure"));
     }
-    Ok(LoggedDisclosure { index: proof.index, checkpoint, own_words })
+    Ok(LoggedDisclosure { index: proof.index, checkpoint })
 }
 
 /// A part under a card of whichever contact point signed its envelope; the error of the envelope is for the caller to name.

@@ -40,8 +40,6 @@ pub struct DisclosureRequest {
 /// How a release is asked for.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Asking {
-    /// An approver states that the fields repeat nothing that the other side wrote.
-    pub own_words: bool,
     /// The person acknowledges the conditions of the grant.
     pub conditions_acknowledged: bool,
     /// It is published: it rests on what the text and the notice say, and on no consent or notice, which an approver uses.
@@ -146,7 +144,9 @@ impl Exchange {
         let is_own = held.side.as_deref() == Some(side);
         let repeats = (answers_other(held, course, side) && !publishable.covers_fields(&scope.fields))
             || (is_own && marks.carries_onward);
-        if repeats && !asking.own_words {
+        let mut recorded = self.live_grounds(held.message_id).filter(|_| !asking.publishing);
+        let compared = recorded.find(|(_, recorded)| recorded.states_own_words(scope, now_ms)).filter(|_| repeats);
+        if repeats && compared.is_none() {
             pieces.push(Piece { evidence: Evidence::Quotes(Vec::new()), notices: Vec::new(), recorded: None });
         }
         let superseded = key.as_ref().is_some_and(|key| course.is_superseded(key));
@@ -178,6 +178,9 @@ impl Exchange {
         let mut grounds: Vec<MessageId> =
             notices.iter().filter_map(|key| self.numbered(&held.channel.memorandum, key)).collect();
         grounds.extend(relied_on.and_then(|piece| piece.recorded));
+        if decision.verdict == Verdict::Allow(Ground::OwnInformation) {
+            grounds.extend(compared.map(|(id, _)| id));
+        }
         let release = match decision.verdict {
             Verdict::Allow(ground) => Some(Release::Allowed(ground)),
             Verdict::Deny(_) => None,
@@ -307,7 +310,6 @@ impl Exchange {
             facts_digest: facts.digest.to_vec(),
             actor: actor.clone(),
             published,
-            own_words: asking.own_words,
             rules_version: RULES_VERSION,
             conditions_acknowledged: !judged.conditions.is_empty(),
             previous_release: held.last_release().map_or(0, |index| index.0.saturating_add(1)),

@@ -158,7 +158,7 @@ impl Exchange {
         let held = self.notices.get(&carried.message_id).filter(|held| !held.erased);
         let held = held.ok_or("is of a notice that is held here no more; what was erased is carried on by nobody")?;
         let marks = Marks { flow: held.flow.clone(), ..Marks::default() };
-        let judged = self.judge(now_ms, held, &marks, &carried.scope, Asking { own_words: true, ..Asking::default() });
+        let judged = self.judge(now_ms, held, &marks, &carried.scope, Asking::default());
         if judged.is_released() {
             return Ok(());
         }

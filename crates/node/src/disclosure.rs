@@ -25,7 +25,6 @@ use crate::shared::Shared;
 
 /// Decides without a log entry.
 pub(crate) async fn judge(shared: &Arc<Shared>, core: &Core, query: DisclosureQuery) -> Result<JudgeResponse, Status> {
-    let asking = Asking { own_words: query.own_words, ..Asking::default() };
     let asked = core.read(move |exchange, journal| asked(exchange, journal, &query)).await.map_err(stopping)??;
     let opening = Arc::clone(shared);
     let opened = tokio::task::spawn_blocking(move || {
@@ -33,8 +32,9 @@ pub(crate) async fn judge(shared: &Arc<Shared>, core: &Core, query: DisclosureQu
         Ok::<_, Failure>((asked, opened.notice.marks()))
     });
     let (asked, marks) = opened.await.map_err(|_| stopping(Stopped))??;
-    let judged =
-        core.read(move |exchange, _| exchange.judge(now_ms(), &asked.held, &marks, &asked.scope, asking).decision);
+    let judged = core.read(move |exchange, _| {
+        exchange.judge(now_ms(), &asked.held, &marks, &asked.scope, Asking::default()).decision
+    });
     Ok(response(&judged.await.map_err(stopping)?))
 }
 
@@ -45,8 +45,7 @@ pub(crate) async fn disclose(
     person: &Arc<Person>,
     query: DisclosureQuery,
 ) -> Result<DiscloseResponse, Status> {
-    let (own_words, conditions_acknowledged) = (query.own_words, query.conditions_acknowledged);
-    let asking = Asking { own_words, conditions_acknowledged, publishing: false };
+    let asking = Asking { conditions_acknowledged: query.conditions_acknowledged, publishing: false };
     let asked = core.read(move |exchange, journal| asked(exchange, journal, &query)).await.map_err(stopping)??;
     let (opening, actor) = (Arc::clone(shared), person.name.clone());
     let prepared = tokio::task::spawn_blocking(move || {

@@ -45,8 +45,12 @@ pub(crate) fn recording(
         (false, audience, purpose) => scope(exchange, &held, (&request.fields, audience, purpose))?,
     };
     let memorandum = letter::memorandum(shared, &held.channel.memorandum)?;
+    let utc = civil::date_of(now_ms(), time::UtcOffset::UTC);
+    if kind == OutsideGround::OwnWords && held.side.as_deref() != memorandum.side_of(&shared.card.id, utc) {
+        return Err(wrong("own words are in an own notice; what the other side wrote becomes nobody else's"));
+    }
     // Days are whole days at the side whose document it is.
-    let own = memorandum.side_of(&shared.card.id, civil::date_of(now_ms(), time::UtcOffset::UTC));
+    let own = memorandum.side_of(&shared.card.id, utc);
     let of_originator = matches!(kind, OutsideGround::PaperConsent | OutsideGround::OriginatorPublication);
     let side = if of_originator { held.side.as_deref() } else { own };
     let offset = memorandum.utc_offset(side.unwrap_or_default());

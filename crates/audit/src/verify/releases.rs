@@ -94,7 +94,7 @@ impl<'m> Chronicle<'m> {
         let answered = notice.answers.and_then(|id| self.notices.get(&id));
         match of.code.parse() {
             // Its words may be the other side's.
-            Ok(OwnInformation) => !of.own_words && answered.is_some_and(|answered| !answered.sent),
+            Ok(OwnInformation) => of.grounds.is_empty() && answered.is_some_and(|answered| !answered.sent),
             Ok(AlreadyPublic | Clause8Embassy | NotThirdParty | PreauthorisedField | PublicationDuty) => {
                 of.grounds.is_empty()
             }
@@ -125,6 +125,9 @@ impl<'m> Chronicle<'m> {
             return Some(("GROUND_NOT_LIVE", expected, moment(time_ms)));
         }
         let grounds: Vec<MessageId> = of.grounds.iter().filter_map(|ground| message_id(ground)).collect();
+        if release == Release::Allowed(Ground::OwnInformation) && !notice.sent {
+            return fault("GROUND", "a ground for the other side's information", "OWN_INFORMATION");
+        }
         // A document that two persons recorded.
         if let Some(recorded) = grounds.first().filter(|ground| self.grounds.contains_key(ground)) {
             return self.recorded_fault(id, *recorded, release, time_ms);
@@ -150,9 +153,6 @@ impl<'m> Chronicle<'m> {
             }
             Release::Allowed(_) if !of.grounds.is_empty() => {
                 fault("GROUND", "no entry beside a ground that needs none", "one")
-            }
-            Release::Allowed(Ground::OwnInformation) if !notice.sent => {
-                fault("GROUND", "a ground for the other side's information", "OWN_INFORMATION")
             }
             Release::Allowed(Ground::PublicationDuty)
                 if terms.is_some_and(|terms| terms.publishable(flow).is_empty()) =>
@@ -274,6 +274,7 @@ impl<'m> Chronicle<'m> {
             Ok(OutsideGround::OriginatorPublication) => release == Release::Allowed(Ground::AlreadyPublic),
             Ok(OutsideGround::LegalCompulsion) => release == Release::Decided(Escalation::LegalCompulsion),
             Ok(OutsideGround::MinistryRequest) => release == Release::Decided(Escalation::Clause5RelevantMinistry),
+            Ok(OutsideGround::OwnWords) => release == Release::Allowed(Ground::OwnInformation),
             Ok(OutsideGround::PublicationBasis) => release == Release::Decided(Escalation::UnverifiedBasisStrict),
             Err(_) => false,
         };

@@ -27,7 +27,6 @@ pub(crate) struct Case {
     pub(crate) ground_refused: bool,
     pub(crate) answers_another: bool,
     pub(crate) notice_answers: bool,
-    pub(crate) own_words: bool,
     pub(crate) request_of_another: bool,
     pub(crate) change: fn(&mut Presentation),
 }
@@ -109,7 +108,6 @@ pub(crate) fn consented() -> Case {
         ground_refused: false,
         answers_another: false,
         notice_answers: false,
-        own_words: false,
         request_of_another: false,
         change: |_| (),
     }
@@ -226,21 +224,31 @@ pub(crate) fn ordered() -> Case {
     case
 }
 
-/// An own answer to the other side, in words that are stated to be its own.
+/// An own answer to the other side, in words that two persons compared.
 pub(crate) fn own_answer() -> Case {
     let body = json!({"answer": "A", "complete": true, "attachments": []});
     let mut notice = body_of("F10", "INQUIRY_REPLY", KG, JP, "JP-KG-SSW-2023", body);
     notice["correlates_to"] = "JP-F09".into();
-    Case {
+    let mut case = Case {
         discloser: ContactPoint::new(KG.1, 1),
         notice,
         ground: Value::Null,
         presented: vec!["answer"],
         disclosure: disclosure("OWN_INFORMATION", "MEDIA", "A Newspaper", "news", &["answer"]),
         notice_answers: true,
-        own_words: true,
         ..consented()
-    }
+    };
+    let compared = RecordedGround {
+        kind: "OWN_WORDS".into(),
+        legal_basis: "a comparison".into(),
+        fields: vec!["answer".into()],
+        audience_class: "MEDIA".into(),
+        audience_name: "A Newspaper".into(),
+        purpose: "news".into(),
+        ..ordered().disclosure.recorded.unwrap()
+    };
+    case.disclosure.recorded = Some(compared);
+    case
 }
 
 /// The same with one thing changed in what was recorded.

@@ -128,7 +128,6 @@ impl Case {
             code: disclosure.code.clone(),
             disclosure_digest: signed.digest.to_vec(),
             disclosure_signature: signed.signature.clone(),
-            own_words: self.own_words,
             ..Disclosed::default()
         };
         let (entry, proof) = logged(&self.discloser, encode_entry(disclosed_ms, Event::Disclosed(entry)).unwrap());

@@ -32,7 +32,7 @@ fn what_was_disclosed_lawfully_holds() {
     assert_eq!(published().check().unwrap()["said"], json!({"org": {"name_en": "N"}, "revoked_on": "2026-04-15"}));
     assert_eq!(referral().check().unwrap()["code"], "PREAUTHORISED_FIELD");
     assert_eq!(suspension().check().unwrap()["said"], json!({"field": "F", "action": "A"}));
-    assert_eq!(own_answer().check().unwrap()["own_words"], true);
+    assert_eq!(own_answer().check().unwrap()["outside_log"]["kind"], "OWN_WORDS");
     let ordered = ordered().check().unwrap();
     assert_eq!(ordered["outside_log"]["document_sha256"], "06".repeat(32));
     // Less than what was allowed.
@@ -53,7 +53,7 @@ fn with(mut case: Case, change: impl FnOnce(&mut Case)) -> Case {
 #[expect(clippy::too_many_lines, reason = "a table")]
 fn each_way_of_disclosing_more_than_the_ground_carries_is_found() {
     let rows: Vec<Row> = vec![
-        ("an answer that may quote", with(own_answer(), |c| c.own_words = false), "DERIVED_FROM_OTHER"),
+        ("an answer that may quote", with(own_answer(), |c| c.disclosure.recorded = None), "DERIVED_FROM_OTHER"),
         ("people decided without a document", with(ordered(), |c| c.disclosure.recorded = None), "CONSENT_MISSING"),
         ("a document for another audience", ordered_with(|g| g.audience_name = "Another".into()), "CONSENT_MISSING"),
         ("a document for another field", ordered_with(|g| g.fields = vec!["exam".into()]), "CONSENT_MISSING"),

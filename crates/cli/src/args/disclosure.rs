@@ -51,9 +51,6 @@ pub(crate) struct DiscloseArgs {
     pub(crate) id: String,
     #[command(flatten)]
     pub(crate) scope: ScopeArgs,
-    /// State that the fields of an own notice repeat nothing that the other side wrote; it is logged
-    #[arg(long)]
-    pub(crate) own_words: bool,
     /// Acknowledge the conditions of the grant; it is logged
     #[arg(long)]
     pub(crate) accept_conditions: bool,
@@ -228,4 +225,6 @@ pub(crate) enum GroundKind {
     MinistryRequest,
     /// Why something may be published under a text that was not seen
     PublicationBasis,
+    /// A comparison that shows that fields of an own notice repeat nothing that the other side wrote
+    OwnWords,
 }

@@ -46,7 +46,6 @@ pub(crate) async fn disclose(args: DiscloseArgs, node: &NodeArgs) -> Result<Exit
     let disclosed = client(node)
         .await?
         .disclose(DisclosureQuery {
-            own_words: args.own_words,
             conditions_acknowledged: args.accept_conditions,
             ..query(args.id.clone(), args.scope)
         })

@@ -44,6 +44,7 @@ async fn record(args: GroundArgs, node: &NodeArgs) -> Result<(), CliError> {
         GroundKind::LegalCompulsion => OutsideGround::LegalCompulsion,
         GroundKind::MinistryRequest => OutsideGround::MinistryRequest,
         GroundKind::PublicationBasis => OutsideGround::PublicationBasis,
+        GroundKind::OwnWords => OutsideGround::OwnWords,
     };
     let document_sha256 = digest(&args.document)?;
     let request = RecordGroundRequest {

@@ -105,6 +105,8 @@ names! {
         MinistryRequest = "MINISTRY_REQUEST",
         /// Why something may be published under a text that was not seen.
         PublicationBasis = "PUBLICATION_BASIS",
+        /// A comparison that shows that fields of an own notice repeat nothing that the other side wrote.
+        OwnWords = "OWN_WORDS",
     }
 }
 

@@ -18,8 +18,8 @@ impl Asked<'_> {
             return self.deny(Denial::Superseded, clause, reason);
         }
         if self.find(|evidence| matches!(evidence, Evidence::Quotes(_)).then_some(())).is_some() {
-            let reason = "it answers the other side, whose information it may repeat; release what repeats nothing with --own-words, which \
-                          is logged, and ask about the rest";
+            let reason = "it answers the other side, whose information it may repeat; what repeats nothing leaves when two persons recorded \
+                          how they compared it (`verbale ground record DOCUMENT --kind own-words`); ask about the rest";
             return self.deny(Denial::DerivedFromOther, clause, reason);
         }
         let leaked = self.find(|evidence| match evidence {

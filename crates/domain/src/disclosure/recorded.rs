@@ -28,8 +28,8 @@ impl Recorded {
             OutsideGround::LegalCompulsion => {
                 self.covers(asked, at_ms).then(|| Evidence::LegalCompulsion(self.basis.clone()))
             }
-            // They carry what people decide, and change no decision.
-            OutsideGround::MinistryRequest | OutsideGround::PublicationBasis => None,
+            // They carry what people decide, or say whose words they are, and are no evidence by themselves.
+            OutsideGround::MinistryRequest | OutsideGround::PublicationBasis | OutsideGround::OwnWords => None,
         }
     }
 
@@ -43,6 +43,11 @@ impl Recorded {
             Escalation::Aggregate => return false,
         };
         self.kind == needed && !self.basis.trim().is_empty() && self.covers(asked, at_ms)
+    }
+
+    /// Whether it says of all that is asked that it repeats nothing of the other side's.
+    pub fn states_own_words(&self, asked: &Scope, at_ms: i64) -> bool {
+        self.kind == OutsideGround::OwnWords && !self.basis.trim().is_empty() && self.covers(asked, at_ms)
     }
 
     fn covers(&self, asked: &Scope, at_ms: i64) -> bool {
