@@ -17,6 +17,18 @@ fn check(file: &std::path::Path, card: &str) -> Said {
     verbale(&["audit", "account", file.to_str().unwrap(), "--card", card, "--json"], None)
 }
 
+/// The account as its holder would sign it that hides its last release.
+fn without_the_last(holder: &Side, text: &str) -> String {
+    use prost::Message as _;
+    let envelope = verbale_evidence::parse_accounts(text).unwrap().remove(0);
+    let payload = verbale_proto::v1::Envelope::decode(envelope.as_slice()).unwrap().payload;
+    let mut account = verbale_proto::v1::Account::decode(payload.as_slice()).unwrap();
+    account.items.pop().unwrap();
+    let key = verbale_keys::read_secret_text(&holder.0.dir.join("keys/envelope.pem")).unwrap();
+    let key = verbale_keys::SecretKey::from_pem(&key).unwrap();
+    verbale_evidence::account_text(&verbale_evidence::sign_account(&account, &key), "Forged.")
+}
+
 #[test]
 fn the_originator_has_a_signed_account_of_every_release_and_of_openings_where_the_holder_says_so() {
     let [mut japan, kyrgyz, tajik] = three();
@@ -55,6 +67,23 @@ fn the_originator_has_a_signed_account_of_every_release_and_of_openings_where_th
     assert_eq!(events(checked["items"].as_array().unwrap()), events(&own));
     let text = verbale(&["audit", "account", file.to_str().unwrap(), "--card", &japan.card()], None).good().out;
     assert!(text.starts_with("Sound.") && text.contains("wrongdoing to JP-NPA (GOVERNMENT_BODY)"), "{text}");
+    // The whole log shows that nothing is left out at the end either; of an account that does it finds the entry.
+    let export = japan.0.dir.with_file_name("export").to_str().unwrap().to_owned();
+    japan.0.run(&["audit", "export", &export]).good();
+    let with_log = |file: &std::path::Path| {
+        verbale(&["audit", "account", file.to_str().unwrap(), "--card", &japan.card(), "--log", &export], None)
+    };
+    assert!(with_log(&file).good().out.contains("nothing else up to there"));
+    let shorter = file.with_file_name("shorter");
+    std::fs::write(&shorter, without_the_last(&japan, &std::fs::read_to_string(&file).unwrap())).unwrap();
+    check(&shorter, &japan.card()).good();
+    let said = with_log(&shorter);
+    let last = own[3]["log_index"].to_string();
+    assert!(said.code == 4 && said.err.contains(&format!("entry {last} of the log")), "{} {}", said.code, said.err);
+    assert_eq!(
+        verbale(&["audit", "account", file.to_str().unwrap(), "--card", &japan.card(), "--log", "none"], None).code,
+        3
+    );
     // Another's card, another byte: it proves nothing.
     assert_eq!(check(&file, &tajik.card()).code, 4);
     let mut changed = std::fs::read_to_string(&file).unwrap();

@@ -105,6 +105,12 @@ fn consent_on_paper_and_the_originators_own_publication_count_and_are_marked_as_
     assert_eq!((&judged["decision"], &judged["code"]), (&"ALLOW".into(), &"CONSENT_OK".into()));
     let checked = check(&file, &[&kyrgyz, &japan]).good().json().remove(0);
     assert_eq!(checked["outside_log"]["kind"], "PAPER_CONSENT");
+    // The originator is told that it rests on what it did not sign.
+    let told = kyrgyz.0.run(&["--json", "disclosures", "--of", "KG-A", "--ask"]).good().json().remove(0);
+    let outside = &told["items"][0]["outside_log"];
+    assert_eq!((&outside["kind"], &outside["legal_basis"]), (&"PAPER_CONSENT".into(), &"letter of 2026-05-01".into()));
+    let table = kyrgyz.0.run(&["disclosures", "--of", "KG-A", "--ask"]).good().out;
+    assert!(table.contains("PAPER_CONSENT"), "{table}");
     // What the originator put on its own site is public; the rest stays as it is.
     let page = document(&japan, "page.html", "a page");
     let published =

@@ -1,14 +1,18 @@
 //! One account: where a notice went, as its holder signed it.
 
+use std::collections::HashSet;
 use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 use verbale_evidence::{
-    AccountError, AccountVerifier, Cards, Listed, MessageId, Told, VerifiedAccount, parse_accounts,
+    AccountError, AccountVerifier, Cards, Listed, MessageId, Told, VerifiedAccount, parse_accounts, read_entry,
 };
+use verbale_ledger::{Tile, decode_bundle};
 use verbale_proto::v1::log_entry::Event;
 
+use crate::export::{ExportFolder, Missing};
 use crate::presentation::{moment, visible};
+use crate::verify::{Given, roots_at, verify};
 
 /// Verifies the accounts in a text, which continue each other.
 ///
@@ -41,6 +45,10 @@ pub(crate) fn account_json(accounts: &[VerifiedAccount]) -> Value {
             "index": listed.index.0, "at": moment(listed.time_ms), "event": event, "code": code, "actor": actor,
             "fields": said.map(|said| &said.fields), "audience_class": said.map(|said| &said.audience_class),
             "audience_name": said.map(|said| &said.audience_name), "purpose": said.map(|said| &said.purpose),
+            "grounds": said.map(|said| said.grounds.iter().map(hex::encode).collect::<Vec<_>>()),
+            "outside_log": said.and_then(|said| said.recorded.as_ref()).map(|of| {
+                json!({"kind": of.kind, "legal_basis": of.legal_basis, "document_sha256": hex::encode(&of.document_sha256)})
+            }),
         })
     };
     let items: Vec<Value> = accounts.iter().flat_map(|account| &account.items).map(item).collect();
@@ -50,6 +58,62 @@ pub(crate) fn account_json(accounts: &[VerifiedAccount]) -> Value {
         "answered": last.map(|last| moment(last.account.answered_ms)), "log_size": last.map(|last| last.checkpoint.size.0),
         "with_openings": accounts.iter().all(|account| account.account.with_openings), "items": items,
     })
+}
+
+/// What a release rests on, as far as it says.
+fn rests_on(listed: &Listed) -> String {
+    let Some(said) = &listed.disclosure else { return String::new() };
+    let grounds = said
+        .grounds
+        .iter()
+        .fold(String::new(), |text, of| text + "\n  on the statement with digest " + &hex::encode(of));
+    let outside = said.recorded.as_ref().map(|of| {
+        let basis = visible(&of.legal_basis).replace('\n', "\\n");
+        let digest = hex::encode(&of.document_sha256);
+        format!("\n  on a document that its originator did not sign: {}: {basis}; SHA-256 {digest}", of.kind)
+    });
+    grounds + &outside.unwrap_or_default()
+}
+
+/// Whether an account leaves out nothing that the whole log of its holder tells, up to where it goes.
+///
+/// # Errors
+/// [`Missing`]; the entry that it leaves out, or why the log is not the one that it is about.
+pub(crate) fn leaves_out_nothing(
+    accounts: &[VerifiedAccount],
+    folder: &ExportFolder,
+) -> Result<Result<(), String>, Missing> {
+    let Some(last) = accounts.last() else { return Ok(Err("the account is empty".to_owned())) };
+    let verified = verify(folder, &Given::default(), &|_, _| {})?;
+    if !verified.is_sound() {
+        return Ok(Err("the exported log has faults itself: see `verbale-audit verify`".to_owned()));
+    }
+    let (size, head) = (last.checkpoint.size, &verified.head);
+    let is_of_log = head.origin == last.checkpoint.origin && size <= head.size;
+    if !is_of_log || roots_at(folder, head.size, &[size.0])?.first() != Some(&last.checkpoint.root) {
+        let text = format!("{} up to {} entries is no beginning of the exported log", last.checkpoint.origin, size.0);
+        return Ok(Err(text));
+    }
+    let listed: HashSet<u64> =
+        accounts.iter().flat_map(|account| &account.items).map(|listed| listed.index.0).collect();
+    let mut index = 0;
+    for tile in Tile::of_level(0, size) {
+        let whole =
+            Tile::of_level(0, head.size).nth(usize::try_from(tile.number).unwrap_or(usize::MAX)).unwrap_or(tile);
+        for entry in decode_bundle(&folder.bundle(whole)?).unwrap_or_default() {
+            let event = read_entry(entry).ok().map(|told| told.event);
+            let told = event.as_ref().and_then(Told::read).filter(|told| told.message_id == last.account.message_id);
+            let is_meant =
+                told.is_some_and(|told| last.account.with_openings || matches!(told.event, "DISCLOSED" | "PUBLISHED"));
+            if is_meant && index < size.0 && !listed.contains(&index) {
+                return Ok(Err(format!(
+                    "entry {index} of the log is about this notice, and the account leaves it out"
+                )));
+            }
+            index += 1;
+        }
+    }
+    Ok(Ok(()))
 }
 
 /// For people.
@@ -78,6 +142,7 @@ pub(crate) fn account_report(accounts: &[VerifiedAccount]) -> String {
                     said.purpose
                 );
                 let _ = write!(report, "\n  {}", visible(&said).replace('\n', "\\n"));
+                report += &rests_on(listed);
             }
             None if matches!(listed.event, Event::Disclosed(_)) => report.push_str("\n  erased"),
             None => {}

@@ -11,7 +11,8 @@ use lexopt::prelude::{Long, Short, Value};
 use verbale_domain::Memoranda;
 use verbale_evidence::{Card, Cards, PresentationError, UnverifiedCard, parse_card_text};
 
-use crate::account::{account_json, account_report, check_account};
+use crate::account::{account_json, account_report, check_account, leaves_out_nothing};
+use crate::export::ExportFolder;
 use crate::log_command;
 use crate::presentation::{Fault, check_presentation};
 use crate::verify::Given;
@@ -25,7 +26,7 @@ Usage: verbale-audit verify DIR [--card FILE]... [--json]
        verbale-audit checkpoint FILE --card OWNER [--card WITNESS]... [--json]
        verbale-audit equivocation FILE --card OWNER [--json]
        verbale-audit presentation FILE --card ORIGINATOR [--card DISCLOSER] [--memoranda DIR] [--json]
-       verbale-audit account FILE --card HOLDER [--json]
+       verbale-audit account FILE --card HOLDER [--log DIR] [--json]
        verbale-audit card FILE [--json]
 
   verify DIR          one exported log: nothing removed or altered; each notice receipted; each release on its ground
@@ -41,6 +42,7 @@ Usage: verbale-audit verify DIR [--card FILE]... [--json]
                       its keys give each card that it had: keys/ID.SERIAL.card in an export
   --memoranda DIR     memorandum files: for a presentation instead of those that ship with the program; for an
                       export those of terms that it had before
+  --log DIR           the holder's exported log: that the account leaves nothing out
   --json              one JSON object
 
 Exit codes: 0 sound, 2 usage, 3 could not check, 4 fault found";
@@ -93,6 +95,7 @@ pub(crate) struct Asked {
     pub(crate) files: Vec<PathBuf>,
     cards: Vec<PathBuf>,
     memoranda: Option<PathBuf>,
+    log: Option<PathBuf>,
     pub(crate) json: bool,
 }
 
@@ -150,6 +153,7 @@ fn parse(args: impl Iterator<Item = OsString>) -> Result<Option<(Command, Asked)
             Short('h') | Long("help") => return Ok(None),
             Long("json") => asked.json = true,
             Long("card") => asked.cards.push(value(&mut parser)?),
+            Long("log") => asked.log = Some(value(&mut parser)?),
             Long("memoranda") => asked.memoranda = Some(value(&mut parser)?),
             Value(word) if command.is_none() => {
                 command = Some(named(&word).ok_or_else(|| format!("there is no command {}", word.display()))?);
@@ -198,10 +202,17 @@ fn account(asked: &Asked) -> Result<Reported, (Exit, String)> {
     };
     let checked = check_account(&text, holder);
     let checked = checked.map_err(|fault| (Exit::FaultFound, fault.to_string()))?;
+    if let Some(dir) = &asked.log {
+        let whole = leaves_out_nothing(&checked, &ExportFolder::new(dir));
+        whole
+            .map_err(|missing| (Exit::CouldNotCheck, missing.to_string()))?
+            .map_err(|text| (Exit::FaultFound, text))?;
+    }
     let report = if asked.json {
         with_cards(account_json(&checked), &cards).to_string()
     } else {
-        account_report(&checked) + &compared(&cards)
+        let whole = if asked.log.is_some() { "\n\nThe whole log tells of nothing else up to there." } else { "" };
+        account_report(&checked) + whole + &compared(&cards)
     };
     Ok((Exit::Sound, report))
 }

@@ -244,6 +244,13 @@ pub(crate) async fn ask(shared: &Arc<Shared>, core: &Core, id: String) -> Result
         next = taken.map_err(|error| proves_nothing(error.to_string()))?;
     }
     let accounts = verifier.finish().map_err(|error| proves_nothing(error.to_string()))?;
+    let of_whole = accounts.last().map(|last| (last.account.checkpoint.as_str(), &last.checkpoint));
+    if let Some((note, checkpoint)) = of_whole {
+        let compared = shared.witnesses.compare_told(peer, note, checkpoint);
+        compared
+            .map_err(|error| Failure::new(FailureKind::Fault, "HEADS", error.to_string()).status())?
+            .map_err(proves_nothing)?;
+    }
     let about = |account: &VerifiedAccount| {
         account.account.message_id == held.message_id.as_bytes() && account.account.statement_digest == held.statement.0
     };
@@ -272,11 +279,15 @@ fn explanation(held: &Held) -> String {
 
 fn listed_item(message_id: MessageId, listed: &Listed) -> DisclosureItem {
     let said = listed.disclosure.clone().unwrap_or_default();
+    let outside = said.recorded.unwrap_or_default();
     DisclosureItem {
         fields: said.fields,
         audience_class: said.audience_class,
         audience_name: said.audience_name,
         purpose: said.purpose,
+        outside_kind: outside.kind,
+        legal_basis: outside.legal_basis,
+        document_sha256: outside.document_sha256,
         ..told(message_id, (listed.index, listed.time_ms), &listed.event)
     }
 }

@@ -19,6 +19,9 @@ use verbale_ledger::{Checkpoint, LogSize, equivocation_text};
 /// A head is written into a block of its own: a note is far shorter.
 const BLOCK_BYTES: usize = 4096;
 
+/// Proofs against one counterpart that are kept.
+const PROOFS_MAX: usize = 16;
+
 /// The folder of heads could not be used.
 #[derive(Debug, thiserror::Error)]
 pub enum HeadsError {
@@ -161,8 +164,15 @@ impl HeadsFolder {
     /// Keeps the proof that a log shows two histories.
     pub(crate) fn keep_proof(&self, id: &str, size: LogSize, notes: (&str, &str)) -> Result<(), HeadsError> {
         let path = self.0.join("proofs").join(format!("{id}-{}.equivocation", size.0));
-        // The first one convicts; another of the same size adds nothing.
-        if path.exists() { Ok(()) } else { write(&path, equivocation_text(notes.0, notes.1).as_bytes()) }
+        let of_id =
+            |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&format!("{id}-")));
+        let kept = names(&self.0.join("proofs"))?.into_iter().filter(of_id).count();
+        // One convicts; others of the same size, or of every size, add nothing.
+        if path.exists() || kept >= PROOFS_MAX {
+            Ok(())
+        } else {
+            write(&path, equivocation_text(notes.0, notes.1).as_bytes())
+        }
     }
 
     /// The proofs that are kept: file and text.

@@ -169,6 +169,29 @@ impl Witnesses {
         Ok(())
     }
 
+    /// Compares a head that a counterpart signed elsewhere with the one that it showed here last; what it contradicts.
+    pub(crate) fn compare_told(
+        &self,
+        peer: &Peer,
+        note: &str,
+        told: &Checkpoint,
+    ) -> Result<Result<(), String>, HeadsError> {
+        let id = &peer.card().id;
+        let Some(held_note) = self.folder.of_counterpart(id)? else { return Ok(Ok(())) };
+        let Some(held) = own_head(&held_note, peer).filter(|held| held.origin == told.origin) else {
+            return Ok(Ok(()));
+        };
+        if told.size < held.size {
+            let (told, held) = (told.size.0, held.size.0);
+            return Ok(Err(format!("it is as of {told} entries, and {id} showed a head of {held} here before")));
+        }
+        if told.size == held.size && told.root != held.root {
+            self.folder.keep_proof(id, held.size, (&held_note, note))?;
+            return Ok(Err(format!("{id} signed two roots for size {} of its log: a proof is kept", held.size.0)));
+        }
+        Ok(Ok(()))
+    }
+
     /// Answers a counterpart that shows its head: verified, kept, and only then signed.
     fn cosign(&self, peer: &Peer, request: &WitnessRequest) -> Result<WitnessResponse, HeadsError> {
         let _alone = self.keeping.lock().unwrap_or_else(PoisonError::into_inner);

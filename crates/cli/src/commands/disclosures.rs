@@ -12,7 +12,7 @@ use super::consent::given;
 use super::disclosure::new_file;
 use crate::args::NodeArgs;
 use crate::failure::CliError;
-use crate::output::{moment, say, table};
+use crate::output::{hex, moment, say, table};
 
 pub(crate) async fn run(
     of: Option<String>,
@@ -65,7 +65,7 @@ pub(crate) async fn run(
 }
 
 fn show(items: &[DisclosureItem]) -> Result<(), CliError> {
-    let mut rows = table(&["entry", "when", "notice", "what", "code", "by", "fields", "to", "for"]);
+    let mut rows = table(&["entry", "when", "notice", "what", "code", "by", "fields", "to", "for", "on"]);
     for of in items {
         let audience = if of.audience_name.is_empty() {
             String::new()
@@ -82,6 +82,11 @@ fn show(items: &[DisclosureItem]) -> Result<(), CliError> {
             of.fields.join(", "),
             audience,
             of.purpose.clone(),
+            if of.outside_kind.is_empty() {
+                String::new()
+            } else {
+                format!("{}, which its originator did not sign: {}", of.outside_kind, of.legal_basis)
+            },
         ]);
     }
     say!("{rows}");
@@ -95,5 +100,8 @@ fn item_json(of: &DisclosureItem) -> Value {
         "notice_id": given(&of.notice_id), "code": given(&of.code), "actor": of.actor, "fields": of.fields,
         "audience_class": given(&of.audience_class), "audience_name": given(&of.audience_name), "purpose": given(&of.purpose),
         "grounds": of.grounds,
+        "outside_log": (!of.outside_kind.is_empty()).then(|| {
+            json!({"kind": of.outside_kind, "legal_basis": of.legal_basis, "document_sha256": hex(&of.document_sha256)})
+        }),
     })
 }
