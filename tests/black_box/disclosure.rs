@@ -133,6 +133,10 @@ fn what_the_kyrgyz_side_wrote_leaves_with_its_consent_or_to_a_party_and_a_strang
         (&waiting[0]["request"], &waiting[0]["fields"]),
         (&request.as_str().into(), &json!(["exam.name", "examinees"]))
     );
+    let names = |member: &str| waiting[0][member].as_array().unwrap().contains(&"person-2".into());
+    assert!(names("can_draft") && names("can_approve"), "{waiting:?}");
+    let people = kyrgyz.0.run(&["consent", "list", "--waiting"]).good().out;
+    assert!(people.contains("can draft an answer") && people.contains("person-2"), "{people}");
     let grant = kyrgyz.consent(&["grant", &request, "--fields", "examinees", "--condition", "no onward disclosure"]);
     assert_eq!(japan.0.run(&["--json", "consent", "list"]).good().json()[0]["state"], "GRANTED");
     // Under the grant: its fields, its audience, its purpose.

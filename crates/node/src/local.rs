@@ -236,7 +236,14 @@ impl Node for NodeService {
     async fn consents(&self, request: Request<ConsentsRequest>) -> Result<Response<ConsentsResponse>, Status> {
         self.person(&request, &[Operator, Approver])?;
         let consents = self.core.read(move |exchange, _| consent::consents(exchange, now_ms())).await;
-        Ok(Response::new(ConsentsResponse { consents: consents.map_err(stopping)? }))
+        let mut consents = consents.map_err(stopping)?;
+        // Whoever drafts it does not approve it: with one person nobody can.
+        let (drafters, approvers) = (self.shared.persons.drafters(), self.shared.persons.approvers(""));
+        for waiting in consents.iter_mut().filter(|consent| !consent.ours && consent.state == "WAITING") {
+            waiting.can_draft.clone_from(&drafters);
+            waiting.can_approve.clone_from(&approvers);
+        }
+        Ok(Response::new(ConsentsResponse { consents }))
     }
 
     async fn audiences(&self, request: Request<AudiencesRequest>) -> Result<Response<AudiencesResponse>, Status> {

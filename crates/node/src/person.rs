@@ -81,6 +81,12 @@ impl Persons {
         self.all.iter().filter(can).map(|person| person.name.clone()).collect()
     }
 
+    /// Who can draft today what needs approval.
+    pub(crate) fn drafters(&self) -> Vec<String> {
+        let can = |person: &&Arc<Person>| person.has(RoleName::Operator) || person.has(RoleName::Approver);
+        self.all.iter().filter(can).map(|person| person.name.clone()).collect()
+    }
+
     pub(crate) fn with_uid(&self, uid: u32) -> Caller {
         self.by_uid.get(&uid).map_or(Caller::UnknownUser(uid), |person| Caller::Person(Arc::clone(person)))
     }

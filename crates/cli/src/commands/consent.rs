@@ -74,6 +74,12 @@ async fn list(waiting: bool, node: &NodeArgs) -> Result<ExitCode, CliError> {
         say!("{rows}");
     }
     if waiting {
+        if let (false, Some(consent)) = (node.json, consents.first()) {
+            let (draft, approve) = (consent.can_draft.join(" or "), consent.can_approve.join(" or "));
+            say!(
+                "\n{draft} can draft an answer (verbale consent grant or refuse); another person approves it: {approve}."
+            );
+        }
         let drafts = drafts_of_consent(&mut client).await?;
         if !node.json && !drafts.is_empty() {
             say!("\nDrafts that wait for a second person:");
@@ -119,6 +125,7 @@ fn consent_json(consent: &ConsentStatus) -> String {
         "audience_class": consent.audience_class, "audience_name": some(&consent.audience_name),
         "purpose": some(&consent.purpose), "asked_by": consent.asked_by, "ours": consent.ours, "state": consent.state,
         "answer": some(&consent.answer), "valid_from": some(&consent.valid_from), "valid_to": some(&consent.valid_to),
+        "can_draft": consent.can_draft, "can_approve": consent.can_approve,
         "withdrawn_from": (consent.withdrawn_ms != 0).then(|| moment(consent.withdrawn_ms)), "conditions": consent.conditions,
     })
     .to_string()

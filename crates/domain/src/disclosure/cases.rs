@@ -56,8 +56,10 @@ struct State {
     ended_on: Option<String>,
 }
 
-/// One piece of evidence; which members it has depends on its type. Members that are not known are read over: they describe it.
+/// One piece of evidence; which members it has depends on its type. What is not understood may speak against a disclosure, and is never
+/// passed over; the last three describe it.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct CaseEvidence {
     #[serde(rename = "type")]
     kind: String,
@@ -71,6 +73,12 @@ struct CaseEvidence {
     not_before: Option<String>,
     delivered_at: Option<String>,
     basis: Option<String>,
+    #[serde(default, rename = "sent_at")]
+    _sent_at: Value,
+    #[serde(default, rename = "received_at")]
+    _received_at: Value,
+    #[serde(default, rename = "smallest_count")]
+    _smallest_count: Value,
 }
 
 /// What became of a line.
@@ -108,7 +116,14 @@ impl Case {
         let superseded = self.evidence.iter().any(|piece| piece.kind == "SUPERSEDED");
         let pieces = self.evidence.into_iter().filter(|piece| piece.kind != "SUPERSEDED");
         let evidence = pieces.map(CaseEvidence::read).collect::<Result<Vec<_>, _>>()?;
+        // A count is no field of a notice.
+        let is_of_kind = |field: &&String| Notice::has_field(&flow, field) || Notice::kind_of(&flow).is_none();
+        let is_count = evidence.iter().any(|piece| matches!(piece, Evidence::Aggregate));
+        if let Some(other) = self.fields.iter().find(|field| !is_count && !is_of_kind(field)) {
+            return Err(format!("fields: {flow} has no field {other:?}; a field is a path such as org.name_en"));
+        }
         let marks = Marks {
+            has_restricted: Notice::has_field(&flow, "restricted"),
             flow,
             publishable: self.publishable_fields,
             releasable: self.releasable_fields,
