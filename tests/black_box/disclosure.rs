@@ -167,6 +167,14 @@ fn what_the_kyrgyz_side_wrote_leaves_with_its_consent_or_to_a_party_and_a_strang
     let to_tajik =
         ["KG-A", "--to", "TJ-MLMEP-MS-DLPSA", "--fields", "examinees", "--purpose", "cancellation of scores"];
     assert_eq!(japan.refused(&to_tajik), "CONSENT_AUDIENCE");
+    let instrument = &check(&file, &[&kyrgyz, &japan]).good().json()[0]["instrument"];
+    assert_eq!((&instrument["flow"], &instrument["notice_id"]), (&"F21".into(), &grant.as_str().into()));
+    assert_eq!(instrument["to"], "2099-12-31", "{instrument}");
+    let text = verbale(
+        &["audit", "presentation", file.to_str().unwrap(), "--card", &kyrgyz.card(), "--card", &japan.card()],
+        None,
+    );
+    assert!(text.good().out.contains(&format!("F21 {grant} of KG-MLSSM-CECA, from ")));
     // A withdrawal stops the next, and what was disclosed before stays proven, as of its time.
     kyrgyz.consent(&["withdraw", &grant, "--reason", "safety of a witness"]);
     until("the withdrawal binds", || japan.code(&["KG-A", "--under", &grant]) == "CONSENT_WITHDRAWN");

@@ -325,6 +325,9 @@ impl Checked {
             "audience_class": disclosure.audience_class, "audience_name": disclosure.audience_name,
             "purpose": disclosure.purpose, "code": disclosure.code, "clause": self.decision.clause,
             "logged": logged, "conditions": self.conditions(),
+            "instrument": self.instrument().map(|(by, [flow, number, from, to])| json!({
+                "by": by, "flow": flow, "notice_id": number, "from": from, "to": (!to.is_empty()).then_some(to),
+            })),
             "outside_log": disclosure.recorded.as_ref().map(|ground| json!({
                 "kind": ground.kind, "document_sha256": hex::encode(&ground.document_sha256), "basis": ground.legal_basis,
                 "confirmed": moment(ground.confirmed_ms),
@@ -342,6 +345,11 @@ impl Checked {
              discloser's word",
             logged.index.0, logged.checkpoint.origin, logged.checkpoint.size.0
         );
+        let instrument = self.instrument().map_or_else(String::new, |(by, [flow, number, from, to])| {
+            let until = if to.is_empty() { String::new() } else { format!(" to {to}") };
+            let said = visible(&format!("{flow} {number} of {by}, from {from}{until}")).replace('\n', "\\n");
+            format!("\n  rests on      {said}")
+        });
         let conditions = self.conditions();
         let conditions = if conditions.is_empty() {
             String::new()
@@ -365,7 +373,7 @@ impl Checked {
         };
         format!(
             "{verdict}\n  notice        {} {} {kind}, {}\n  said by       {}, signed {}\n  withheld      {} of {} fields\n  \
-             disclosed by  {}, {}\n  to            {} ({})\n  for           {}\n  ground        {} (clause {}): {}{outside}{conditions}\n  \
+             disclosed by  {}, {}\n  to            {} ({})\n  for           {}\n  ground        {} (clause {}): {}{instrument}{outside}{conditions}\n  \
              log           {logged}\n\nWhat was said:\n{}",
             self.partial.header_text("notice_id").unwrap_or_default(),
             statement.flow,
@@ -384,6 +392,17 @@ impl Checked {
             self.decision.reason,
             visible(&format!("{:#}", self.said()))
         )
+    }
+
+    /// The notice that the ground is: who sent it, its flow and number, and its days.
+    fn instrument(&self) -> Option<(String, [String; 4])> {
+        let ground = self.verified.grounds.first()?;
+        let notice = whole(ground).ok()?;
+        let particulars = notice.subject().particulars;
+        let header = notice.header();
+        let from = if particulars.not_before.is_empty() { particulars.valid_from } else { particulars.not_before };
+        let sender = ground.envelope.statement().sender.clone();
+        Some((sender, [header.flow.clone(), header.notice_id.clone(), from, particulars.valid_to]))
     }
 
     /// The conditions of the grant, which bind the reader.

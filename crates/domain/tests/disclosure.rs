@@ -1,6 +1,6 @@
 //! The worked cases of disclosure, and what must hold for all of them and for mixtures of what they are made of.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test")]
+#![expect(clippy::unwrap_used, reason = "a test")]
 
 use std::collections::BTreeSet;
 
