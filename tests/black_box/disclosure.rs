@@ -125,6 +125,10 @@ fn what_the_kyrgyz_side_wrote_leaves_with_its_consent_or_to_a_party_and_a_strang
     };
     assert_eq!(japan.code(&to_operator("examinees")), "CONSENT_MISSING");
     assert_eq!(japan.refused(&to_operator("examinees")), "CONSENT_MISSING");
+    // The denial says what to send.
+    let said = japan.0.second(&[&["disclose"], to_operator("examinees").as_slice()].concat());
+    let next = "Next: verbale consent request KG-A --to 'A Test Operator' --fields examinees --purpose 'cancellation of scores'";
+    assert!(said.code == 1 && said.out.contains(next), "{}", said.out);
     let request = japan
         .consent(&[&["request"], to_operator("examinees,exam.name").as_slice(), &["--until", "2099-12-31"]].concat());
     assert_eq!(japan.refused(&to_operator("examinees")), "CONSENT_MISSING", "silence is no consent");
@@ -183,7 +187,7 @@ fn what_the_kyrgyz_side_wrote_leaves_with_its_consent_or_to_a_party_and_a_strang
     // What the log says of it: each release and each denial, with the person.
     let shown = japan.0.run(&["--json", "show", "KG-A"]).good().json().remove(0);
     let count = |event: &str| shown["history"].as_array().unwrap().iter().filter(|item| item["event"] == event).count();
-    assert_eq!((count("DISCLOSED"), count("DISCLOSURE_DENIED")), (2, 6));
+    assert_eq!((count("DISCLOSED"), count("DISCLOSURE_DENIED")), (2, 7));
     crate::audit::sound(&japan.0, &kyrgyz.0);
 }
 

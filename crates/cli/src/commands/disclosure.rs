@@ -26,11 +26,12 @@ pub(crate) async fn run(command: DisclosureCommand, node: &NodeArgs) -> Result<E
             offline(Path::new(&what), memoranda.as_deref())
         }
         DisclosureCommand::Check { what, scope, .. } => {
-            let judged = client(node).await?.judge(query(what.clone(), scope)).await?.into_inner();
+            let asked = query(what.clone(), scope);
+            let judged = client(node).await?.judge(asked.clone()).await?.into_inner();
             if node.json {
-                say!("{}", judged_json(&what, &judged));
+                say!("{}", with_next(judged_json(&what, &judged), &judged, &asked));
             } else {
-                say!("{}", judged_text(&judged));
+                say!("{}{}", judged_text(&judged), next_text(&judged, &asked));
             }
             Ok(exit_code(&judged))
         }
@@ -43,13 +44,9 @@ pub(crate) async fn run(command: DisclosureCommand, node: &NodeArgs) -> Result<E
 pub(crate) async fn disclose(args: DiscloseArgs, node: &NodeArgs) -> Result<ExitCode, CliError> {
     // Before anything is released: what could not be written would be released for nothing.
     let mut file = args.out.as_deref().map(new_file).transpose()?;
-    let disclosed = client(node)
-        .await?
-        .disclose(DisclosureQuery {
-            conditions_acknowledged: args.accept_conditions,
-            ..query(args.id.clone(), args.scope)
-        })
-        .await;
+    let asked =
+        DisclosureQuery { conditions_acknowledged: args.accept_conditions, ..query(args.id.clone(), args.scope) };
+    let disclosed = client(node).await?.disclose(asked.clone()).await;
     let disclosed = disclosed.map(verbale_rpc::tonic::Response::into_inner).map_err(CliError::from);
     let released = disclosed.as_ref().is_ok_and(|disclosed| !disclosed.presentation.is_empty());
     if let (false, Some(path)) = (released, &args.out) {
@@ -64,7 +61,7 @@ pub(crate) async fn disclose(args: DiscloseArgs, node: &NodeArgs) -> Result<Exit
         })?;
     }
     if node.json {
-        let mut said = judged_json(&args.id, &judged);
+        let mut said = with_next(judged_json(&args.id, &judged), &judged, &asked);
         if let (false, Some(said)) = (disclosed.conditions.is_empty(), said.as_object_mut()) {
             said.insert("conditions".to_owned(), disclosed.conditions.into());
         }
@@ -75,7 +72,7 @@ pub(crate) async fn disclose(args: DiscloseArgs, node: &NodeArgs) -> Result<Exit
         }
         say!("{said}");
     } else {
-        let mut text = judged_text(&judged);
+        let mut text = judged_text(&judged) + &next_text(&judged, &asked);
         for condition in &disclosed.conditions {
             let _ = write!(text, "\n  condition: {condition}");
         }
@@ -120,6 +117,38 @@ fn query(id: String, scope: ScopeArgs) -> DisclosureQuery {
         purpose: given(purpose),
         ..DisclosureQuery::default()
     }
+}
+
+/// What would make a denied release lawful, as a command to run.
+fn next(judged: &JudgeResponse, asked: &DisclosureQuery) -> Option<String> {
+    let command = ["verbale consent request", "verbale disclosure notify"];
+    let command = command.into_iter().find(|command| judged.decision == "DENY" && judged.reason.contains(command))?;
+    // Of what is named with --under the scope is another's.
+    if asked.audience.is_empty() {
+        return None;
+    }
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.,/".contains(c);
+    let word = |text: &str| {
+        if !text.is_empty() && text.chars().all(is_plain) {
+            text.to_owned()
+        } else {
+            format!("'{}'", text.replace('\'', r"'\''"))
+        }
+    };
+    let fields = word(&asked.fields.join(","));
+    let (id, to, purpose) = (word(&asked.id), word(&asked.audience), word(&asked.purpose));
+    Some(format!("{command} {id} --to {to} --fields {fields} --purpose {purpose}"))
+}
+
+fn next_text(judged: &JudgeResponse, asked: &DisclosureQuery) -> String {
+    next(judged, asked).map_or_else(String::new, |command| format!("\nNext: {command}"))
+}
+
+fn with_next(mut said: Value, judged: &JudgeResponse, asked: &DisclosureQuery) -> Value {
+    if let (Some(command), Some(members)) = (next(judged, asked), said.as_object_mut()) {
+        members.insert("next".to_owned(), command.into());
+    }
+    said
 }
 
 /// Shown for a decision.
