@@ -77,6 +77,13 @@ fn a_kyrgyz_notice_reaches_the_tajik_side_only_with_consent_that_names_it() {
     std::fs::write(&carried, opened["onward"][0].as_str().unwrap()).unwrap();
     let checked = check(&carried, &[&kyrgyz, &japan]).good().json().remove(0);
     assert_eq!(checked["said"], json!({"wrongdoing": "impersonation"}));
+    // Its originator is told that it was carried on, to whom, and by whom.
+    let told = kyrgyz.0.run(&["--json", "disclosures", "--of", "KG-A", "--ask"]).good().json().remove(0);
+    let items: Vec<(&Value, &Value)> =
+        told["items"].as_array().unwrap().iter().map(|item| (&item["event"], &item["audience_name"])).collect();
+    let carried = (&Value::from("CARRIED_ON"), &Value::from("TJ-MLMEP-MS-DLPSA"));
+    assert_eq!(items[2..], [carried, carried], "{told}");
+    crate::audit::sound(&japan.0, &tajik.0);
     // Consent that was withdrawn carries nothing on any more, though what was released before is as sound as it was.
     kyrgyz.consent(&["withdraw", &grant, "--reason", "a mistake"]);
     until("the withdrawal binds", || japan.code(&["KG-A", "--under", &grant]) == "CONSENT_WITHDRAWN");

@@ -31,17 +31,19 @@ fn about(accounts: &[VerifiedAccount]) -> String {
     id.map(|id| id.to_string()).unwrap_or_default()
 }
 
-/// What happened, its code, and who did it, by pseudonym.
-fn event(listed: &Listed) -> (&'static str, &str, &str) {
-    Told::read(&listed.event).map(|told| (told.event, told.code, told.actor)).unwrap_or_default()
+/// What happened, its code, who did it, by pseudonym, and to which node it was carried on.
+fn event<'l>(listed: &'l Listed, of: &VerifiedAccount) -> (&'static str, &'l str, &'l str, Option<String>) {
+    let told = Told::about(&listed.event, &of.account.message_id);
+    told.map(|told| (told.event, told.code, told.actor, told.recipient)).unwrap_or_default()
 }
 
 /// For machines.
 pub(crate) fn account_json(accounts: &[VerifiedAccount]) -> Value {
-    let item = |listed: &Listed| {
-        let (event, code, actor) = event(listed);
+    let item = |account: &VerifiedAccount, listed: &Listed| {
+        let (event, code, actor, carried_to) = event(listed, account);
         let said = listed.disclosure.as_ref();
         json!({
+            "carried_to": carried_to,
             "index": listed.index.0, "at": moment(listed.time_ms), "event": event, "code": code, "actor": actor,
             "fields": said.map(|said| &said.fields), "audience_class": said.map(|said| &said.audience_class),
             "audience_name": said.map(|said| &said.audience_name), "purpose": said.map(|said| &said.purpose),
@@ -51,7 +53,8 @@ pub(crate) fn account_json(accounts: &[VerifiedAccount]) -> Value {
             }),
         })
     };
-    let items: Vec<Value> = accounts.iter().flat_map(|account| &account.items).map(item).collect();
+    let all = accounts.iter().flat_map(|of| of.items.iter().map(move |listed| (of, listed)));
+    let items: Vec<Value> = all.map(|(of, listed)| item(of, listed)).collect();
     let last = accounts.last();
     json!({
         "message_id": about(accounts), "holder": last.map(|last| &last.account.holder),
@@ -102,9 +105,8 @@ pub(crate) fn leaves_out_nothing(
             Tile::of_level(0, head.size).nth(usize::try_from(tile.number).unwrap_or(usize::MAX)).unwrap_or(tile);
         for entry in decode_bundle(&folder.bundle(whole)?).unwrap_or_default() {
             let event = read_entry(entry).ok().map(|told| told.event);
-            let told = event.as_ref().and_then(Told::read).filter(|told| told.message_id == last.account.message_id);
-            let is_meant =
-                told.is_some_and(|told| last.account.with_openings || matches!(told.event, "DISCLOSED" | "PUBLISHED"));
+            let told = event.as_ref().and_then(|event| Told::about(event, &last.account.message_id));
+            let is_meant = told.is_some_and(|told| last.account.with_openings || told.is_release());
             if is_meant && index < size.0 && !listed.contains(&index) {
                 return Ok(Err(format!(
                     "entry {index} of the log is about this notice, and the account leaves it out"
@@ -128,10 +130,11 @@ pub(crate) fn account_report(accounts: &[VerifiedAccount]) -> String {
         last.checkpoint.size.0
     );
     let mut none = true;
-    for listed in accounts.iter().flat_map(|account| &account.items) {
+    for (account, listed) in accounts.iter().flat_map(|of| of.items.iter().map(move |listed| (of, listed))) {
         none = false;
-        let (event, code, actor) = event(listed);
-        let _ = write!(report, "\n{} entry {}: {event} {code}, by {actor}", moment(listed.time_ms), listed.index.0);
+        let (event, code, actor, carried_to) = event(listed, account);
+        let what = carried_to.map_or_else(|| code.to_owned(), |to| format!("to {}", visible(&to)));
+        let _ = write!(report, "\n{} entry {}: {event} {what}, by {actor}", moment(listed.time_ms), listed.index.0);
         match &listed.disclosure {
             Some(said) => {
                 let said = format!(

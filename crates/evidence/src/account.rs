@@ -15,6 +15,7 @@ use crate::card::Card;
 use crate::cards::Cards;
 use crate::dsse::{DsseError, Unverified, sign};
 use crate::entry::{EntryError, EntryTold, read_entry};
+use crate::envelope::UnverifiedEnvelope;
 use crate::presentation::{PresentationError, UnverifiedDisclosure};
 
 const PAYLOAD_TYPE: &str = "application/vnd.verbale.account.v1+protobuf";
@@ -163,30 +164,42 @@ impl AccountVerifier {
 
 /// What an entry says about who learnt of a notice.
 pub struct Told<'e> {
-    /// The notice.
-    pub message_id: &'e [u8],
-    /// DISCLOSED, PUBLISHED, DISCLOSURE_DENIED, OPENED or HANDED_OVER.
+    /// DISCLOSED, PUBLISHED, CARRIED_ON, DISCLOSURE_DENIED, OPENED or HANDED_OVER.
     pub event: &'static str,
     /// The code of the decision, where there was one.
     pub code: &'e str,
     /// Pseudonym of the person or system.
     pub actor: &'e str,
+    /// The node to which a release was carried on.
+    pub recipient: Option<String>,
 }
 
 impl<'e> Told<'e> {
-    /// Reads an entry; `None` when it is about something else.
-    pub fn read(event: &'e Event) -> Option<Self> {
-        let (message_id, event, code, actor) = match event {
+    /// Reads what an entry says of a notice; `None` when it is about something else.
+    pub fn about(event: &'e Event, message_id: &[u8]) -> Option<Self> {
+        let (of, event, code, actor) = match event {
             Event::Disclosed(of) => {
                 let event = if of.published { "PUBLISHED" } else { "DISCLOSED" };
                 (&of.message_id, event, of.code.as_str(), &of.actor)
+            }
+            Event::NoticeSent(of) => {
+                let carried = of.carries.iter().find(|carried| carried.as_slice() == message_id)?;
+                let statement = UnverifiedEnvelope::parse(&of.envelope).and_then(|envelope| envelope.claimed()).ok();
+                let recipient = statement.map(|statement| statement.recipient);
+                let told = Self { event: "CARRIED_ON", code: "", actor: &of.actor, recipient };
+                return (carried.as_slice() == message_id).then_some(told);
             }
             Event::DisclosureDenied(of) => (&of.message_id, "DISCLOSURE_DENIED", of.code.as_str(), &of.actor),
             Event::NoticeOpened(of) => (&of.message_id, "OPENED", of.code.as_str(), &of.actor),
             Event::NoticeHandedOver(of) => (&of.message_id, "HANDED_OVER", of.code.as_str(), &of.actor),
             _ => return None,
         };
-        Some(Self { message_id, event, code, actor })
+        (of == message_id).then_some(Self { event, code, actor, recipient: None })
+    }
+
+    /// Whether it is one by which the notice left.
+    pub fn is_release(&self) -> bool {
+        matches!(self.event, "DISCLOSED" | "PUBLISHED" | "CARRIED_ON")
     }
 }
 
@@ -232,9 +245,8 @@ fn listed(item: &AccountItem, account: &Account, holder: &Cards) -> Result<Liste
     let under = proof.verify(&item.entry, &holder.log_vkey(proof.origin()));
     under.map_err(|source| AccountError::Log { index: index.0, source })?;
     let EntryTold { time_ms, event, carried, .. } = read_entry(&item.entry)?;
-    let told = Told::read(&event).ok_or(AccountError::Contradiction("an entry is about something else"))?;
-    if told.message_id != account.message_id {
-        return Err(AccountError::Contradiction("an entry is about another notice"));
+    if Told::about(&event, &account.message_id).is_none() {
+        return Err(AccountError::Contradiction("an entry is about something else, or about another notice"));
     }
     let disclosure = match &event {
         Event::Disclosed(release) if !item.disclosure.is_empty() => {

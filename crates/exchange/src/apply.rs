@@ -34,8 +34,12 @@ impl Exchange {
                     self.own_cards.remember(*lost);
                 }
             }
-            Change::Sent { envelope, facts, actor } => {
+            Change::Sent { envelope, facts, actor, carries } => {
+                let by = envelope.statement().message_id;
                 self.sent(envelope, facts.as_deref(), actor, (index, time_ms))?;
+                for of in carries {
+                    self.happened(&of, Happening { index, time_ms, what: What::CarriedOn(by) })?;
+                }
             }
             Change::Received { envelope, facts } => self.received(&envelope, facts.as_deref(), (index, time_ms))?,
             Change::Refused { envelope, code, breach } => {

@@ -57,6 +57,8 @@ pub(crate) enum Change {
         envelope: Arc<VerifiedEnvelope>,
         facts: Option<Box<Facts>>,
         actor: String,
+        /// The notices of which it carries a release on.
+        carries: Vec<MessageId>,
     },
     Received {
         envelope: VerifiedEnvelope,
@@ -187,12 +189,18 @@ pub fn succeeding(
     Ok(Record { entry: encode_entry(time_ms, Event::Genesis(event))?, ..Record::default() })
 }
 
-pub(crate) fn sent(envelope: &VerifiedEnvelope, facts_digest: &[u8], actor: &str, drafted_by: &str) -> Event {
+pub(crate) fn sent(
+    envelope: &VerifiedEnvelope,
+    facts_digest: &[u8],
+    (actor, drafted_by): (&str, &str),
+    carries: &[MessageId],
+) -> Event {
     Event::NoticeSent(NoticeSent {
         envelope: envelope.bytes().to_vec(),
         facts_digest: facts_digest.to_vec(),
         actor: actor.to_owned(),
         drafted_by: drafted_by.to_owned(),
+        carries: carries.iter().map(|id| id.as_bytes().to_vec()).collect(),
     })
 }
 

@@ -9,7 +9,7 @@ use verbale_ledger::LogIndex;
 use verbale_proto::v1::Facts;
 
 use crate::change::{self, Change, Record};
-use crate::outgoing::{Leaving, Submission};
+use crate::outgoing::{CarriedOn, Leaving, Submission, carried};
 use crate::own::Kept;
 use crate::state::Exchange;
 use crate::step::{Effect, Output, Ticket, Told};
@@ -57,6 +57,8 @@ pub struct Approval {
     pub facts: Facts,
     /// The facts, encrypted.
     pub sealed_facts: Vec<u8>,
+    /// What it carries of third sides' information.
+    pub carries: Vec<CarriedOn>,
 }
 
 impl Exchange {
@@ -135,7 +137,7 @@ impl Exchange {
     }
 
     fn approved(&mut self, now_ms: i64, approval: Approval, output: &mut Output) -> Result<Told, Refusal> {
-        let Approval { message_id, actor, subject, sealed, facts, sealed_facts } = approval;
+        let Approval { message_id, actor, subject, sealed, facts, sealed_facts, carries } = approval;
         let Some(draft) = self.drafts.get(&message_id).cloned() else { return Ok(Told::NoSuchNotice) };
         if draft.actor == actor {
             let reason = "was drafted by the same person; another one with the role approver reads and approves it";
@@ -148,6 +150,7 @@ impl Exchange {
         }
         // The state may have changed since it was drafted.
         self.may_leave(now_ms, &subject, Some((&draft.recipient, draft.recipient_key)))?;
+        self.may_carry(now_ms, &carries)?;
         let leaving = Leaving {
             message_id,
             recipient: draft.recipient,
@@ -161,6 +164,7 @@ impl Exchange {
             keys: None,
             actor,
             drafted_by: draft.actor,
+            carries: carried(&carries),
         };
         self.leave(now_ms, &subject, leaving, output)
     }

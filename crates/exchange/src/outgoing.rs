@@ -1,5 +1,6 @@
 //! Sending: submissions, receipts, expiry.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use verbale_domain::disclosure::{Ground, Marks, Release, Scope};
@@ -77,6 +78,13 @@ pub(crate) struct Leaving {
     pub(crate) actor: String,
     /// Empty where one person is enough.
     pub(crate) drafted_by: String,
+    pub(crate) carries: Vec<MessageId>,
+}
+
+/// The notices of which releases are carried on, each once.
+pub(crate) fn carried(carries: &[CarriedOn]) -> Vec<MessageId> {
+    let ids: BTreeSet<MessageId> = carries.iter().map(|carried| carried.message_id).collect();
+    ids.into_iter().collect()
 }
 
 impl Exchange {
@@ -124,6 +132,7 @@ impl Exchange {
             keys: Some(keys),
             actor,
             drafted_by: String::new(),
+            carries: carried(&draft.carries),
         };
         self.leave(now_ms, &subject, leaving, output)
     }
@@ -138,14 +147,20 @@ impl Exchange {
         let sealed_to = draft.as_ref().ok().map(|draft| (draft.recipient.clone(), draft.recipient_key));
         self.may_leave(now_ms, subject, sealed_to.as_ref().map(|(to, key)| (to.as_str(), *key)))?;
         let draft = draft?;
-        for (place, carried) in draft.carries.iter().enumerate() {
+        self.may_carry(now_ms, &draft.carries)?;
+        Ok(draft)
+    }
+
+    /// Whether every release that a notice carries on may still be.
+    pub(crate) fn may_carry(&self, now_ms: i64, carries: &[CarriedOn]) -> Result<(), Refusal> {
+        for (place, carried) in carries.iter().enumerate() {
             let held = self.notices.get(&carried.message_id);
             let clause = held.and_then(|held| self.memorandum_of(held)).map_or("", Memorandum::clause_of_disclosure);
             self.may_be_carried(now_ms, carried).map_err(|reason| {
                 Refusal::new(Code::OnwardNotSound, format!("onward[{place}]"), reason).under(clause)
             })?;
         }
-        Ok(draft)
+        Ok(())
     }
 
     /// Whether a release still has its ground: it leaves only now, and consent may have been withdrawn, or be over. What the notice says
@@ -240,14 +255,20 @@ impl Exchange {
         let envelope = sign_statement(statement, &self.own.key)
             .map_err(|error| Refusal::new(Code::BadValue, "", format!("no statement can be made of it: {error}")))?;
         let envelope = Arc::new(envelope);
-        let event = change::sent(&envelope, &leaving.facts_digest, &leaving.actor, &leaving.drafted_by);
+        let who = (leaving.actor.as_str(), leaving.drafted_by.as_str());
+        let event = change::sent(&envelope, &leaving.facts_digest, who, &leaving.carries);
         let beside = Record {
             sealed: Some(leaving.sealed),
             facts: Some(leaving.sealed_facts),
             keys: leaving.keys.map(|keys| (message_id, keys)),
             ..Record::default()
         };
-        let change = Change::Sent { envelope, facts: Some(Box::new(leaving.facts)), actor: leaving.actor };
+        let change = Change::Sent {
+            envelope,
+            facts: Some(Box::new(leaving.facts)),
+            actor: leaving.actor,
+            carries: leaving.carries,
+        };
         self.record(now_ms, event, change, beside, output);
         self.commence(now_ms, message_id, subject, output);
         self.wake(&channel, &mut output.effects, now_ms);

@@ -103,7 +103,8 @@ impl Exchange {
             Event::Genesis(_) => return Err(ReplayError::Order("the log is another contact point's")),
             Event::NoticeSent(sent) => {
                 let envelope = self.own_envelope(&sent.envelope)?;
-                Change::Sent { envelope: Arc::new(envelope), facts: facts.map(Box::new), actor: sent.actor }
+                let carries = sent.carries.iter().map(|id| message_id(id)).collect::<Result<_, _>>()?;
+                Change::Sent { envelope: Arc::new(envelope), facts: facts.map(Box::new), actor: sent.actor, carries }
             }
             Event::NoticeReceived(received) => {
                 Change::Received { envelope: self.peers_envelope(&received.envelope)?, facts: facts.map(Box::new) }

@@ -99,7 +99,10 @@ fn a_termination_that_arrives_late_over_new_year_ends_the_memorandum_on_the_same
         let facts = keys.facts.open(message_id, &sealed_facts, &draft.facts_digest).unwrap();
         let (sealed, sealed_facts) = (bytes.clone(), sealed_facts.clone());
         let (actor, subject) = (actor.to_owned(), notice.subject());
-        Input::Approve(3, Box::new(Approval { message_id, actor, subject, sealed, facts, sealed_facts }))
+        Input::Approve(
+            3,
+            Box::new(Approval { message_id, actor, subject, sealed, facts, sealed_facts, carries: Vec::new() }),
+        )
     };
     assert!(partner.step(sent_ms, approval("person")).is_empty(), "one person is not two");
     assert!(partner.step(sent_ms, approval("second")).is_empty(), "it was not read");

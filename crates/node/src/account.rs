@@ -39,11 +39,11 @@ const ANSWER_TIME: Duration = Duration::from_secs(30);
 
 /// Whether a line of a history is about who learnt of a notice: the entries that [`Told`] reads.
 fn is_told(what: &What) -> bool {
-    matches!(what, What::Disclosed { .. } | What::Denied { .. } | What::Opened(_) | What::HandedOver(_))
+    is_release(what) || matches!(what, What::Denied { .. } | What::Opened(_) | What::HandedOver(_))
 }
 
 fn is_release(what: &What) -> bool {
-    matches!(what, What::Disclosed { .. })
+    matches!(what, What::Disclosed { .. } | What::CarriedOn(_))
 }
 
 /// Sends everything that is asked for, in the order of the log.
@@ -91,13 +91,14 @@ fn item(shared: &Shared, journal: &Journal, held: &Held, happening: &Happening) 
     let scope = facts.and_then(|facts| facts.particulars).unwrap_or_default();
     let Particulars { fields, audience_class, audience_name, .. } = scope;
     let purpose = if purpose.is_empty() { scope.purpose } else { purpose };
+    let told = told(held.message_id, (happening.index, happening.time_ms), &event);
     Ok(DisclosureItem {
         notice_id: held.notice_id.clone().unwrap_or_default(),
         fields,
         audience_class,
-        audience_name,
+        audience_name: if audience_name.is_empty() { told.audience_name.clone() } else { audience_name },
         purpose,
-        ..told(held.message_id, (happening.index, happening.time_ms), &event)
+        ..told
     })
 }
 
@@ -115,8 +116,9 @@ fn told(message_id: MessageId, (index, time_ms): (LogIndex, i64), event: &Event)
         grounds: grounds.map(|id| id.to_string()).collect(),
         ..DisclosureItem::default()
     };
-    let Some(Told { event, code, actor, .. }) = Told::read(event) else { return item };
-    DisclosureItem { event: event.to_owned(), code: code.to_owned(), actor: actor.to_owned(), ..item }
+    let Some(Told { event, code, actor, recipient }) = Told::about(event, message_id.as_bytes()) else { return item };
+    let audience_name = recipient.unwrap_or_default();
+    DisclosureItem { audience_name, event: event.to_owned(), code: code.to_owned(), actor: actor.to_owned(), ..item }
 }
 
 /// The facts beside an entry about a notice; `None` where there are none or they were erased.
@@ -278,7 +280,8 @@ fn explanation(held: &Held) -> String {
 }
 
 fn listed_item(message_id: MessageId, listed: &Listed) -> DisclosureItem {
-    let said = listed.disclosure.clone().unwrap_or_default();
+    let item = told(message_id, (listed.index, listed.time_ms), &listed.event);
+    let Some(said) = listed.disclosure.clone() else { return item };
     let outside = said.recorded.unwrap_or_default();
     DisclosureItem {
         fields: said.fields,
@@ -288,6 +291,6 @@ fn listed_item(message_id: MessageId, listed: &Listed) -> DisclosureItem {
         outside_kind: outside.kind,
         legal_basis: outside.legal_basis,
         document_sha256: outside.document_sha256,
-        ..told(message_id, (listed.index, listed.time_ms), &listed.event)
+        ..item
     }
 }

@@ -12,6 +12,7 @@ use verbale_rpc::{Failure, FailureKind};
 use crate::core::{Answer, Core, Needs, Stopped};
 use crate::local::stopping;
 use crate::local_reads::{self, SealedHeld, failed, reveal, sealed};
+use crate::onward;
 use crate::person::{Person, Persons};
 use crate::shared::Shared;
 use crate::submit::refused_status;
@@ -72,7 +73,12 @@ fn approval(
     let facts = keys.facts.open(draft.message_id, &sealed_facts, &draft.facts_digest);
     let facts = facts.map_err(|error| Failure::new(FailureKind::Damaged, "DAMAGED", error.to_string()))?;
     let (message_id, subject) = (draft.message_id, opened.notice.subject());
-    Ok(Approval { message_id, actor, subject, sealed: held.sealed, facts, sealed_facts })
+    let carries = onward::check(shared, &opened.notice, (&shared.card.id, &draft.recipient));
+    let carries = carries.map_err(|refused| {
+        let refusal = refused.0;
+        Failure::new(FailureKind::Refused, refusal.code.as_str(), refusal.to_string())
+    })?;
+    Ok(Approval { message_id, actor, subject, sealed: held.sealed, facts, sealed_facts, carries })
 }
 
 pub(crate) fn no_such_draft() -> Failure {

@@ -328,6 +328,18 @@ fn a_log_that_its_own_operator_rewrote_is_found_by_what_it_says() {
             "COMMENCEMENT",
         ),
         (
+            "a notice carried on that was released to nobody",
+            Box::new(|log| {
+                let id = message_id(log, log.find(is_received("F01")));
+                let at = log.find_last(|event| matches!(event, Event::NoticeSent(_)));
+                log.change(at, |_, event| {
+                    let Event::NoticeSent(of) = event else { unreachable!() };
+                    of.carries.push(id);
+                });
+            }),
+            "GROUND_MISSING",
+        ),
+        (
             "an opening on no ground",
             Box::new(|log| {
                 let at = log.find(|event| matches!(event, Event::NoticeOpened(_)));

@@ -247,7 +247,10 @@ impl<'m> Chronicle<'m> {
                 }
             }
             Event::PeerEnrolled(enrolled) => self.enrolled(index, &enrolled.card),
-            Event::NoticeSent(sent) => self.sent(index, time_ms, envelope, (sent.actor, sent.drafted_by)),
+            Event::NoticeSent(sent) => {
+                self.carried_on(index, &sent.carries);
+                self.sent(index, time_ms, envelope, (sent.actor, sent.drafted_by));
+            }
             Event::NoticeReceived(_) => self.taken(index, time_ms, envelope, false),
             Event::NoticeRefused(refused) => {
                 if !is_code(&refused.code) {

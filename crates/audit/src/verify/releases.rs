@@ -31,6 +31,14 @@ impl<'m> Chronicle<'m> {
         }
     }
 
+    /// What a notice carries on was released before.
+    pub(super) fn carried_on(&mut self, index: u64, carries: &[Vec<u8>]) {
+        let is_released = |id: MessageId| self.content_of(id).is_some_and(|notice| notice.last_release > 0);
+        if !carries.iter().all(|id| message_id(id).is_some_and(is_released)) {
+            self.find("GROUND_MISSING", index, "a release before it of each notice that is carried on", "none");
+        }
+    }
+
     /// What stays within the contact point has one ground.
     pub(super) fn within(&mut self, index: u64, code: &str) {
         if code.parse() != Ok(Ground::NotThirdParty) {
