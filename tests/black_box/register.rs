@@ -35,6 +35,19 @@ fn check(node: &Node, entry: &Value, cards: &[&Node]) -> Value {
     verbale(&args, None).good().json().remove(0)
 }
 
+/// A publication for which a notice has nothing is denied: with clause, remedy and entry.
+fn nothing_to_publish(japan: &Node, number: &str) {
+    let refused = japan.run(&["publish", number]);
+    assert!(refused.code == 1 && refused.out.contains("NOTHING_PUBLISHABLE"), "{}{}", refused.out, refused.err);
+    assert!(
+        refused.out.contains("JP-KG-SSW-2023") && refused.out.contains("verbale consent request"),
+        "{}",
+        refused.out
+    );
+    let denied = japan.run(&["--json", "disclosures", "--of", number]).good().json();
+    assert!(denied.iter().any(|item| item["code"] == "NOTHING_PUBLISHABLE"), "{denied:?}");
+}
+
 #[test]
 fn what_must_be_public_is_published_confirmed_corrected_and_marked() {
     let (mut japan, partner) = pair();
@@ -42,15 +55,7 @@ fn what_must_be_public_is_published_confirmed_corrected_and_marked() {
         submit(&partner, number);
     }
     // What is confidential is not published, and what is not there is not found.
-    let refused = japan.run(&["publish", "KG-JP-2026-000007"]);
-    assert!(refused.code == 1 && refused.out.contains("NOTHING_PUBLISHABLE"), "{}{}", refused.out, refused.err);
-    assert!(
-        refused.out.contains("JP-KG-SSW-2023") && refused.out.contains("verbale consent request"),
-        "{}",
-        refused.out
-    );
-    let denied = japan.run(&["--json", "disclosures", "--of", "KG-JP-2026-000007"]).good().json();
-    assert!(denied.iter().any(|item| item["code"] == "NOTHING_PUBLISHABLE"), "{denied:?}");
+    nothing_to_publish(&japan, "KG-JP-2026-000007");
     assert_eq!(publish(&japan, "KG-JP-2026-000002")["code"], "PUBLICATION_DUTY");
     let entries = export(&japan);
     assert_eq!((entries.len(), &entries[0]["revoked"]), (1, &json!([])), "an unpublished revocation shows");
@@ -204,15 +209,7 @@ fn what_is_marked_stays_out_of_a_publication_and_a_release_to_everybody_by_conse
     partner.submit(&notice(false, "KG-21", "F21", "CONSENT_GRANT", "JP-20", granted)).good();
     partner.approve_all();
     partner.until_delivered();
-    let refused = japan.run(&["publish", "KG-JP-2026-000007"]);
-    assert!(refused.code == 1 && refused.out.contains("NOTHING_PUBLISHABLE"), "{}{}", refused.out, refused.err);
-    assert!(
-        refused.out.contains("JP-KG-SSW-2023") && refused.out.contains("verbale consent request"),
-        "{}",
-        refused.out
-    );
-    let denied = japan.run(&["--json", "disclosures", "--of", "KG-JP-2026-000007"]).good().json();
-    assert!(denied.iter().any(|item| item["code"] == "NOTHING_PUBLISHABLE"), "{denied:?}");
+    nothing_to_publish(&japan, "KG-JP-2026-000007");
     let file = japan.dir.with_file_name("released.txt").to_str().unwrap().to_owned();
     let under = japan.second(&["--json", "disclose", "KG-JP-2026-000007", "--under", "KG-21", "--out", &file]).good();
     assert_eq!(under.json()[0]["code"], "CONSENT_OK");
