@@ -57,6 +57,8 @@ fn the_originator_has_a_signed_account_of_every_release_and_of_openings_where_th
     // Only who sent the notice asks, and only of what arrived.
     let said = japan.0.run(&["disclosures", "--of", "KG-A", "--ask"]);
     assert!(said.code == 1 && said.err.contains("NOT_DELIVERED"), "{}", said.err);
+    let before = japan.0.dir.with_file_name("before").to_str().unwrap().to_owned();
+    japan.0.run(&["audit", "export", &before]).good();
     // Where it is configured, openings and denials too; and nothing is lost in a restart.
     japan.0.stop();
     japan.0.configure(|text| text.replace("tell_openings = false", "tell_openings = true"));
@@ -74,6 +76,9 @@ fn the_originator_has_a_signed_account_of_every_release_and_of_openings_where_th
         verbale(&["audit", "account", file.to_str().unwrap(), "--card", &japan.card(), "--log", &export], None)
     };
     assert!(with_log(&file).good().out.contains("nothing else up to there"));
+    // An export from before it does not go so far, and that is no fault.
+    let said = verbale(&["audit", "account", file.to_str().unwrap(), "--card", &japan.card(), "--log", &before], None);
+    assert!(said.code == 3 && said.err.contains("ask for one made now"), "{} {}", said.code, said.err);
     let shorter = file.with_file_name("shorter");
     std::fs::write(&shorter, without_the_last(&japan, &std::fs::read_to_string(&file).unwrap())).unwrap();
     check(&shorter, &japan.card()).good();

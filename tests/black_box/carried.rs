@@ -73,6 +73,10 @@ fn a_log_is_carried_over_twice_and_places_in_each_of_the_three_are_told_apart() 
     let [mut japan, mut kyrgyz, tajik] = three();
     let first = release(&japan, "first");
     let first_card = std::fs::read_to_string(japan.card()).unwrap();
+    let of_then = japan.0.dir.with_file_name("card-of-then");
+    std::fs::write(&of_then, first_card).unwrap();
+    let of_first = kyrgyz.0.dir.with_file_name("account-of-first").to_str().unwrap().to_owned();
+    kyrgyz.0.run(&["disclosures", "--of", "KG-A", "--ask", "--out", &of_first]).good();
     let mut before = Vec::new();
     let once = lose_and_recover(&mut japan, &mut kyrgyz, 10, |japan, kyrgyz| {
         before = vec![exported(japan, "before"), exported(kyrgyz, "before")];
@@ -101,9 +105,13 @@ fn a_log_is_carried_over_twice_and_places_in_each_of_the_three_are_told_apart() 
     let account = ["audit", "account", &file, "--card", &japan.card(), "--json"];
     let account = verbale(&account, None).good().json().remove(0);
     assert_eq!(account["items"].as_array().unwrap().len(), 3, "{account}");
+    let whole = exported(&japan, "whole");
+    for file in [&file, &of_first] {
+        let cards = ["--card", &japan.card(), "--card", of_then.to_str().unwrap()];
+        let said = verbale(&[["audit", "account", file, "--log", &whole].as_slice(), &cards].concat(), None).good();
+        assert!(said.out.contains("nothing else up to there"), "{}", said.out);
+    }
     // What left under the first log is checked with the card of then.
-    let of_then = japan.0.dir.with_file_name("card-of-then");
-    std::fs::write(&of_then, first_card).unwrap();
     let cards = ["--card", &kyrgyz.card(), "--card", of_then.to_str().unwrap()];
     verbale(&[&["audit", "presentation", first.to_str().unwrap()], cards.as_slice()].concat(), None).good();
     // Auditors see both breaks, and where each receipt has its notice.

@@ -12,7 +12,7 @@ use verbale_proto::v1::log_entry::Event;
 
 use crate::export::{ExportFolder, Missing};
 use crate::presentation::{moment, visible};
-use crate::verify::{Given, roots_at, verify};
+use crate::verify::{Given, closed_roots_at, roots_at, verify};
 
 /// Verifies the accounts in a text, which continue each other.
 ///
@@ -78,44 +78,69 @@ fn rests_on(listed: &Listed) -> String {
     grounds + &outside.unwrap_or_default()
 }
 
-/// Whether an account leaves out nothing that the whole log of its holder tells, up to where it goes.
+/// What the whole log of its holder says of an account.
+pub(crate) enum Whole {
+    /// It tells of nothing else, up to where the account goes.
+    Told,
+    /// It does not go so far, or is another one: why, and what to ask for.
+    NotCompared(String),
+    /// A fault.
+    Fault(String),
+}
+
+/// Compares an account with an exported log: of the log that it is about, or of one that took its place and carries it over.
 ///
 /// # Errors
-/// [`Missing`]; the entry that it leaves out, or why the log is not the one that it is about.
-pub(crate) fn leaves_out_nothing(
-    accounts: &[VerifiedAccount],
-    folder: &ExportFolder,
-) -> Result<Result<(), String>, Missing> {
-    let Some(last) = accounts.last() else { return Ok(Err("the account is empty".to_owned())) };
+/// [`Missing`].
+pub(crate) fn compare_with_log(accounts: &[VerifiedAccount], folder: &ExportFolder) -> Result<Whole, Missing> {
+    let Some(last) = accounts.last() else { return Ok(Whole::Fault("the account is empty".to_owned())) };
     let verified = verify(folder, &Given::default(), &|_, _| {})?;
     if !verified.is_sound() {
-        return Ok(Err("the exported log has faults itself: see `verbale-audit verify`".to_owned()));
+        return Ok(Whole::Fault("the exported log has faults itself: see `verbale-audit verify`".to_owned()));
     }
-    let (size, head) = (last.checkpoint.size, &verified.head);
-    let is_of_log = head.origin == last.checkpoint.origin && size <= head.size;
-    if !is_of_log || roots_at(folder, head.size, &[size.0])?.first() != Some(&last.checkpoint.root) {
-        let text = format!("{} up to {} entries is no beginning of the exported log", last.checkpoint.origin, size.0);
-        return Ok(Err(text));
+    let (size, origin, head) = (last.checkpoint.size, &last.checkpoint.origin, &verified.head);
+    let closed = verified.breaks.iter().position(|broke| broke.closed == *origin).map(|at| at + 1);
+    let Some(before) = (head.origin == *origin).then_some(0).or(closed) else {
+        let text = format!(
+            "the account is about {origin}, of which the export of {} does not tell; ask for another",
+            head.origin
+        );
+        return Ok(Whole::NotCompared(text));
+    };
+    let goes_to = before.checked_sub(1).and_then(|at| verified.breaks.get(at)).map_or(head.size.0, |broke| broke.held);
+    if size.0 > goes_to {
+        let text = format!(
+            "the account goes to entry {} of {origin}, and the export has {goes_to} of it; ask for one made now",
+            size.0
+        );
+        return Ok(Whole::NotCompared(text));
+    }
+    let roots = match before {
+        0 => roots_at(folder, head.size, &[size.0])?,
+        before => closed_roots_at(folder, head.size, before, &[size.0])?,
+    };
+    if roots.first() != Some(&last.checkpoint.root) {
+        return Ok(Whole::Fault(format!("at size {} the log has another root than the account", size.0)));
     }
     let listed: HashSet<u64> =
         accounts.iter().flat_map(|account| &account.items).map(|listed| listed.index.0).collect();
-    let mut index = 0;
-    for tile in Tile::of_level(0, size) {
-        let whole =
-            Tile::of_level(0, head.size).nth(usize::try_from(tile.number).unwrap_or(usize::MAX)).unwrap_or(tile);
-        for entry in decode_bundle(&folder.bundle(whole)?).unwrap_or_default() {
-            let event = read_entry(entry).ok().map(|told| told.event);
-            let told = event.as_ref().and_then(|event| Told::about(event, &last.account.message_id));
-            let is_meant = told.is_some_and(|told| last.account.with_openings || told.is_release());
-            if is_meant && index < size.0 && !listed.contains(&index) {
-                return Ok(Err(format!(
-                    "entry {index} of the log is about this notice, and the account leaves it out"
-                )));
+    let mut at: u64 = 0;
+    for tile in Tile::of_level(0, head.size) {
+        for entry in decode_bundle(&folder.bundle(tile)?).unwrap_or_default() {
+            // Where it stands in the log that the account is about.
+            let index = at.checked_sub(before as u64).filter(|index| *index < size.0);
+            at += 1;
+            let told = read_entry(entry).ok().filter(|told| told.carried >= before as u64);
+            let (Some(index), Some(told)) = (index, told) else { continue };
+            let about = Told::about(&told.event, &last.account.message_id);
+            let is_meant = about.is_some_and(|about| last.account.with_openings || about.is_release());
+            if is_meant && !listed.contains(&index) {
+                let text = format!("entry {index} of the log is about this notice, and the account leaves it out");
+                return Ok(Whole::Fault(text));
             }
-            index += 1;
         }
     }
-    Ok(Ok(()))
+    Ok(Whole::Told)
 }
 
 /// For people.

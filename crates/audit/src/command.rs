@@ -11,7 +11,7 @@ use lexopt::prelude::{Long, Short, Value};
 use verbale_domain::Memoranda;
 use verbale_evidence::{Card, Cards, PresentationError, UnverifiedCard, parse_card_text};
 
-use crate::account::{account_json, account_report, check_account, leaves_out_nothing};
+use crate::account::{Whole, account_json, account_report, check_account, compare_with_log};
 use crate::export::ExportFolder;
 use crate::log_command;
 use crate::presentation::{Fault, check_presentation};
@@ -203,10 +203,12 @@ fn account(asked: &Asked) -> Result<Reported, (Exit, String)> {
     let checked = check_account(&text, holder);
     let checked = checked.map_err(|fault| (Exit::FaultFound, fault.to_string()))?;
     if let Some(dir) = &asked.log {
-        let whole = leaves_out_nothing(&checked, &ExportFolder::new(dir));
-        whole
-            .map_err(|missing| (Exit::CouldNotCheck, missing.to_string()))?
-            .map_err(|text| (Exit::FaultFound, text))?;
+        let whole = compare_with_log(&checked, &ExportFolder::new(dir));
+        match whole.map_err(|missing| (Exit::CouldNotCheck, missing.to_string()))? {
+            Whole::Told => {}
+            Whole::NotCompared(text) => return Err((Exit::CouldNotCheck, text)),
+            Whole::Fault(text) => return Err((Exit::FaultFound, text)),
+        }
     }
     let report = if asked.json {
         with_cards(account_json(&checked), &cards).to_string()

@@ -418,13 +418,20 @@ fn check_sides(file: &str, read: &File) -> Result<(), MemorandumError> {
     }
     let is_body = |of: &String| read.terms.sides.values().any(|side| side.parties.contains_key(of));
     let successors = || read.succession.iter().flat_map(|succession| [&succession.from, &succession.to]);
-    match read.organs.iter().find(|organ| !is_body(&organ.of) && !successors().any(|body| *body == organ.of)) {
-        None => Ok(()),
-        Some(organ) => {
-            let what = format!("{} at [[organs]], where a body that the text names as a party must be", organ.of);
-            Err(MemorandumError::Value { file: file.to_owned(), what })
+    let wrong = |what| Err(MemorandumError::Value { file: file.to_owned(), what });
+    for Organ { of, office, .. } in &read.organs {
+        if !is_body(of) && !successors().any(|body| body == of) {
+            return wrong(format!("{of} at [[organs]], where a body that the text names as a party must be"));
+        }
+        let rest = office.strip_prefix(of.as_str()).and_then(|rest| rest.strip_prefix('-'));
+        let is_organ = |rest: &str| !rest.is_empty() && !rest.split(['-', '_']).any(|part| NO_ORGANS.contains(&part));
+        if !rest.is_some_and(is_organ) {
+            return wrong(format!(
+                "{office} as an organ of {of}: its name begins with that, and embassies and prefectural police are none"
+            ));
         }
     }
+    Ok(())
 }
 
 /// The memoranda that a node holds, by id.

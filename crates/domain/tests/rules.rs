@@ -179,6 +179,14 @@ fn the_police_are_a_party_under_one_memorandum_and_none_under_another() {
     let third =
         ["JP-NPA-BUREAU", "JP-MHLW-OTIT", "JP-NPA-OSAKA-POLICE", "JP-MOFA-EMBASSY_BISHKEK", "JP-NPA-", "JP-MOJ-ISA-X"];
     assert!(!third.into_iter().any(no_third_party));
+    let (file, text) = Memoranda::shipped()[0];
+    for office in ["KG-MFA-EMBASSY-TOKYO", "JP-MOJ-EMBASSY_X", "JP-NPA", "JP-MOJ-"] {
+        let organ = format!("\n[[organs]]\nof = \"JP-MOJ\"\noffice = \"{office}\"\nname = \"N\"\n");
+        assert!(
+            Memoranda::parse([(file, format!("{text}{organ}").as_str())]).is_err(),
+            "{office} is listed as an organ"
+        );
+    }
     // A renamed ministry is a party under both of its names.
     let uzbek = memoranda.get("JP-UZ-TITP-2019").unwrap();
     let uzbek_party = |office: &str| uzbek.is_of_party("UZ", office, day("2026-07-01"));

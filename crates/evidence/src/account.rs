@@ -15,7 +15,6 @@ use crate::card::Card;
 use crate::cards::Cards;
 use crate::dsse::{DsseError, Unverified, sign};
 use crate::entry::{EntryError, EntryTold, read_entry};
-use crate::envelope::UnverifiedEnvelope;
 use crate::presentation::{PresentationError, UnverifiedDisclosure};
 
 const PAYLOAD_TYPE: &str = "application/vnd.verbale.account.v1+protobuf";
@@ -182,12 +181,10 @@ impl<'e> Told<'e> {
                 let event = if of.published { "PUBLISHED" } else { "DISCLOSED" };
                 (&of.message_id, event, of.code.as_str(), &of.actor)
             }
-            Event::NoticeSent(of) => {
-                let carried = of.carries.iter().find(|carried| carried.as_slice() == message_id)?;
-                let statement = UnverifiedEnvelope::parse(&of.envelope).and_then(|envelope| envelope.claimed()).ok();
-                let recipient = statement.map(|statement| statement.recipient);
-                let told = Self { event: "CARRIED_ON", code: "", actor: &of.actor, recipient };
-                return (carried.as_slice() == message_id).then_some(told);
+            Event::NoticeCarriedOn(of) => {
+                let told =
+                    Self { event: "CARRIED_ON", code: "", actor: &of.actor, recipient: Some(of.recipient.clone()) };
+                return (of.message_id == message_id).then_some(told);
             }
             Event::DisclosureDenied(of) => (&of.message_id, "DISCLOSURE_DENIED", of.code.as_str(), &of.actor),
             Event::NoticeOpened(of) => (&of.message_id, "OPENED", of.code.as_str(), &of.actor),

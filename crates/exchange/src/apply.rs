@@ -34,12 +34,11 @@ impl Exchange {
                     self.own_cards.remember(*lost);
                 }
             }
-            Change::Sent { envelope, facts, actor, carries } => {
-                let by = envelope.statement().message_id;
+            Change::Sent { envelope, facts, actor } => {
                 self.sent(envelope, facts.as_deref(), actor, (index, time_ms))?;
-                for of in carries {
-                    self.happened(&of, Happening { index, time_ms, what: What::CarriedOn(by) })?;
-                }
+            }
+            Change::CarriedOn { message_id, recipient } => {
+                self.happened(&message_id, Happening { index, time_ms, what: What::CarriedOn(recipient) })?;
             }
             Change::Received { envelope, facts } => self.received(&envelope, facts.as_deref(), (index, time_ms))?,
             Change::Refused { envelope, code, breach } => {

@@ -57,8 +57,8 @@ impl Exchange {
         match sign_statement(statement, &self.own.key) {
             Ok(envelope) => {
                 let envelope = Arc::new(envelope);
-                let event = change::sent(&envelope, &[], ("", ""), &[]);
-                let change = Change::Sent { envelope, facts: None, actor: String::new(), carries: Vec::new() };
+                let event = change::sent(&envelope, &[], "", "");
+                let change = Change::Sent { envelope, facts: None, actor: String::new() };
                 self.record(now_ms, event, change, Record::default(), output);
                 self.wake(channel, &mut output.effects, now_ms);
             }

@@ -11,9 +11,9 @@ use verbale_proto::v1::log_entry::Event;
 use verbale_proto::v1::{
     AudienceConfirmed, AudienceEntered, ChannelReopened, ChannelResumed, Configured, ConflictKept, ContentErased,
     CounterpartRotated, DisclosureDenied, DraftDropped, ErasureAsked, ErasureDropped, Facts, Genesis, GroundConfirmed,
-    GroundEnded, GroundRecorded, LogExported, MemorandumAdopted, MemorandumCommenced, MemorandumEnds, NoticeDrafted,
-    NoticeExpired, NoticeHandedOver, NoticeOpened, NoticeReceived, NoticeRefused, NoticeSent, OwnCardRotated,
-    PeerEnrolled, PreviousLog, ReceiptReceived,
+    GroundEnded, GroundRecorded, LogExported, MemorandumAdopted, MemorandumCommenced, MemorandumEnds, NoticeCarriedOn,
+    NoticeDrafted, NoticeExpired, NoticeHandedOver, NoticeOpened, NoticeReceived, NoticeRefused, NoticeSent,
+    OwnCardRotated, PeerEnrolled, PreviousLog, ReceiptReceived,
 };
 
 use crate::audience::HeldAudience;
@@ -57,8 +57,13 @@ pub(crate) enum Change {
         envelope: Arc<VerifiedEnvelope>,
         facts: Option<Box<Facts>>,
         actor: String,
-        /// The notices of which it carries a release on.
-        carries: Vec<MessageId>,
+    },
+    /// A release of a notice was carried on.
+    CarriedOn {
+        /// The notice.
+        message_id: MessageId,
+        /// To which contact point.
+        recipient: String,
     },
     Received {
         envelope: VerifiedEnvelope,
@@ -189,18 +194,22 @@ pub fn succeeding(
     Ok(Record { entry: encode_entry(time_ms, Event::Genesis(event))?, ..Record::default() })
 }
 
-pub(crate) fn sent(
-    envelope: &VerifiedEnvelope,
-    facts_digest: &[u8],
-    (actor, drafted_by): (&str, &str),
-    carries: &[MessageId],
-) -> Event {
+/// A release of a notice is carried on by a notice that was sent.
+pub(crate) fn carried_on(message_id: MessageId, by: &VerifiedEnvelope, actor: &str) -> Event {
+    Event::NoticeCarriedOn(NoticeCarriedOn {
+        message_id: message_id.as_bytes().to_vec(),
+        recipient: by.statement().recipient.clone(),
+        statement_digest: by.digest().0.to_vec(),
+        actor: actor.to_owned(),
+    })
+}
+
+pub(crate) fn sent(envelope: &VerifiedEnvelope, facts_digest: &[u8], actor: &str, drafted_by: &str) -> Event {
     Event::NoticeSent(NoticeSent {
         envelope: envelope.bytes().to_vec(),
         facts_digest: facts_digest.to_vec(),
         actor: actor.to_owned(),
         drafted_by: drafted_by.to_owned(),
-        carries: carries.iter().map(|id| id.as_bytes().to_vec()).collect(),
     })
 }
 

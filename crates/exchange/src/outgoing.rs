@@ -166,12 +166,21 @@ impl Exchange {
     /// Whether a release still has its ground: it leaves only now, and consent may have been withdrawn, or be over. What the notice says
     /// of itself was looked at with its presentation, and does not change.
     fn may_be_carried(&self, now_ms: i64, carried: &CarriedOn) -> Result<(), String> {
-        let is_lasting = matches!(carried.rests_on, Release::Allowed(Ground::OwnInformation | Ground::AlreadyPublic));
-        if is_lasting && !carried.has_document {
-            return Ok(());
-        }
         let held = self.notices.get(&carried.message_id).filter(|held| !held.erased);
         let held = held.ok_or("is of a notice that is held here no more; what was erased is carried on by nobody")?;
+        if held.last_release().is_none() {
+            return Err("was released by a log that lost that; release it again (`verbale disclose`)".to_owned());
+        }
+        let mut recorded = self.live_grounds(carried.message_id);
+        match (carried.rests_on, carried.has_document) {
+            (Release::Allowed(Ground::OwnInformation | Ground::AlreadyPublic), false) => return Ok(()),
+            (Release::Allowed(Ground::OwnInformation), true) => {
+                let is_live = recorded.any(|(_, recorded)| recorded.states_own_words(&carried.scope, now_ms));
+                let ended = "has its ground no more: what two persons recorded about its words was ended, or is over";
+                return if is_live { Ok(()) } else { Err(ended.to_owned()) };
+            }
+            _ => {}
+        }
         let marks = Marks { flow: held.flow.clone(), ..Marks::default() };
         let judged = self.judge(now_ms, held, &marks, &carried.scope, Asking::default());
         if judged.is_released() {
@@ -255,21 +264,21 @@ impl Exchange {
         let envelope = sign_statement(statement, &self.own.key)
             .map_err(|error| Refusal::new(Code::BadValue, "", format!("no statement can be made of it: {error}")))?;
         let envelope = Arc::new(envelope);
-        let who = (leaving.actor.as_str(), leaving.drafted_by.as_str());
-        let event = change::sent(&envelope, &leaving.facts_digest, who, &leaving.carries);
+        let event = change::sent(&envelope, &leaving.facts_digest, &leaving.actor, &leaving.drafted_by);
+        let carried = leaving.carries.iter().map(|of| (*of, change::carried_on(*of, &envelope, &leaving.actor)));
+        let (carried, recipient): (Vec<_>, _) = (carried.collect(), channel.peer.clone());
         let beside = Record {
             sealed: Some(leaving.sealed),
             facts: Some(leaving.sealed_facts),
             keys: leaving.keys.map(|keys| (message_id, keys)),
             ..Record::default()
         };
-        let change = Change::Sent {
-            envelope,
-            facts: Some(Box::new(leaving.facts)),
-            actor: leaving.actor,
-            carries: leaving.carries,
-        };
+        let change = Change::Sent { envelope, facts: Some(Box::new(leaving.facts)), actor: leaving.actor };
         self.record(now_ms, event, change, beside, output);
+        for (message_id, event) in carried {
+            let change = Change::CarriedOn { message_id, recipient: recipient.clone() };
+            self.record(now_ms, event, change, Record::default(), output);
+        }
         self.commence(now_ms, message_id, subject, output);
         self.wake(&channel, &mut output.effects, now_ms);
         Ok(Told::Accepted { message_id, number, already_known: false })

@@ -103,8 +103,10 @@ impl Exchange {
             Event::Genesis(_) => return Err(ReplayError::Order("the log is another contact point's")),
             Event::NoticeSent(sent) => {
                 let envelope = self.own_envelope(&sent.envelope)?;
-                let carries = sent.carries.iter().map(|id| message_id(id)).collect::<Result<_, _>>()?;
-                Change::Sent { envelope: Arc::new(envelope), facts: facts.map(Box::new), actor: sent.actor, carries }
+                Change::Sent { envelope: Arc::new(envelope), facts: facts.map(Box::new), actor: sent.actor }
+            }
+            Event::NoticeCarriedOn(of) => {
+                Change::CarriedOn { message_id: message_id(&of.message_id)?, recipient: of.recipient }
             }
             Event::NoticeReceived(received) => {
                 Change::Received { envelope: self.peers_envelope(&received.envelope)?, facts: facts.map(Box::new) }

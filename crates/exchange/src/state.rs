@@ -67,8 +67,8 @@ pub enum What {
     Receipt(String),
     /// Read by this person.
     Opened(String),
-    /// A release of it was carried on by this notice, to the audience of that release.
-    CarriedOn(MessageId),
+    /// A release of it was carried on to this contact point.
+    CarriedOn(String),
     /// Handed over by this person or system.
     HandedOver(String),
     /// Its time ran out.

@@ -57,8 +57,14 @@ pub(crate) fn put_in_place(moves: &[Move]) -> Result<(), PlacingError> {
 
 /// Removes the folder in which everything was made, with the mark.
 pub(crate) fn end(making: &Path) -> Result<(), PlacingError> {
-    fs::remove_dir_all(making).map_err(failed("remove", making))?;
-    sync(making.parent().unwrap_or(making))
+    // At once: what is removed file by file would lose its mark before it is gone.
+    let done = making.with_added_extension("done");
+    if done.exists() {
+        fs::remove_dir_all(&done).map_err(failed("remove", &done))?;
+    }
+    fs::rename(making, &done).map_err(failed("remove", making))?;
+    sync(making.parent().unwrap_or(making))?;
+    fs::remove_dir_all(&done).map_err(failed("remove", &done))
 }
 
 /// Makes the names in a folder durable.

@@ -81,6 +81,9 @@ pub enum RecoverError {
         "{0} took the place of {CARRIED_MAX} logs, one after the other, and no reader of logs follows more; keep the folder and ask its makers"
     )]
     TooOften(String),
+    /// Nothing is wrong with it.
+    #[error("{0} was begun a moment ago, by this command, and nothing is wrong with it: start the node")]
+    JustBegun(String),
     /// What was begun goes on by itself.
     #[error("a recovery was begun and not ended; run again: verbale recover --confirm")]
     Unfinished,
@@ -216,6 +219,9 @@ pub fn recover(
     if !confirmed {
         return Ok(succession);
     }
+    if succession.trouble.is_none() && !is_revoked && later.is_none() && held.has_just_begun()? {
+        return Err(RecoverError::JustBegun(loaded.card.log_origin.clone()));
+    }
     if held.logs_before()? == CARRIED_MAX {
         return Err(RecoverError::TooOften(loaded.card.log_origin.clone()));
     }
@@ -296,6 +302,13 @@ impl Held {
             before += 1;
         }
         Ok(before.saturating_sub(1))
+    }
+
+    /// Whether it holds nothing but its beginning and what it carries over.
+    fn has_just_begun(&self) -> Result<bool, RecoverError> {
+        let last = self.journal.entry(LogIndex(self.journal.size().0.saturating_sub(1)))?;
+        let told = read_entry(&last).map_err(|error| RecoverError::Begin(error.to_string()))?;
+        Ok(told.carried > 0)
     }
 
     fn trouble(&self, known: &[(Checkpoint, String)]) -> Option<String> {

@@ -328,7 +328,8 @@ pub(crate) fn keyed_facts(entry: &[u8]) -> Result<Option<(MessageId, Vec<u8>)>, 
         Event::ErasureAsked(of) => (MessageId::try_from(of.erasure_id.as_slice())?, of.facts_digest),
         Event::GroundRecorded(ground) => (MessageId::try_from(ground.message_id.as_slice())?, ground.facts_digest),
         // Of the first three the facts are read when they are asked for: no state is made of them. The others have none.
-        Event::NoticeOpened(_)
+        Event::NoticeCarriedOn(_)
+        | Event::NoticeOpened(_)
         | Event::Disclosed(_)
         | Event::DisclosureDenied(_)
         | Event::Genesis(_)

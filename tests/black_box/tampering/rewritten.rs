@@ -7,8 +7,8 @@ use verbale_keys::SecretKey;
 use verbale_ledger::{Tree, leaf_hash};
 use verbale_proto::v1::log_entry::Event;
 use verbale_proto::v1::{
-    CarriedOver, ChannelResumed, CounterpartRotated, Genesis, MemorandumAdopted, MemorandumCommenced, NoticeOpened,
-    PeerEnrolled, PreviousLog,
+    CarriedOver, ChannelResumed, CounterpartRotated, Genesis, MemorandumAdopted, MemorandumCommenced, NoticeCarriedOn,
+    NoticeOpened, PeerEnrolled, PreviousLog,
 };
 
 use crate::disclosure::three;
@@ -331,13 +331,24 @@ fn a_log_that_its_own_operator_rewrote_is_found_by_what_it_says() {
             "a notice carried on that was released to nobody",
             Box::new(|log| {
                 let id = message_id(log, log.find(is_received("F01")));
-                let at = log.find_last(|event| matches!(event, Event::NoticeSent(_)));
-                log.change(at, |_, event| {
-                    let Event::NoticeSent(of) = event else { unreachable!() };
-                    of.carries.push(id);
-                });
+                log.append(Event::NoticeCarriedOn(NoticeCarriedOn {
+                    message_id: id,
+                    actor: "person-1".to_owned(),
+                    ..NoticeCarriedOn::default()
+                }));
             }),
             "GROUND_MISSING",
+        ),
+        (
+            "a release carried on by no notice",
+            Box::new(|log| {
+                let at = disclosed(log);
+                let (_, Event::Disclosed(of)) = decode(log, at) else { unreachable!() };
+                let (message_id, actor) = (of.message_id, of.actor);
+                let (recipient, statement_digest) = ("TJ-MLMEP-MS-DLPSA".to_owned(), vec![1; 32]);
+                log.append(Event::NoticeCarriedOn(NoticeCarriedOn { message_id, recipient, statement_digest, actor }));
+            }),
+            "UNKNOWN_NOTICE",
         ),
         (
             "an opening on no ground",

@@ -77,6 +77,10 @@ pub(crate) struct Chronicle<'m> {
     pub(super) delivered: HashMap<MessageId, i64>,
     /// Grants that a withdrawal answers.
     pub(super) withdrawn: HashSet<MessageId>,
+    /// The notice that was sent last: its id, its statement, and to whom.
+    pub(super) last_sent: Option<(MessageId, StatementDigest, String)>,
+    /// Own notices that carry others' information on.
+    pub(super) carriers: HashSet<MessageId>,
     pub(super) commenced: HashMap<String, String>,
     pub(super) adopted: HashMap<String, Vec<u8>>,
     pub(super) channels: Vec<(String, String)>,
@@ -125,6 +129,8 @@ impl<'m> Chronicle<'m> {
             outstanding: HashMap::new(),
             delivered: HashMap::new(),
             withdrawn: HashSet::new(),
+            last_sent: None,
+            carriers: HashSet::new(),
             commenced: HashMap::new(),
             adopted: HashMap::new(),
             channels: Vec::new(),
@@ -247,10 +253,8 @@ impl<'m> Chronicle<'m> {
                 }
             }
             Event::PeerEnrolled(enrolled) => self.enrolled(index, &enrolled.card),
-            Event::NoticeSent(sent) => {
-                self.carried_on(index, &sent.carries);
-                self.sent(index, time_ms, envelope, (sent.actor, sent.drafted_by));
-            }
+            Event::NoticeSent(sent) => self.sent(index, time_ms, envelope, (sent.actor, sent.drafted_by)),
+            Event::NoticeCarriedOn(of) => self.carried_on(index, &of),
             Event::NoticeReceived(_) => self.taken(index, time_ms, envelope, false),
             Event::NoticeRefused(refused) => {
                 if !is_code(&refused.code) {
@@ -477,6 +481,7 @@ fn actor_of(event: &Event) -> Option<&str> {
         // A card statement is the node's own; that nothing else is, is seen with its envelope.
         Event::NoticeSent(of) if of.actor.is_empty() => return None,
         Event::NoticeSent(of) => &of.actor,
+        Event::NoticeCarriedOn(of) => &of.actor,
         Event::NoticeOpened(of) => &of.actor,
         Event::NoticeHandedOver(of) => &of.actor,
         Event::PeerEnrolled(of) => &of.actor,

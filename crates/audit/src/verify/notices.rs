@@ -199,6 +199,7 @@ impl Chronicle<'_> {
             };
             crossed.sent.insert(envelope.digest(), sent);
         }
+        self.last_sent = Some((statement.message_id, envelope.digest(), statement.recipient.clone()));
         let waiting =
             Outstanding { envelope: envelope.bytes().to_vec(), channel, not_after_ms: statement.not_after_ms };
         self.outstanding.insert(statement.message_id, waiting);

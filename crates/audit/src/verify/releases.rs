@@ -7,7 +7,7 @@ use verbale_domain::disclosure::{Denial, Escalation, Ground, OutsideGround, Rele
 use verbale_domain::flow::{CONSENT_GRANT, CONSENT_REQUEST, DISCLOSURE_NOTICE, RETURN_ASSISTANCE};
 use verbale_domain::{CommencesOn, Memorandum};
 use verbale_evidence::MessageId;
-use verbale_proto::v1::{Disclosed, DisclosureDenied};
+use verbale_proto::v1::{Disclosed, DisclosureDenied, NoticeCarriedOn};
 
 use super::chronicle::{Chronicle, message_id};
 use super::noticed::Noticed;
@@ -31,11 +31,16 @@ impl<'m> Chronicle<'m> {
         }
     }
 
-    /// What a notice carries on was released before.
-    pub(super) fn carried_on(&mut self, index: u64, carries: &[Vec<u8>]) {
+    /// What a notice carries on was released before, and that notice is the last one that was sent.
+    pub(super) fn carried_on(&mut self, index: u64, of: &NoticeCarriedOn) {
         let is_released = |id: MessageId| self.content_of(id).is_some_and(|notice| notice.last_release > 0);
-        if !carries.iter().all(|id| message_id(id).is_some_and(is_released)) {
-            self.find("GROUND_MISSING", index, "a release before it of each notice that is carried on", "none");
+        if !message_id(&of.message_id).is_some_and(is_released) {
+            self.find("GROUND_MISSING", index, "a release before it of the notice that is carried on", "none");
+        }
+        let last = self.last_sent.clone();
+        match last.filter(|(_, digest, to)| (digest.0.as_slice(), to) == (&of.statement_digest, &of.recipient)) {
+            Some((id, ..)) => drop(self.carriers.insert(id)),
+            None => self.find("UNKNOWN_NOTICE", index, "the notice sent before it, to its recipient", "another one"),
         }
     }
 
@@ -82,7 +87,7 @@ impl<'m> Chronicle<'m> {
         }
         // That the export has no file of it at all is found where it was adopted.
         self.terms_missing += u64::from(terms.is_none() && is_shown);
-        if self.is_unshown(notice, of) {
+        if self.is_unshown((id, notice), of) {
             *self.unshown.entry(of.code.clone()).or_default() += 1;
         }
     }
@@ -95,14 +100,17 @@ impl<'m> Chronicle<'m> {
     }
 
     /// Whether the log cannot show the ground: fields, audience and the content stand in the presentation.
-    fn is_unshown(&self, notice: &Noticed, of: &Disclosed) -> bool {
+    fn is_unshown(&self, (id, notice): (MessageId, &Noticed), of: &Disclosed) -> bool {
         use Ground::{
             AlreadyPublic, Clause8Embassy, NotThirdParty, OwnInformation, PreauthorisedField, PublicationDuty,
         };
         let answered = notice.answers.and_then(|id| self.notices.get(&id));
         match of.code.parse() {
             // Its words may be the other side's.
-            Ok(OwnInformation) => of.grounds.is_empty() && answered.is_some_and(|answered| !answered.sent),
+            Ok(OwnInformation) => {
+                let may_repeat = self.carriers.contains(&id) || answered.is_some_and(|answered| !answered.sent);
+                of.grounds.is_empty() && may_repeat
+            }
             Ok(AlreadyPublic | Clause8Embassy | NotThirdParty | PreauthorisedField | PublicationDuty) => {
                 of.grounds.is_empty()
             }

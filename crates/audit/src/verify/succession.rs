@@ -55,13 +55,15 @@ impl Break {
 
     pub(super) fn to_text(&self) -> String {
         let lost = self.lost.as_ref().map(|lost| format!("; {lost}, which was begun after it, was lost whole"));
+        let known = match self.known {
+            0 => "how many others know, it does not tell".to_owned(),
+            known => format!("others know {known}: {} were lost", known.saturating_sub(self.held)),
+        };
         format!(
-            "{} was closed on {} with {} entries held, which are carried over; others know {}: {} were lost{}",
+            "{} was closed on {} with {} entries held, which are carried over; {known}{}",
             self.closed,
             moment(self.at_ms),
             self.held,
-            self.known,
-            self.known.saturating_sub(self.held),
             lost.unwrap_or_default()
         )
     }

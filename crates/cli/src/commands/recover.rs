@@ -34,6 +34,7 @@ pub(crate) fn run(known_card: Option<&Path>, confirm: bool, node: &NodeArgs) -> 
         | RecoverError::CardKey { .. }
         | RecoverError::LaterLog(_)
         | RecoverError::InTheWay(_)
+        | RecoverError::JustBegun(_)
         | RecoverError::Unfinished
         | RecoverError::KnownCard(_) => CliError::Refused(error.to_string()),
         other => CliError::failed("the log was not closed; nothing has changed, or the same command goes on", other),

@@ -88,7 +88,10 @@ fn remove_others(dir: &Path, written: &HashSet<PathBuf>) -> Result<(), CliError>
     };
     for there in std::fs::read_dir(dir).map_err(failed(dir))? {
         let path = there.map_err(failed(dir))?.path();
-        if path.extension().is_some_and(|ending| ending == "txt") && !written.contains(&path) {
+        // Named as this command names them; whatever else is there is somebody's.
+        let stem = path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.rsplit_once('-'));
+        let is_ours = stem.is_some_and(|(id, index)| id.len() == 36 && index.parse::<u64>().is_ok());
+        if is_ours && path.extension().is_some_and(|ending| ending == "txt") && !written.contains(&path) {
             std::fs::remove_file(&path).map_err(failed(&path))?;
         }
     }
