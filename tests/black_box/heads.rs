@@ -213,6 +213,9 @@ fn a_recovered_node_goes_on_and_an_auditor_sees_both_logs_and_the_break() {
     assert_eq!((&done["next"], &done["serial"]), (&Value::from("verbale/JP-MOJ-ISA-RMD/2"), &Value::from(2)));
     assert!(done["known"].as_u64() > done["held"].as_u64(), "{done}");
     cut_off_while_it_took_its_place(&japan, "verbale/JP-MOJ-ISA-RMD/2", &[]);
+    // Run once more it closes no log with which nothing is wrong.
+    let again = japan.run(&["recover", "--confirm"]);
+    assert!(again.code == 1 && again.err.contains("begun a moment ago"), "{} {}", again.code, again.err);
     japan.start();
     until("the channel is resumed", || {
         held_back(&japan).is_empty() && send(&japan, 7).json()[0]["outcome"] == "accepted"

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::disclosure::{Side, between, check, enter, own_words, send, three};
 use crate::node::until;
+use crate::notices::general;
 
 const TAJIK: &str = "JP-TJ-SSW-2024";
 
@@ -99,4 +100,15 @@ fn a_kyrgyz_notice_reaches_the_tajik_side_only_with_consent_that_names_it() {
     let (_, own) = japan.disclose("own", &to_newspaper);
     let checked = check(&own, &[&japan]).good().json().remove(0);
     assert_eq!((&checked["withheld"], checked["said"].get("onward")), (&1.into(), None));
+    // What was erased is carried on by nobody, whoever kept its presentation.
+    send(&japan, &serde_json::from_str(&general(true, "JP-OWN", "a text")).unwrap());
+    let to_tajik = ["JP-OWN", "--to", "TJ-MLMEP-MS-DLPSA", "--fields", "text", "--purpose", "information"];
+    let (_, own) = japan.disclose("own-to-tajik", &to_tajik);
+    send(&japan, &carrying("JP-C6", &[text(&own)]));
+    assert_eq!(state("JP-C6").0, "DELIVERED");
+    japan.0.run(&["erase", "JP-OWN", "--reason", "its term is over"]).good();
+    japan.0.second(&["erase", "JP-OWN", "--confirm"]).good();
+    let (code, said) = submitted(&japan, &carrying("JP-C7", &[text(&own)]));
+    assert!(code == 1 && said["reason"].as_str().unwrap().contains("erased"), "{said}");
+    crate::audit::sound(&japan.0, &tajik.0);
 }
