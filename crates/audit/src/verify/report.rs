@@ -77,7 +77,7 @@ impl Verified {
         for (code, count) in &self.unshown {
             let _ = writeln!(
                 text,
-                "  not shown     {count} released on {code}, of which no entry shows the ground; its presentation does"
+                "  not shown     {count} released on {code}: whether fields and audience are such is seen in the presentation, not in the log"
             );
         }
         if self.terms_missing > 0 {
