@@ -56,29 +56,33 @@ pub struct Revocation {
     pub by: NoticeKey,
     /// The first day of its effect.
     pub from: Date,
+    since_ms: i64,
 }
 
-/// The revocations that show on what a notice says of organisations: it came before them, or describes a day before their effect.
-pub fn revocations_after<'c>(course: &'c Course, about: &'c NoticeKey) -> impl Iterator<Item = Revocation> + 'c {
-    let about =
-        course.get(about).filter(|notice| !REVOKED.contains(&notice.flow.as_str())).map(|notice| (about, notice));
-    about.into_iter().flat_map(move |(of, told)| {
-        let counts = move |(key, notice): &(&NoticeKey, &Docketed)| {
-            REVOKED.contains(&notice.flow.as_str())
-                && key.side == of.side
-                && notice.delivered_ms.is_some()
-                && !course.is_superseded(key)
-        };
-        course.notices().filter(counts).flat_map(move |(key, notice)| {
-            let particulars = notice.particulars();
-            let from = civil::day(&particulars.effective);
+impl Revocation {
+    /// Whether it shows on what another notice says of organisations: that one came before it, or describes a day before its effect.
+    pub fn shows_on(&self, course: &Course, about: &NoticeKey) -> bool {
+        let told =
+            course.get(about).filter(|told| !REVOKED.contains(&told.flow.as_str()) && about.side == self.by.side);
+        told.is_some_and(|told| {
             let described = civil::day(&told.particulars().as_of);
-            let is_later = |from: &Date| told.since_ms <= notice.since_ms || described.is_some_and(|day| day < *from);
-            let from = from.filter(is_later);
-            let revocation = move |(number, from)| Revocation { number, by: key.clone(), from };
-            particulars.organisations.iter().filter_map(move |of| Some((of.number.clone(), from?))).map(revocation)
+            told.since_ms <= self.since_ms || described.is_some_and(|day| day < self.from)
         })
-    })
+    }
+}
+
+/// Every revocation under a memorandum that was delivered and not corrected.
+pub fn revocations(course: &Course) -> Vec<Revocation> {
+    let counts = |(key, notice): &(&NoticeKey, &Docketed)| {
+        REVOKED.contains(&notice.flow.as_str()) && notice.delivered_ms.is_some() && !course.is_superseded(key)
+    };
+    let of = |(key, notice): (&NoticeKey, &Docketed)| {
+        let (particulars, since_ms, by) = (notice.particulars().clone(), notice.since_ms, key.clone());
+        let from = civil::day(&particulars.effective);
+        let numbers = particulars.organisations.into_iter().map(|organisation| organisation.number);
+        numbers.filter_map(move |number| Some(Revocation { number, by: by.clone(), from: from?, since_ms }))
+    };
+    course.notices().filter(counts).flat_map(of).collect()
 }
 
 /// Whether a notice is a list of everything there is.

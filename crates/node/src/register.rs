@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use verbale_domain::disclosure::{Audience, AudienceClass, Ground, Release, Scope};
 use verbale_domain::flow::PUBLICATION_CONFIRMATION;
-use verbale_domain::{Notice, NoticeKey, Partial, REVOKED, Revocation, civil, revocations_after};
+use verbale_domain::{Notice, NoticeKey, Partial, REVOKED, Revocation, civil, revocations};
 use verbale_evidence::{EntryTold, MessageId, SignedDisclosure, read_entry};
 use verbale_exchange::{Asking, Exchange, Held, What};
 use verbale_journal::{Journal, Logged, Store};
@@ -269,6 +269,10 @@ fn body_of(notice: &Notice, fields: &[String]) -> Result<Value, Failure> {
 
 /// Every release to everybody, in the order of the log.
 fn publications(exchange: &Exchange) -> Vec<Publication> {
+    // Once for each memorandum: the core's others wait.
+    let memoranda = exchange.own().memoranda.iter().map(|memorandum| memorandum.id.as_str());
+    let revoked: BTreeMap<&str, Vec<Revocation>> =
+        memoranda.filter_map(|id| Some((id, revocations(exchange.docket().course(id)?)))).collect();
     let of = |held: &Held| -> Vec<Publication> {
         let published = held.history.iter().filter(|happening| is_published(&happening.what));
         let publication = |index| Publication {
@@ -276,7 +280,7 @@ fn publications(exchange: &Exchange) -> Vec<Publication> {
             index,
             replaced_by: replaced_by(exchange, held, index),
             revokes: REVOKED.contains(&held.flow.as_str()),
-            marks: marks(exchange, held),
+            marks: marks(exchange, held, revoked.get(held.channel.memorandum.as_str()).map_or(&[], Vec::as_slice)),
         };
         published.map(|happening| publication(happening.index)).collect()
     };
@@ -324,7 +328,7 @@ fn replaced_by(exchange: &Exchange, held: &Held, index: LogIndex) -> String {
 }
 
 /// The revocations that show on an entry, of whatever organisation it names, by notices that are published too.
-fn marks(exchange: &Exchange, held: &Held) -> Vec<Mark> {
+fn marks(exchange: &Exchange, held: &Held, revoked: &[Revocation]) -> Vec<Mark> {
     let public = |key: &NoticeKey| {
         let mut found = exchange.find(&key.number).into_iter();
         let is_it = |other: &&Held| {
@@ -336,9 +340,10 @@ fn marks(exchange: &Exchange, held: &Held) -> Vec<Mark> {
     let Some((course, key)) = exchange.docket().course(&held.channel.memorandum).zip(held.key()) else {
         return Vec::new();
     };
-    let mark = |Revocation { number, by, from }| {
-        let by_message = public(&by)?;
-        Some(Mark { shown: RegisterMark { number, from: from.to_string(), by: by.number }, by_message })
+    let mark = |of: &Revocation| {
+        let by_message = public(&of.by)?;
+        let shown = RegisterMark { number: of.number.clone(), from: of.from.to_string(), by: of.by.number.clone() };
+        Some(Mark { shown, by_message })
     };
-    revocations_after(course, &key).filter_map(mark).collect()
+    revoked.iter().filter(|of| of.shows_on(course, &key)).filter_map(mark).collect()
 }
