@@ -246,3 +246,21 @@ fn an_erased_notice_leaves_the_register_and_the_others_stay() {
     let kept = partner.run(&["erase", &list, "--reason", "its time is over"]);
     assert!(kept.code == 1 && kept.err.contains("STILL_NEEDED"), "{} {}", kept.code, kept.err);
 }
+
+#[test]
+fn a_revocation_shows_on_the_approval_that_it_takes_back() {
+    let (japan, partner) = pair();
+    submit(&partner, "KG-JP-2026-000001");
+    let line = under("JP-KG-SSW-2023").into_iter().find(|(_, line)| line.contains("\"KG-JP-2026-000003\"")).unwrap().1;
+    let mut revocation: Value = serde_json::from_str(&line).unwrap();
+    revocation["notice_id"] = "KG-R41".into();
+    revocation["correlates_to"] = Value::Null;
+    revocation["body"]["org"]["registration_no"] = "KGSO-F-0041".into();
+    partner.submit(&revocation.to_string()).good();
+    partner.until_delivered();
+    publish(&japan, "KG-JP-2026-000001");
+    publish(&japan, "KG-R41");
+    let entries = export(&japan);
+    assert_eq!(entries[0]["revoked"], json!([{"number": "KGSO-F-0041", "from": "2026-04-20", "by": "KG-R41"}]));
+    assert_eq!(entries[1]["revoked"], json!([]), "it shows on itself");
+}
