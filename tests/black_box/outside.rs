@@ -2,7 +2,7 @@
 
 use std::process::{Command, Stdio};
 
-use crate::node::{pair, verbale};
+use crate::node::{Node, pair, verbale};
 use crate::notices::from_office;
 
 const CHECK_RECEIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/outside/check_receipt.py");
@@ -200,10 +200,10 @@ fn what_is_disclosed_to_an_audience_with_a_key_is_opened_with_age_and_by_nobody_
     if !have(&["age", "age-keygen"]) {
         return;
     }
-    let (japan, partner) = pair();
+    let (mut japan, partner) = pair();
     partner.submit(&from_office("JP-KG-SSW-2023", &partner.id).join("\n")).good();
     partner.until_delivered();
-    let folder = japan.dir.parent().unwrap();
+    let folder = japan.dir.parent().unwrap().to_owned();
     let key = |name: &str| {
         let file = folder.join(name);
         let made = Command::new("age-keygen").arg("-o").arg(&file).output().unwrap();
@@ -244,4 +244,29 @@ fn what_is_disclosed_to_an_audience_with_a_key_is_opened_with_age_and_by_nobody_
     let [originator, discloser] = &cards;
     let args = ["audit", "presentation", presentation.to_str().unwrap(), "--card", originator, "--card", discloser];
     verbale(&args, None).good();
+    // The audience lost its key. One person ends the entry: nothing goes to that key any more, under the same grant neither.
+    let nobody = japan.run(&["audience", "end", "JP-OTTI"]);
+    assert!(nobody.code == 1 && nobody.err.contains("verbale audience list"), "{}", nobody.err);
+    japan.run(&["audience", "end", name]).good();
+    let refused = |japan: &Node| {
+        let again = folder.join("again.age");
+        let said =
+            japan.second(&["disclose", "KG-JP-2026-000007", "--under", &grant, "--out", again.to_str().unwrap()]);
+        assert!(said.code == 1 && said.err.contains("UNKNOWN_AUDIENCE") && !again.exists(), "{}", said.err);
+    };
+    refused(&japan);
+    japan.stop();
+    japan.start();
+    refused(&japan);
+    // It is entered anew, by two persons as before, and has what the grant names.
+    japan.run(&["audience", "enter", name, "--class", class, "--age", &other_recipient]).good();
+    refused(&japan);
+    japan.second(&["audience", "confirm", name, "--class", class, "--age", &other_recipient]).good();
+    std::fs::remove_file(&file).unwrap();
+    japan.second(&["disclose", "KG-JP-2026-000007", "--under", &grant, "--out", out]).good();
+    assert!(open(&another).status.success() && !open(&own).status.success());
+    let listed = japan.run(&["--json", "audience", "list"]).good().json();
+    let ended: Vec<&serde_json::Value> = listed.iter().map(|of| &of["ended"]).collect();
+    assert_eq!(ended, [true, false]);
+    crate::audit::sound(&japan, &partner);
 }

@@ -174,9 +174,9 @@ impl Exchange {
         match change {
             Change::AudienceEntered(held) => self.hold_audience(*held)?,
             Change::AudienceConfirmed { id, actor } => {
-                let held = self.audiences.get_mut(&id).ok_or("it names an audience that the log does not hold")?;
-                held.confirmed_by = Some(actor);
+                self.held_audience(&id)?.confirmed_by = Some(actor);
             }
+            Change::AudienceEnded { id } => self.held_audience(&id)?.ended = true,
             Change::GroundRecorded(held) => {
                 if self.grounds.insert(held.id, *held).is_some() {
                     return Err("its ground is there already");
@@ -333,6 +333,10 @@ impl Exchange {
         let erasure = self.erasures.get_mut(id).ok_or("it names an erasure that nobody asked for")?;
         (erasure.settled, erasure.index, erasure.done) = (Some((actor, time_ms)), index, done);
         Ok(())
+    }
+
+    fn held_audience(&mut self, id: &MessageId) -> Result<&mut HeldAudience, &'static str> {
+        self.audiences.get_mut(id).ok_or("it names an audience that the log does not hold")
     }
 
     fn held_ground(&mut self, id: &MessageId) -> Result<&mut HeldGround, &'static str> {

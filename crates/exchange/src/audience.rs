@@ -27,8 +27,15 @@ pub struct HeldAudience {
     pub entered_by: String,
     /// Pseudonym of who confirmed it; only then it can be disclosed to.
     pub confirmed_by: Option<String>,
+    /// Whether a person ended it: nothing is disclosed to it any more.
+    pub ended: bool,
     /// Its entry.
     pub index: LogIndex,
+}
+
+fn unknown() -> Told {
+    let reason = "is not in the directory: `verbale audience list` shows the names that are, as they are written";
+    Told::Refused(Refusal::new(Code::BadValue, "audience", reason))
 }
 
 impl HeldAudience {
@@ -36,12 +43,17 @@ impl HeldAudience {
         self.audience.as_ref().is_some_and(|audience| audience.name == name)
     }
 
+    /// Whether it can be disclosed to.
+    fn counts(&self) -> bool {
+        self.confirmed_by.is_some() && !self.ended
+    }
+
     pub(crate) fn new(id: MessageId, facts: Option<&Facts>, entered_by: String, index: LogIndex) -> Self {
         let audience = facts
             .and_then(|facts| facts.particulars.as_ref())
             .and_then(|of| Some(Audience { class: of.audience_class.parse().ok()?, name: of.audience_name.clone() }));
         let recipient = facts.map(|facts| facts.recipient.clone()).filter(|recipient| !recipient.is_empty());
-        Self { id, audience, recipient, entered_by, confirmed_by: None, index }
+        Self { id, audience, recipient, entered_by, confirmed_by: None, ended: false, index }
     }
 }
 
@@ -53,14 +65,14 @@ impl Exchange {
 
     /// The age recipient of a confirmed audience.
     pub fn recipient_of(&self, audience: &Audience) -> Option<&str> {
-        let mut confirmed = self.audiences.values().filter(|held| held.confirmed_by.is_some());
+        let mut confirmed = self.audiences.values().filter(|held| held.counts());
         confirmed.find(|held| held.audience.as_ref() == Some(audience))?.recipient.as_deref()
     }
 
     /// The confirmed audience of this name: of the directory, or a body that a held memorandum names as a party (whether it is one of the
     /// memorandum in question is for the decision), or a contact point by its enrolled id, where a memorandum names its node.
     pub fn audience(&self, name: &str) -> Option<Audience> {
-        let confirmed = self.audiences.values().filter(|held| held.confirmed_by.is_some());
+        let confirmed = self.audiences.values().filter(|held| held.counts());
         let mut named = confirmed.filter_map(|held| held.audience.as_ref()).filter(|audience| audience.name == name);
         let body =
             || Audience { class: verbale_domain::disclosure::AudienceClass::GovernmentBody, name: name.to_owned() };
@@ -87,12 +99,13 @@ impl Exchange {
     ) {
         let (id, actor, facts) = entering;
         let held = HeldAudience::new(id, Some(&facts), actor.clone(), LogIndex(self.size));
-        let confirmed =
-            |name: &str| self.audiences.values().any(|held| held.confirmed_by.is_some() && held.is_named(name));
+        let confirmed = |name: &str| self.audiences.values().any(|held| held.counts() && held.is_named(name));
         let refused = |reason: &str| Told::Refused(Refusal::new(Code::BadValue, "audience", reason));
         let told = match &held.audience {
             None => refused("has no class that is known"),
-            Some(audience) if confirmed(&audience.name) => refused("has a name that is in the directory already"),
+            Some(audience) if confirmed(&audience.name) => {
+                refused("has a name that is in the directory already; `verbale audience end` ends that entry")
+            }
             // Who they are is said elsewhere; an entry of another class would hide that.
             Some(audience) if self.is_named_by_memorandum(&audience.name) => {
                 refused("is a party of a memorandum or an enrolled contact point, and needs no entry")
@@ -117,13 +130,12 @@ impl Exchange {
         actor: String,
         output: &mut Output,
     ) {
-        let is_named = |held: &&HeldAudience| held.is_named(&audience.name);
-        let found = self.audiences.values().find(is_named);
+        let found = self.entered(&audience.name);
         let is_other = found
             .is_some_and(|held| held.audience.as_ref() != Some(audience) || held.recipient.as_deref() != recipient);
         let found = found.map(|held| (held.id, held.entered_by == actor, held.confirmed_by.is_some()));
         let told = match found {
-            None => Told::NoSuchNotice,
+            None => unknown(),
             Some(_) if is_other => {
                 let reason =
                     "is entered with another class or key than those you give: look at `verbale audience list` again";
@@ -138,6 +150,31 @@ impl Exchange {
                 let index = LogIndex(self.size);
                 let event = change::audience_confirmed(id, &actor);
                 self.record(now_ms, event, Change::AudienceConfirmed { id, actor }, Record::default(), output);
+                Told::Done(index)
+            }
+        };
+        output.effects.push(Effect::Tell { ticket, told });
+    }
+
+    /// The entry of this name that nobody ended.
+    fn entered(&self, name: &str) -> Option<&HeldAudience> {
+        self.audiences.values().find(|held| held.is_named(name) && !held.ended)
+    }
+
+    /// Ends an entry: one person suffices, since nothing gets out by it.
+    pub(crate) fn end_audience(
+        &mut self,
+        now_ms: i64,
+        ticket: Ticket,
+        (name, actor): (&str, &str),
+        output: &mut Output,
+    ) {
+        let told = match self.entered(name).map(|held| held.id) {
+            None => unknown(),
+            Some(id) => {
+                let index = LogIndex(self.size);
+                let event = change::audience_ended(id, actor);
+                self.record(now_ms, event, Change::AudienceEnded { id }, Record::default(), output);
                 Told::Done(index)
             }
         };

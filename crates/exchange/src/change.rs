@@ -9,11 +9,11 @@ use verbale_evidence::{Card, EntryError, MessageId, VerifiedEnvelope, encode_ent
 use verbale_ledger::LogIndex;
 use verbale_proto::v1::log_entry::Event;
 use verbale_proto::v1::{
-    AudienceConfirmed, AudienceEntered, ChannelReopened, ChannelResumed, Configured, ConflictKept, ContentErased,
-    CounterpartRotated, DisclosureDenied, DraftDropped, ErasureAsked, ErasureDropped, Facts, Genesis, GroundConfirmed,
-    GroundEnded, GroundRecorded, LogExported, MemorandumAdopted, MemorandumCommenced, MemorandumEnds, NoticeCarriedOn,
-    NoticeDrafted, NoticeExpired, NoticeHandedOver, NoticeOpened, NoticeReceived, NoticeRefused, NoticeSent,
-    OwnCardRotated, PeerEnrolled, PreviousLog, ReceiptReceived,
+    AudienceConfirmed, AudienceEnded, AudienceEntered, ChannelReopened, ChannelResumed, Configured, ConflictKept,
+    ContentErased, CounterpartRotated, DisclosureDenied, DraftDropped, ErasureAsked, ErasureDropped, Facts, Genesis,
+    GroundConfirmed, GroundEnded, GroundRecorded, LogExported, MemorandumAdopted, MemorandumCommenced, MemorandumEnds,
+    NoticeCarriedOn, NoticeDrafted, NoticeExpired, NoticeHandedOver, NoticeOpened, NoticeReceived, NoticeRefused,
+    NoticeSent, OwnCardRotated, PeerEnrolled, PreviousLog, ReceiptReceived,
 };
 
 use crate::audience::HeldAudience;
@@ -93,6 +93,9 @@ pub(crate) enum Change {
     AudienceConfirmed {
         id: MessageId,
         actor: String,
+    },
+    AudienceEnded {
+        id: MessageId,
     },
     GroundRecorded(Box<HeldGround>),
     GroundConfirmed {
@@ -347,6 +350,10 @@ pub(crate) fn audience_entered(id: MessageId, facts_digest: &[u8], actor: &str) 
 
 pub(crate) fn audience_confirmed(id: MessageId, actor: &str) -> Event {
     Event::AudienceConfirmed(AudienceConfirmed { audience_id: id.as_bytes().to_vec(), actor: actor.to_owned() })
+}
+
+pub(crate) fn audience_ended(id: MessageId, actor: &str) -> Event {
+    Event::AudienceEnded(AudienceEnded { audience_id: id.as_bytes().to_vec(), actor: actor.to_owned() })
 }
 
 pub(crate) fn ground_recorded(held: &HeldGround, facts_digest: &[u8]) -> Event {

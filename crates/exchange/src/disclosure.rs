@@ -5,7 +5,7 @@ use verbale_domain::disclosure::{
     Scope, Verdict, decide, held_evidence, nothing_publishable,
 };
 use verbale_domain::flow::{CONSENT_REQUEST, DISCLOSURE_NOTICE};
-use verbale_domain::{Course, Memorandum, NoticeKey, civil};
+use verbale_domain::{Code, Course, Memorandum, NoticeKey, Refusal, civil};
 use verbale_envelope::SealedFacts;
 use verbale_evidence::{MessageId, SignedDisclosure, sign_disclosure, signed_disclosure};
 use verbale_ledger::LogIndex;
@@ -270,6 +270,12 @@ impl Exchange {
         let known = self.notices.get(&message_id).filter(|held| !held.erased);
         let known = known.filter(|held| !matches!(held.state, NoticeState::RefusedByUs(_)));
         let Some(held) = known.cloned() else { return Told::NoSuchNotice };
+        // The directory may have changed since the question was read: to whom it goes, and sealed to which key, is what stands there now.
+        let to = &scope.audience;
+        if to.class != AudienceClass::Public && self.audience(&to.name).as_ref() != Some(to) {
+            let reason = "was ended or entered anew meanwhile: look at `verbale audience list`, and ask again";
+            return Told::Refused(Refusal::new(Code::BadValue, "audience", reason));
+        }
         let by_clock = match nothing {
             Some(reason) => Judged::denied(nothing_publishable(self.memorandum_of(&held), &held.flow, reason)),
             None => self.judge(now_ms, &held, &marks, &scope, asking),

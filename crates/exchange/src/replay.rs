@@ -170,6 +170,7 @@ impl Exchange {
             Event::AudienceConfirmed(confirmed) => {
                 Change::AudienceConfirmed { id: message_id(&confirmed.audience_id)?, actor: confirmed.actor }
             }
+            Event::AudienceEnded(ended) => Change::AudienceEnded { id: message_id(&ended.audience_id)? },
             Event::GroundRecorded(recorded) => {
                 let held = HeldGround::read(recorded, facts.as_ref(), LogIndex(self.size))?;
                 Change::GroundRecorded(Box::new(held))

@@ -58,6 +58,15 @@ pub enum Input {
         /// The same, sealed, and the keys of that.
         sealed: (SealedFacts, WrappedKeys),
     },
+    /// A person ends an audience.
+    EndAudience {
+        /// Who waits.
+        ticket: Ticket,
+        /// Its name.
+        name: String,
+        /// Pseudonym of the person.
+        actor: String,
+    },
     /// A second person confirms an audience.
     ConfirmAudience {
         /// Who waits.
@@ -322,6 +331,7 @@ impl Exchange {
             Input::ConfirmAudience { ticket, audience, recipient, actor } => {
                 self.confirm_audience(now_ms, ticket, (&audience, recipient.as_deref()), actor, out);
             }
+            Input::EndAudience { ticket, name, actor } => self.end_audience(now_ms, ticket, (&name, &actor), out),
             Input::RecordGround(ticket, recording) => self.record_ground(now_ms, ticket, *recording, out),
             Input::SettleGround { ticket, id, actor, document } => {
                 self.settle_ground(now_ms, ticket, (id, actor, document), out);

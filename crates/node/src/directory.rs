@@ -59,6 +59,7 @@ pub(crate) fn audiences(exchange: &Exchange) -> Vec<AudienceStatus> {
             entered_by: held.entered_by.clone(),
             confirmed_by: held.confirmed_by.clone().unwrap_or_default(),
             recipient: held.recipient.clone().unwrap_or_default(),
+            ended: held.ended,
         }
     };
     exchange.audiences().map(status).collect()

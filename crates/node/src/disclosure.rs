@@ -22,6 +22,7 @@ use crate::local_reads::{SealedHeld, damaged, envelope, failed, find, reveal, se
 use crate::person::{Person, Sight};
 use crate::random;
 use crate::shared::Shared;
+use crate::submit::refused_status;
 
 /// Decides without a log entry.
 pub(crate) async fn judge(shared: &Arc<Shared>, core: &Core, query: DisclosureQuery) -> Result<JudgeResponse, Status> {
@@ -80,6 +81,7 @@ pub(crate) async fn release(
             let text = "it was refused: nothing of it is held";
             return Err(Failure::new(FailureKind::NotFound, "NO_SUCH_NOTICE", text).status());
         }
+        Ok(Answer::Told { told: Told::Refused(refusal), .. }) => return Err(refused_status(shared, &refusal)),
         Ok(Answer::NotNow(failure)) => return Err(failure.status()),
         _ => return Err(stopping(Stopped)),
     };

@@ -17,14 +17,14 @@ use verbale_proto::v1::{
     CommenceRequest, CommenceResponse, ConfirmAudienceRequest, ConfirmAudienceResponse, ConfirmGroundRequest,
     ConfirmGroundResponse, ConsentsRequest, ConsentsResponse, DiscloseResponse, DisclosureItem, DisclosureQuery,
     DisclosuresRequest, DraftsRequest, DraftsResponse, DropDraftRequest, DropDraftResponse, DutiesRequest,
-    DutiesResponse, EndGroundRequest, EndGroundResponse, EnrolCardRequest, EnrolCardResponse, EnterAudienceRequest,
-    EnterAudienceResponse, ErasuresRequest, ErasuresResponse, ExportLogRequest, ExportLogResponse, Facts,
-    GroundsRequest, GroundsResponse, JudgeResponse, ListRequest, ListResponse, OpenRequest, OpenResponse,
-    OrganisationsRequest, OrganisationsResponse, PublishRequest, PublishResponse, ReadLogRequest, ReadLogResponse,
-    ReceiptsRequest, ReceiptsResponse, RecordGroundRequest, RecordGroundResponse, RegisterEntry, RegisterRequest,
-    ReportBreachRequest, ReportBreachResponse, SettleErasureRequest, SettleErasureResponse, ShowCardRequest,
-    ShowCardResponse, ShowRequest, ShowResponse, StatusRequest, StatusResponse, SubmitRequest, SubmitResponse,
-    WriteRequest,
+    DutiesResponse, EndAudienceRequest, EndAudienceResponse, EndGroundRequest, EndGroundResponse, EnrolCardRequest,
+    EnrolCardResponse, EnterAudienceRequest, EnterAudienceResponse, ErasuresRequest, ErasuresResponse,
+    ExportLogRequest, ExportLogResponse, Facts, GroundsRequest, GroundsResponse, JudgeResponse, ListRequest,
+    ListResponse, OpenRequest, OpenResponse, OrganisationsRequest, OrganisationsResponse, PublishRequest,
+    PublishResponse, ReadLogRequest, ReadLogResponse, ReceiptsRequest, ReceiptsResponse, RecordGroundRequest,
+    RecordGroundResponse, RegisterEntry, RegisterRequest, ReportBreachRequest, ReportBreachResponse,
+    SettleErasureRequest, SettleErasureResponse, ShowCardRequest, ShowCardResponse, ShowRequest, ShowResponse,
+    StatusRequest, StatusResponse, SubmitRequest, SubmitResponse, WriteRequest,
 };
 use verbale_rpc::node_server::Node;
 use verbale_rpc::tonic::{self, Request, Response, Status, Streaming};
@@ -273,6 +273,16 @@ impl Node for NodeService {
         let recipient = Some(recipient).filter(|recipient| !recipient.is_empty());
         let index = self.done(move |ticket| Input::ConfirmAudience { ticket, audience, recipient, actor }).await?;
         Ok(Response::new(ConfirmAudienceResponse { log_index: index.0 }))
+    }
+
+    async fn end_audience(
+        &self,
+        request: Request<EndAudienceRequest>,
+    ) -> Result<Response<EndAudienceResponse>, Status> {
+        let person = self.person(&request, &[Operator, Approver])?;
+        let (name, actor) = (request.into_inner().name, person.name.clone());
+        let index = self.done(move |ticket| Input::EndAudience { ticket, name, actor }).await?;
+        Ok(Response::new(EndAudienceResponse { log_index: index.0 }))
     }
 
     async fn record_ground(

@@ -343,6 +343,7 @@ pub(crate) fn keyed_facts(entry: &[u8]) -> Result<Option<(MessageId, Vec<u8>)>, 
         | Event::MemorandumEnds(_)
         | Event::DraftDropped(_)
         | Event::AudienceConfirmed(_)
+        | Event::AudienceEnded(_)
         | Event::GroundConfirmed(_)
         | Event::GroundEnded(_)
         | Event::ErasureDropped(_)

@@ -8,11 +8,11 @@ use verbale_node::{Folder, connect, connect_tls};
 use verbale_proto::v1::{
     AcknowledgeRequest, ApproveRequest, AskAccountRequest, AskErasureRequest, AudiencesRequest, BreachesRequest,
     CommenceRequest, ConfirmAudienceRequest, ConfirmGroundRequest, ConsentsRequest, DisclosureQuery,
-    DisclosuresRequest, DraftsRequest, DropDraftRequest, DutiesRequest, EndGroundRequest, EnrolCardRequest,
-    EnterAudienceRequest, ErasuresRequest, ExportLogRequest, GroundsRequest, ListRequest, OpenRequest,
-    OrganisationsRequest, PublishRequest, ReadLogRequest, ReceiptsRequest, RecordGroundRequest, RegisterRequest,
-    ReportBreachRequest, SettleErasureRequest, ShowCardRequest, ShowRequest, StatusRequest, SubmitRequest,
-    WriteRequest,
+    DisclosuresRequest, DraftsRequest, DropDraftRequest, DutiesRequest, EndAudienceRequest, EndGroundRequest,
+    EnrolCardRequest, EnterAudienceRequest, ErasuresRequest, ExportLogRequest, GroundsRequest, ListRequest,
+    OpenRequest, OrganisationsRequest, PublishRequest, ReadLogRequest, ReceiptsRequest, RecordGroundRequest,
+    RegisterRequest, ReportBreachRequest, SettleErasureRequest, ShowCardRequest, ShowRequest, StatusRequest,
+    SubmitRequest, WriteRequest,
 };
 use verbale_rpc::Failure;
 use verbale_rpc::node_client::NodeClient;
@@ -26,7 +26,7 @@ use crate::notices::general;
 type Client = NodeClient<Channel>;
 
 /// Every method of the local service, with the roles that may call it: the table that `local.proto` promises.
-const METHODS: [(&str, &[&str]); 37] = [
+const METHODS: [(&str, &[&str]); 38] = [
     ("Submit", &["system", "operator", "approver"]),
     ("Drafts", &["system", "operator", "approver"]),
     ("Approve", &["approver"]),
@@ -46,6 +46,7 @@ const METHODS: [(&str, &[&str]); 37] = [
     ("Audiences", &["operator", "approver"]),
     ("EnterAudience", &["operator", "approver"]),
     ("ConfirmAudience", &["operator", "approver"]),
+    ("EndAudience", &["operator", "approver"]),
     ("RecordGround", &["operator", "approver"]),
     ("ConfirmGround", &["approver"]),
     ("EndGround", &["operator", "approver"]),
@@ -151,6 +152,7 @@ async fn call(client: &mut Client, method: &str) -> Result<(), Status> {
         "AskErasure" => client.ask_erasure(AskErasureRequest { id, ..AskErasureRequest::default() }).await.map(drop),
         "SettleErasure" => client.settle_erasure(SettleErasureRequest { id, confirm: false }).await.map(drop),
         "Erasures" => client.erasures(ErasuresRequest::default()).await.map(drop),
+        "EndAudience" => client.end_audience(EndAudienceRequest::default()).await.map(drop),
         "EndGround" => client.end_ground(EndGroundRequest::default()).await.map(drop),
         "Grounds" => client.grounds(GroundsRequest {}).await.map(drop),
         "Judge" => client.judge(DisclosureQuery { id, ..DisclosureQuery::default() }).await.map(drop),

@@ -348,6 +348,12 @@ impl<'m> Chronicle<'m> {
                 let entered_by = message_id(&of.audience_id).and_then(|id| self.audiences.get(&id)).cloned();
                 self.second_person(index, entered_by.as_deref(), &of.actor);
             }
+            Event::AudienceEnded(of) => {
+                let entered = message_id(&of.audience_id).is_some_and(|id| self.audiences.contains_key(&id));
+                if !entered {
+                    self.find("UNKNOWN_AUDIENCE", index, "an audience that the log holds", "none of that id");
+                }
+            }
             Event::GroundRecorded(of) => {
                 let ids = message_id(&of.ground_id).zip(message_id(&of.message_id));
                 let Some((id, about)) = ids else {
@@ -491,6 +497,7 @@ fn actor_of(event: &Event) -> Option<&str> {
         Event::DisclosureDenied(of) => &of.actor,
         Event::AudienceEntered(of) => &of.actor,
         Event::AudienceConfirmed(of) => &of.actor,
+        Event::AudienceEnded(of) => &of.actor,
         Event::GroundRecorded(of) => &of.actor,
         Event::GroundConfirmed(of) => &of.actor,
         Event::GroundEnded(of) => &of.actor,

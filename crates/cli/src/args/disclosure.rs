@@ -142,6 +142,11 @@ pub(crate) enum AudienceCommand {
         #[arg(long, value_name = "RECIPIENT")]
         age: Option<String>,
     },
+    /// End an entry: nothing is disclosed to that audience any more. One with another key is entered and confirmed anew
+    End {
+        /// Its name
+        name: String,
+    },
     /// List the directory
     List,
 }

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use serde_json::json;
-use verbale_proto::v1::{AudiencesRequest, ConfirmAudienceRequest, EnterAudienceRequest};
+use verbale_proto::v1::{AudiencesRequest, ConfirmAudienceRequest, EndAudienceRequest, EnterAudienceRequest};
 
 use super::client;
 use super::consent::given;
@@ -37,6 +37,14 @@ pub(crate) async fn run(command: AudienceCommand, node: &NodeArgs) -> Result<Exi
                 say!("{name} is confirmed (log entry {index}).");
             }
         }
+        AudienceCommand::End { name } => {
+            let index = client.end_audience(EndAudienceRequest { name: name.clone() }).await?.into_inner().log_index;
+            if node.json {
+                say!("{}", json!({"name": name, "state": "ENDED", "log_index": index}));
+            } else {
+                say!("{name} is ended (log entry {index}): nothing is disclosed to it any more.");
+            }
+        }
         AudienceCommand::List => {
             let audiences = client.audiences(AudiencesRequest {}).await?.into_inner().audiences;
             let mut rows = table(&["audience", "class", "sealed to", "entered by", "confirmed by"]);
@@ -48,11 +56,12 @@ pub(crate) async fn run(command: AudienceCommand, node: &NodeArgs) -> Result<Exi
                         "{}",
                         json!({
                             "name": of.name, "class": of.class, "age": recipient, "entered_by": of.entered_by,
-                            "confirmed_by": confirmed_by,
+                            "confirmed_by": confirmed_by, "ended": of.ended,
                         })
                     );
                 }
                 let confirmed = if of.confirmed_by.is_empty() { "nobody yet" } else { &of.confirmed_by };
+                let confirmed = if of.ended { "ended" } else { confirmed };
                 let recipient = if of.recipient.is_empty() { "nobody" } else { &of.recipient };
                 rows.add_row([of.name.as_str(), &of.class, recipient, &of.entered_by, confirmed]);
             }
