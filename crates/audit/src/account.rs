@@ -12,7 +12,7 @@ use verbale_proto::v1::log_entry::Event;
 
 use crate::export::{ExportFolder, Missing};
 use crate::presentation::{moment, visible};
-use crate::verify::{Given, closed_roots_at, roots_at, verify};
+use crate::verify::{Given, trees, verify};
 
 /// Verifies the accounts in a text, which continue each other.
 ///
@@ -115,11 +115,11 @@ pub(crate) fn compare_with_log(accounts: &[VerifiedAccount], folder: &ExportFold
         );
         return Ok(Whole::NotCompared(text));
     }
-    let roots = match before {
-        0 => roots_at(folder, head.size, &[size.0])?,
-        before => closed_roots_at(folder, head.size, before, &[size.0])?,
-    };
-    if roots.first() != Some(&last.checkpoint.root) {
+    let mut root = None;
+    trees(folder, (head.size, before), size.0, |tree| {
+        root = root.or_else(|| (tree.size() == size).then(|| tree.root()));
+    })?;
+    if root != Some(last.checkpoint.root) {
         return Ok(Whole::Fault(format!("at size {} the log has another root than the account", size.0)));
     }
     let listed: HashSet<u64> =

@@ -2,6 +2,9 @@
 
 use serde_json::{Value, json};
 
+/// Findings that are kept; more are counted.
+pub(crate) const FINDINGS_MAX: usize = 1000;
+
 /// One thing that does not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {

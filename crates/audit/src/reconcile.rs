@@ -4,17 +4,16 @@
 
 mod side;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use serde_json::{Value, json};
-use verbale_evidence::{MessageId, StatementDigest};
-use verbale_ledger::LogSize;
+use verbale_ledger::{Frontier, LogSize};
 
 use crate::export::{ExportFolder, Missing};
-use crate::finding::Finding;
+use crate::finding::{FINDINGS_MAX, Finding};
 use crate::presentation::moment;
-use crate::verify::{Given, HeldHead, Taken, Verified, check, closed_roots_at, roots_at};
+use crate::verify::{Given, HeldHead, Sent, Taken, Verified, check, trees};
 use side::{Place, Side, Told};
 
 /// What was established about two logs.
@@ -33,6 +32,8 @@ pub struct Reconciled {
     pub lost: u64,
     /// What does not fit.
     pub findings: Vec<Finding>,
+    /// How much more does not fit than is listed.
+    pub more_findings: u64,
     /// Why something could not be compared, and what to ask for.
     pub not_compared: Vec<String>,
 }
@@ -46,8 +47,8 @@ pub fn reconcile(
     given: &Given,
     on_progress: &dyn Fn(u64, u64),
 ) -> Result<Reconciled, Missing> {
-    let (mut one, mut other) = (check(first, given, true, on_progress)?, check(second, given, true, on_progress)?);
-    let (from_one, from_other) = (one.crossed.take().unwrap_or_default(), other.crossed.take().unwrap_or_default());
+    let (one, from_one) = check(first, given, true, on_progress)?;
+    let (other, from_other) = check(second, given, true, on_progress)?;
     let mut reconciled = Reconciled {
         first: one,
         second: other,
@@ -56,6 +57,7 @@ pub fn reconcile(
         under_way: 0,
         lost: 0,
         findings: Vec::new(),
+        more_findings: 0,
         not_compared: Vec::new(),
     };
     let one = Side::new(first, &reconciled.first, &from_one);
@@ -69,12 +71,14 @@ pub fn reconcile(
     for (from, to, head) in [(&one, &other, &sizes.1), (&other, &one, &sizes.0)] {
         reconciled.cards(from, to);
         reconciled.commenced(from, to);
-        reconciled.notices(from, to);
+        reconciled.notices(from, to)?;
         reconciled.heads(from, to, (&head.origin, head.size))?;
         for broke in &to.breaks {
             reconciled.heads(from, to, (&broke.closed, head.size))?;
-            let of_lost = |(log, _): &&(String, u64)| broke.lost.as_ref() == Some(log);
-            reconciled.lost += from.crossed.heads.keys().filter(of_lost).count() as u64;
+            let lost = broke.lost.as_ref().and_then(|origin| from.crossed.heads.log(origin));
+            let mut of_lost = 0;
+            from.crossed.heads.each(|(log, _), _| of_lost += u64::from(Some(log) == lost))?;
+            reconciled.lost += of_lost;
         }
     }
     Ok(reconciled)
@@ -98,6 +102,10 @@ impl Reconciled {
         entry: impl Into<Option<u64>>,
         (expected, found): (impl Into<String>, impl Into<String>),
     ) {
+        if self.findings.len() >= FINDINGS_MAX {
+            self.more_findings += 1;
+            return;
+        }
         let (expected, found) = (expected.into(), found.into());
         self.findings.push(Finding { code, log: log.to_owned(), entry: entry.into(), expected, found });
     }
@@ -152,137 +160,139 @@ impl Reconciled {
     }
 
     /// What one side sent to the other.
-    fn notices(&mut self, from: &Side<'_>, to: &Side<'_>) {
-        let by_message: HashMap<MessageId, StatementDigest> = (to.crossed.taken.iter())
-            .filter(|(_, taken)| taken.from == from.id)
-            .map(|(digest, taken)| (taken.message_id, *digest))
-            .collect();
+    fn notices(&mut self, from: &Side<'_>, to: &Side<'_>) -> Result<(), Missing> {
         // Receipts come back in the order of a channel: behind one that came, none is under way.
         let mut receipted: HashMap<u32, u64> = HashMap::new();
-        for sent in from.crossed.sent.values().filter(|sent| sent.to == to.id && sent.receipt.is_some()) {
-            let last = receipted.entry(sent.channel).or_default();
-            *last = sent.number.max(*last);
-        }
-        for (digest, sent) in from.sent_to(to) {
-            let is_past = receipted.get(&sent.channel).is_some_and(|last| sent.number < *last);
-            let place = sent.receipt.as_ref().map(|receipt| to.place(receipt));
-            match (to.crossed.taken.get(digest), place) {
-                (Some(Taken { entry, shift, .. }), Some(Place::Shown(shown, before)))
-                    if shown == *entry && before <= *shift =>
-                {
-                    self.agreed += 1;
-                }
-                // It came again, and that receipt is not back yet.
-                (Some(_), Some(Place::Lost)) => self.under_way += 1,
-                // What that log is to this one, its card says.
-                (_, Some(Place::Elsewhere)) => {}
-                (Some(Taken { entry, .. }), Some(_)) => {
-                    let (log, index) = sent.receipt.clone().unwrap_or_default();
-                    let expected = format!("the statement at entry {index} of {log}, where the receipt has it");
-                    self.find("MOVED", &to.id, *entry, (expected, format!("it stands at entry {entry}")));
-                }
-                (Some(Taken { entry, .. }), None) if is_past => {
-                    let expected = format!("a receipt in the log of {} for entry {}", from.id, sent.entry);
-                    self.find("RECEIPT_NOT_HELD", &to.id, *entry, (expected, "none, though later ones came back"));
-                }
-                (None, _) if by_message.contains_key(&sent.message_id) => {
-                    let expected = format!("the statement that {} sent as message {}", from.id, sent.message_id);
-                    self.find(
-                        "DIFFERENT_BYTES",
-                        &from.id,
-                        sent.entry,
-                        (expected, "another one under the same message id"),
-                    );
-                }
-                // What the log before held of it was lost, and it was not sent again.
-                (None, Some(Place::Lost)) => self.lost += 1,
-                // Its head, which is beyond the export too, says that.
-                (None, Some(Place::Beyond)) => {}
-                (None, Some(Place::Shown(entry, _))) => {
-                    let expected =
-                        format!("the statement of {}'s entry {}, which its receipt shows here", from.id, sent.entry);
-                    self.find("NOT_THERE", &to.id, entry, (expected, "another entry"));
-                }
-                (None, None) if is_past => {
-                    let expected = format!("an entry in the log of {} for this notice", to.id);
-                    self.find(
-                        "SENT_NOT_RECEIVED",
-                        &from.id,
-                        sent.entry,
-                        (expected, "none, though later ones are there"),
-                    );
-                }
-                // What is behind them is under way too.
-                (_, None) => self.under_way += 1,
+        from.crossed.sent.each(|_, sent| {
+            if sent.receipt.is_some() {
+                let last = receipted.entry(sent.channel).or_default();
+                *last = sent.number.max(*last);
             }
-        }
-        let by_sender: HashSet<MessageId> = from.crossed.sent.values().map(|sent| sent.message_id).collect();
-        let mut later = Vec::new();
-        for (digest, taken) in to.taken_from(from) {
+        })?;
+        from.crossed.sent.each(|digest, sent| {
+            if from.is_with(sent.channel, to) {
+                let is_past = receipted.get(&sent.channel).is_some_and(|last| sent.number < *last);
+                self.sent((from, to), (digest, sent), is_past);
+            }
+        })?;
+        // What was made after the export: the first entry that takes it, and how many.
+        let mut later: Option<(u64, u64)> = None;
+        to.crossed.taken.each(|digest, taken| {
+            let is_sent = || from.crossed.sent.get(digest).is_some() || from.has_sent(&taken.message_id);
+            if !to.is_with(taken.channel, from) || is_sent() {
+                return;
+            }
             let Taken { message_id: id, entry, created_ms, .. } = taken;
-            if from.crossed.sent.contains_key(digest) || by_sender.contains(id) {
-                continue;
-            }
-            if from.has_lost(taken, to) {
+            if from.has_lost(&taken, to) {
                 self.lost += 1;
-                continue;
-            }
-            // It carries the sender's signature.
-            if from.ended_before(*created_ms) {
-                later.push(*entry);
+            } else if from.ended_before(created_ms) {
+                later.get_or_insert((entry, 0)).1 += 1;
             } else {
+                // It carries the sender's signature.
                 let expected = format!("an entry in the log of {} that sends message {id}", from.id);
-                self.find("RECEIVED_NOT_SENT", &to.id, *entry, (expected, "none; its sender signed it all the same"));
+                self.find("RECEIVED_NOT_SENT", &to.id, entry, (expected, "none; its sender signed it all the same"));
             }
-        }
-        if let Some((first, rest)) = later.split_first() {
-            let rest = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
+        })?;
+        if let Some((first, all)) = later {
+            let rest = if all == 1 { String::new() } else { format!(" and {} more", all - 1) };
             let shown_by = format!("{}'s entry {first}{rest}", to.id);
             self.not_compared.push(older(&from.id, from.crossed.last_ms, &shown_by));
+        }
+        Ok(())
+    }
+
+    /// A statement that one side sent to the other; `is_past`: receipts of later ones came back.
+    fn sent(&mut self, (from, to): (&Side<'_>, &Side<'_>), (digest, sent): (&[u8; 32], Sent), is_past: bool) {
+        let receipt = sent.receipt.map(|(log, index)| (from.crossed.heads.origin(log), index));
+        let place = receipt.map(|(origin, index)| to.place(origin, index));
+        match (to.crossed.taken.get(digest), place) {
+            (Some(Taken { entry, shift, .. }), Some(Place::Shown(shown, before)))
+                if shown == entry && before <= shift as usize =>
+            {
+                self.agreed += 1;
+            }
+            // It came again, and that receipt is not back yet.
+            (Some(_), Some(Place::Lost)) => self.under_way += 1,
+            // What that log is to this one, its card says.
+            (_, Some(Place::Elsewhere)) => {}
+            (Some(Taken { entry, .. }), Some(_)) => {
+                let (log, index) = receipt.unwrap_or_default();
+                let expected = format!("the statement at entry {index} of {log}, where the receipt has it");
+                self.find("MOVED", &to.id, entry, (expected, format!("it stands at entry {entry}")));
+            }
+            (Some(Taken { entry, .. }), None) if is_past => {
+                let expected = format!("a receipt in the log of {} for entry {}", from.id, sent.entry);
+                self.find("RECEIPT_NOT_HELD", &to.id, entry, (expected, "none, though later ones came back"));
+            }
+            (None, _) if to.has_taken(&sent.message_id, from) => {
+                let expected = format!("the statement that {} sent as message {}", from.id, sent.message_id);
+                self.find("DIFFERENT_BYTES", &from.id, sent.entry, (expected, "another one under the same message id"));
+            }
+            // What the log before held of it was lost, and it was not sent again.
+            (None, Some(Place::Lost)) => self.lost += 1,
+            // Its head, which is beyond the export too, says that.
+            (None, Some(Place::Beyond)) => {}
+            (None, Some(Place::Shown(entry, _))) => {
+                let expected =
+                    format!("the statement of {}'s entry {}, which its receipt shows here", from.id, sent.entry);
+                self.find("NOT_THERE", &to.id, entry, (expected, "another entry"));
+            }
+            (None, None) if is_past => {
+                let expected = format!("an entry in the log of {} for this notice", to.id);
+                self.find("SENT_NOT_RECEIVED", &from.id, sent.entry, (expected, "none, though later ones are there"));
+            }
+            // What is behind them is under way too.
+            (_, None) => self.under_way += 1,
         }
     }
 
     /// The heads of one log that the other side holds.
     fn heads(&mut self, holder: &Side<'_>, of: &Side<'_>, (origin, size): (&str, LogSize)) -> Result<(), Missing> {
-        let mine = holder.crossed.heads.iter().filter(|((log, _), _)| log == origin);
-        let held: BTreeMap<u64, &HeldHead> = mine.map(|((_, size), head)| (*size, head)).collect();
+        let heads = &holder.crossed.heads;
+        let Some(log) = heads.log(origin) else { return Ok(()) };
         let before = of.before(origin).unwrap_or_default();
         let closed = before.checked_sub(1).and_then(|at| of.breaks.get(at));
         let ends_at = closed.map_or(size.0, |broke| broke.held);
-        let within: Vec<u64> = held.keys().copied().filter(|held| *held <= ends_at).collect();
-        let roots = match before {
-            0 => roots_at(of.folder, size, &within)?,
-            before => closed_roots_at(of.folder, size, before, &within)?,
-        };
-        for (at, root) in within.iter().zip(roots) {
-            let Some((theirs, entry, _)) = held.get(at) else { continue };
-            if *theirs == root {
-                self.heads += 1;
-            } else {
-                let expected = format!("root {} at size {at}, which {} holds signed", hex::encode(theirs), holder.id);
-                self.find(
-                    "FORK",
-                    &of.id,
-                    None,
-                    (expected, format!("root {}; see {}'s {}", hex::encode(root), holder.id, place(*entry))),
-                );
+        // The last within; of those beyond how many, the first and the last.
+        let mut within: Option<u64> = None;
+        let mut beyond: u64 = 0;
+        let [mut first, mut last]: [Option<(u64, HeldHead)>; 2] = [None; 2];
+        heads.each(|(of_log, size), head| {
+            if of_log == log && size <= ends_at {
+                within = within.max(Some(size));
+            } else if of_log == log {
+                beyond += 1;
+                first = first.filter(|(least, _)| *least < size).or(Some((size, head)));
+                last = last.filter(|(most, _)| *most > size).or(Some((size, head)));
             }
+        })?;
+        if let Some(within) = within {
+            let compare = |tree: &Frontier| {
+                let at = tree.size().0;
+                let Some(theirs) = heads.get(log, at).filter(|_| at <= within) else { return };
+                let root = tree.root();
+                if theirs.root == root {
+                    self.heads += 1;
+                    return;
+                }
+                let expected =
+                    format!("root {} at size {at}, which {} holds signed", hex::encode(theirs.root), holder.id);
+                let found = format!("root {}; see {}'s {}", hex::encode(root), holder.id, place(theirs.entry));
+                self.find("FORK", &of.id, None, (expected, found));
+            };
+            trees(of.folder, (size, before), within, compare)?;
+            heads.check()?;
         }
-        let beyond: Vec<_> = held.iter().filter(|(held, _)| **held > ends_at).collect();
         if closed.is_some() {
-            self.lost += beyond.len() as u64;
+            self.lost += beyond;
             return Ok(());
         }
-        if let (Some((_, (_, _, first_ms))), Some((last, (_, entry, _)))) = (beyond.first(), beyond.last()) {
-            if of.ended_before(*first_ms) {
-                self.not_compared.push(older(
-                    &of.id,
-                    of.crossed.last_ms,
-                    &format!("{}'s {}", holder.id, place(*entry)),
-                ));
+        if let (Some((_, first)), Some((last, HeldHead { entry, .. }))) = (first, last) {
+            if of.ended_before(first.by_ms) {
+                let shown_by = format!("{}'s {}", holder.id, place(entry));
+                self.not_compared.push(older(&of.id, of.crossed.last_ms, &shown_by));
             } else {
-                let expected =
-                    format!("{last} entries, of which {} holds a signed head ({})", holder.id, place(*entry));
+                let expected = format!("{last} entries, of which {} holds a signed head ({})", holder.id, place(entry));
                 self.find("TAIL_SUPPRESSED", &of.id, None, (expected, format!("{} entries", size.0)));
             }
         }
@@ -294,6 +304,7 @@ impl Reconciled {
         json!({
             "sound": self.is_sound(), "agreed": self.agreed, "heads": self.heads, "under_way": self.under_way, "lost": self.lost,
             "findings": self.findings.iter().map(Finding::to_json).collect::<Vec<_>>(), "not_compared": self.not_compared,
+            "more_findings": self.more_findings,
             "logs": [self.first.to_json(), self.second.to_json()],
         })
     }
@@ -325,6 +336,9 @@ impl Reconciled {
         }
         for finding in &self.findings {
             let _ = writeln!(text, "\n  {}", finding.to_text());
+        }
+        if self.more_findings > 0 {
+            let _ = writeln!(text, "\n  and {} more", self.more_findings);
         }
         format!("{text}\n{}\n\n{}", self.first.to_text(), self.second.to_text())
     }

@@ -11,6 +11,7 @@ mod kept;
 mod noticed;
 mod notices;
 mod prepare;
+mod records;
 mod releases;
 mod report;
 mod stamps;
@@ -26,7 +27,8 @@ use verbale_evidence::{Card, Cards, carried_entry};
 use verbale_ledger::{Checkpoint, Frontier, Hash, LogSize, Note, TILE_WIDTH, Tile, decode_bundle, leaf_hash};
 
 pub(crate) use chronicle::Chronicle;
-pub(crate) use crossed::{Crossed, HeldHead, LostNumbers, Sent, Taken};
+pub(crate) use crossed::{Crossed, LostNumbers};
+pub(crate) use records::{HeldHead, Sent, Taken};
 pub(crate) use report::second;
 pub use stamps::Stamps;
 pub use succession::Break;
@@ -73,7 +75,6 @@ pub struct Verified {
     pub cosigned: Vec<(String, u64, u64)>,
     /// By when an authority saw which part of it.
     pub stamps: Stamps,
-    pub(crate) crossed: Option<Crossed>,
 }
 
 /// What the auditor has from elsewhere.
@@ -90,15 +91,16 @@ pub struct Given {
 /// # Errors
 /// A sentence, when something that the check needs is not there.
 pub fn verify(folder: &ExportFolder, given: &Given, on_progress: &dyn Fn(u64, u64)) -> Result<Verified, Missing> {
-    check(folder, given, false, on_progress)
+    Ok(check(folder, given, false, on_progress)?.0)
 }
 
+/// The same, and what passed between this log and others, if it will be compared.
 pub(crate) fn check(
     folder: &ExportFolder,
     given: &Given,
     crossed: bool,
     on_progress: &dyn Fn(u64, u64),
-) -> Result<Verified, Missing> {
+) -> Result<(Verified, Crossed), Missing> {
     let note = folder.checkpoint()?;
     let memoranda = folder.memoranda()?;
     let keys = Keys::of(&folder.cards()?);
@@ -145,9 +147,10 @@ pub(crate) fn check(
         chronicle.find("DECISIONS", None, "a line for each decision of the log, and no other", "other lines");
     }
     key_files(folder, &known, &mut chronicle)?;
+    chronicle.heads.check()?;
     let is_compared = compare(&given.cards, &mut chronicle);
     let fingerprint = |card: &Card| card.card_key.fingerprint().grouped();
-    Ok(Verified {
+    let verified = Verified {
         id: chronicle.id(),
         head,
         fingerprint: chronicle.own().map(fingerprint).unwrap_or_default(),
@@ -164,8 +167,8 @@ pub(crate) fn check(
         last_ms: chronicle.last_ms(),
         cosigned,
         stamps,
-        crossed: chronicle.crossed(),
-    })
+    };
+    Ok((verified, chronicle.crossed()))
 }
 
 /// The log's own signature under the checkpoint, and those of its witnesses.
@@ -312,49 +315,34 @@ impl<'f> Tiles<'f> {
     }
 }
 
-/// The roots at some sizes, in their order, of a log before this one: of its entries that were carried over. `before` is 1 for the log that
-/// this one took the place of, 2 for the one before that.
-pub(crate) fn closed_roots_at(
+/// The tree at each size up to the last that is asked for: of this log, from its tiles, whose leaves were verified, or of one before it, from the
+/// entries that were carried over. `before` is 0 for this one, 1 for the log that it took the place of, 2 for the one before that.
+pub(crate) fn trees(
     folder: &ExportFolder,
-    size: LogSize,
-    before: usize,
-    sizes: &[u64],
-) -> Result<Vec<Hash>, Missing> {
-    let (mut roots, mut frontier, mut wanted) = (Vec::new(), Frontier::default(), sizes.iter().peekable());
+    (size, before): (LogSize, usize),
+    last: u64,
+    mut take: impl FnMut(&Frontier),
+) -> Result<(), Missing> {
+    let mut tree = Frontier::default();
+    take(&tree);
     for tile in Tile::of_level(0, size) {
-        let bundle = folder.bundle(tile)?;
-        for entry in decode_bundle(&bundle).unwrap_or_default() {
-            let first = carried_entry(entry);
-            let told = iter::successors(first, |entry| carried_entry(entry)).nth(before.saturating_sub(1));
-            let Some(told) = told else { continue };
-            frontier.append(leaf_hash(&told));
-            while wanted.next_if(|size| **size == frontier.size().0).is_some() {
-                roots.push(frontier.root());
+        let leaves: Vec<Hash> = match before.checked_sub(1) {
+            None => folder.tile(tile)?.chunks_exact(32).map(|leaf| leaf.try_into().unwrap_or_default()).collect(),
+            Some(further) => {
+                let bundle = folder.bundle(tile)?;
+                let told =
+                    |entry: &[u8]| iter::successors(carried_entry(entry), |told| carried_entry(told)).nth(further);
+                let entries = decode_bundle(&bundle).unwrap_or_default();
+                entries.into_iter().filter_map(told).map(|told| leaf_hash(&told)).collect()
             }
+        };
+        for leaf in leaves {
+            tree.append(leaf);
+            take(&tree);
         }
-        if wanted.peek().is_none() {
+        if tree.size().0 >= last {
             break;
         }
     }
-    Ok(roots)
-}
-
-/// The roots of a log at some sizes, in their order, from its tiles; the leaves were verified.
-pub(crate) fn roots_at(folder: &ExportFolder, size: LogSize, sizes: &[u64]) -> Result<Vec<Hash>, Missing> {
-    let (mut roots, mut frontier, mut wanted) = (Vec::new(), Frontier::default(), sizes.iter().peekable());
-    while wanted.next_if(|size| **size == 0).is_some() {
-        roots.push(frontier.root());
-    }
-    for tile in Tile::of_level(0, size) {
-        for leaf in folder.tile(tile)?.chunks_exact(32) {
-            frontier.append(leaf.try_into().unwrap_or_default());
-            while wanted.next_if(|size| **size == frontier.size().0).is_some() {
-                roots.push(frontier.root());
-            }
-        }
-        if wanted.peek().is_none() {
-            break;
-        }
-    }
-    Ok(roots)
+    Ok(())
 }

@@ -1,9 +1,9 @@
 //! One of two logs that are compared: what it holds, and what it says that it lost.
 
-use verbale_evidence::{Card, StatementDigest};
+use verbale_evidence::{Card, MessageId};
 
 use crate::export::ExportFolder;
-use crate::verify::{Break, Crossed, LostNumbers, Sent, Taken, Verified};
+use crate::verify::{Break, Crossed, LostNumbers, Taken, Verified};
 
 /// One of the two.
 pub(super) struct Side<'c> {
@@ -71,14 +71,14 @@ impl<'c> Side<'c> {
     }
 
     /// Where a place that a receipt names is.
-    pub(super) fn place(&self, (origin, index): &(String, u64)) -> Place {
+    pub(super) fn place(&self, origin: &str, index: u64) -> Place {
         let Some(before) = self.before(origin) else {
             return if self.is_lost_whole(origin) { Place::Lost } else { Place::Elsewhere };
         };
         let closed = before.checked_sub(1).and_then(|at| self.breaks.get(at));
         match closed {
-            Some(broke) if *index >= broke.held => Place::Lost,
-            None if *index >= self.size => Place::Beyond,
+            Some(broke) if index >= broke.held => Place::Lost,
+            None if index >= self.size => Place::Beyond,
             _ => Place::Shown(index.saturating_add(before as u64), before),
         }
     }
@@ -123,17 +123,18 @@ impl<'c> Side<'c> {
         self.crossed.ends_with_export && self.crossed.last_ms < moment_ms
     }
 
-    /// What was sent to the other side, in the order of the log.
-    pub(super) fn sent_to(&self, to: &Side<'_>) -> Vec<(&StatementDigest, &Sent)> {
-        let mut sent: Vec<_> = self.crossed.sent.iter().filter(|(_, sent)| sent.to == to.id).collect();
-        sent.sort_by_key(|(_, sent)| sent.entry);
-        sent
+    /// Whether a channel of this log is one with the other side.
+    pub(super) fn is_with(&self, channel: u32, other: &Side<'_>) -> bool {
+        self.crossed.channels.get(channel as usize).is_some_and(|(peer, _)| *peer == other.id)
     }
 
-    /// What was taken from the other side, in the order of the log.
-    pub(super) fn taken_from(&self, from: &Side<'_>) -> Vec<(&StatementDigest, &Taken)> {
-        let mut taken: Vec<_> = self.crossed.taken.iter().filter(|(_, taken)| taken.from == from.id).collect();
-        taken.sort_by_key(|(_, taken)| taken.entry);
-        taken
+    /// Whether this log sent something as this message.
+    pub(super) fn has_sent(&self, id: &MessageId) -> bool {
+        self.crossed.notices.get(id).is_some_and(|notice| notice.sent)
+    }
+
+    /// Whether this log took something of the other side as this message.
+    pub(super) fn has_taken(&self, id: &MessageId, from: &Side<'_>) -> bool {
+        self.crossed.notices.get(id).is_some_and(|notice| !notice.sent && self.is_with(notice.channel, from))
     }
 }

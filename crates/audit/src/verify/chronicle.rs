@@ -10,18 +10,15 @@ use verbale_ledger::LogSize;
 use verbale_proto::v1::log_entry::Event;
 use verbale_proto::v1::{Configured, Genesis};
 
-use super::crossed::Crossed;
+use super::crossed::{Crossing, Heads};
 use super::erasures::Erasures;
 use super::noticed::{Noticed, Notices};
 use super::prepare::{Prepared, ReadEnvelope, ReadReceipt};
 use super::succession::Carrying;
 use super::tally::Tally;
 use crate::export::Missing;
-use crate::finding::Finding;
+use crate::finding::{FINDINGS_MAX, Finding};
 use crate::presentation::moment;
-
-/// Findings of one log that are kept; more are counted.
-const FINDINGS_MAX: usize = 1000;
 
 /// A sent notice without receipt.
 pub(super) struct Outstanding {
@@ -105,7 +102,10 @@ pub(crate) struct Chronicle<'m> {
     pub(crate) findings: Vec<Finding>,
     /// Findings beyond those kept.
     pub(crate) more_findings: u64,
-    pub(crate) crossed: Option<Crossed>,
+    /// Heads of counterparts, of receipts and those that were cosigned here.
+    pub(super) heads: Heads,
+    /// What is needed to compare the log with another.
+    pub(super) crossing: Crossing,
 }
 
 impl<'m> Chronicle<'m> {
@@ -148,7 +148,8 @@ impl<'m> Chronicle<'m> {
             told_ms: i64::MIN,
             findings: Vec::new(),
             more_findings: 0,
-            crossed: crossed.then(Crossed::default),
+            heads: Heads::new(size)?,
+            crossing: Crossing::new(size, crossed)?,
         })
     }
 
@@ -206,10 +207,7 @@ impl<'m> Chronicle<'m> {
             self.find("TIME_BACKWARDS", index, expected, found);
         }
         self.last_ms = self.last_ms.max(logged_ms);
-        if let Some(crossed) = &mut self.crossed {
-            crossed.last_ms = self.last_ms;
-            crossed.ends_with_export = matches!(event, Event::LogExported(_));
-        }
+        self.crossing.ends_with_export = matches!(event, Event::LogExported(_));
         self.tally.count(&event);
         self.shift = prepared.carried.len();
         self.carried_all(index, self.shift);

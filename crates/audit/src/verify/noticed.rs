@@ -15,12 +15,12 @@ const ANSWERS: u8 = 4;
 
 /// A notice of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Noticed {
-    pub(super) sent: bool,
+pub(crate) struct Noticed {
+    pub(crate) sent: bool,
     /// Refused by this node.
     pub(super) refused: bool,
     pub(super) digest: StatementDigest,
-    pub(super) channel: u32,
+    pub(crate) channel: u32,
     pub(super) flow: u16,
     pub(super) answers: Option<MessageId>,
     /// Its last release, plus one; 0: none.
@@ -28,7 +28,7 @@ pub(super) struct Noticed {
 }
 
 /// Notices by message id.
-pub(super) struct Notices(Table<BYTES>);
+pub(crate) struct Notices(Table<16, BYTES>);
 
 impl Notices {
     /// Of a log with so many entries.
@@ -47,22 +47,22 @@ impl Notices {
         self.0.check().map_err(Missing::temporary)
     }
 
-    pub(super) fn get(&self, id: &MessageId) -> Option<Noticed> {
-        self.0.get(id).and_then(|bytes| decode(&bytes))
+    pub(crate) fn get(&self, id: &MessageId) -> Option<Noticed> {
+        self.0.get(id.as_bytes()).and_then(|bytes| decode(&bytes))
     }
 
     pub(super) fn contains(&self, id: &MessageId) -> bool {
-        self.0.get(id).is_some()
+        self.0.get(id.as_bytes()).is_some()
     }
 
     /// Adds a notice; false when there is one of that id, which stays.
     pub(super) fn add(&mut self, id: &MessageId, noticed: &Noticed) -> bool {
-        self.0.add(id, &encode(noticed))
+        self.0.add(id.as_bytes(), &encode(noticed))
     }
 
     /// Changes a notice that is there.
     pub(super) fn set(&mut self, id: &MessageId, noticed: &Noticed) {
-        self.0.update(id, |_| encode(noticed));
+        self.0.update(id.as_bytes(), |_| encode(noticed));
     }
 }
 

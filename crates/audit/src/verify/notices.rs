@@ -9,9 +9,9 @@ use verbale_ledger::{Checkpoint, LogIndex};
 use verbale_proto::v1::ReceiptReceived;
 
 use super::chronicle::{Chronicle, Outstanding, message_id};
-use super::crossed::{Sent, Taken};
 use super::noticed::Noticed;
 use super::prepare::{ReadEnvelope, ReadReceipt};
+use super::records::{HeldHead, Sent, Taken};
 use crate::presentation::moment;
 
 impl Chronicle<'_> {
@@ -188,16 +188,10 @@ impl Chronicle<'_> {
         }
         let channel = self.next(index, true, false, &envelope);
         self.settled(index, channel);
-        if let Some(crossed) = &mut self.crossed {
-            let sent = Sent {
-                to: statement.recipient.clone(),
-                message_id: statement.message_id,
-                entry: index,
-                channel,
-                number: statement.number,
-                receipt: None,
-            };
-            crossed.sent.insert(envelope.digest(), sent);
+        if self.crossing.wanted {
+            let (message_id, number) = (statement.message_id, statement.number);
+            let sent = Sent { channel, message_id, number, entry: index, receipt: None };
+            self.crossing.sent.put(&envelope.digest().0, &sent);
         }
         self.last_sent = Some((statement.message_id, envelope.digest(), statement.recipient.clone()));
         let waiting =
@@ -247,17 +241,16 @@ impl Chronicle<'_> {
             }
         }
         let channel = self.next(index, false, refused, &envelope);
-        if let Some(crossed) = &mut self.crossed {
+        if self.crossing.wanted {
             let taken = Taken {
-                from: statement.sender.clone(),
-                message_id: statement.message_id,
                 channel,
+                message_id: statement.message_id,
                 number: statement.number,
                 entry: index,
-                shift: self.shift,
+                shift: u32::try_from(self.shift).unwrap_or(u32::MAX),
                 created_ms: statement.created_ms,
             };
-            crossed.taken.insert(envelope.digest(), taken);
+            self.crossing.taken.put(&envelope.digest().0, &taken);
         }
     }
 
@@ -325,11 +318,12 @@ impl Chronicle<'_> {
             self.delivered.insert(id, receipt.time_ms());
         }
         self.head(index, &receipt);
-        let digest = notice.map(|notice| notice.digest);
-        if let (Some(crossed), Some(digest)) = (&mut self.crossed, digest)
-            && let Some(sent) = crossed.sent.get_mut(&digest)
-        {
-            sent.receipt = Some((head.origin, event.peer_index));
+        let log = self.heads.log(&head.origin);
+        let sent = notice.filter(|_| self.crossing.wanted);
+        let sent = sent.and_then(|notice| Some((notice, self.crossing.sent.get(&notice.digest.0)?)));
+        if let Some((notice, sent)) = sent {
+            let receipt = log.map(|log| (log, event.peer_index));
+            self.crossing.sent.put(&notice.digest.0, &Sent { receipt, ..sent });
         }
     }
 
@@ -344,10 +338,8 @@ impl Chronicle<'_> {
 
     /// A head of a counterpart's log that was cosigned here.
     pub(super) fn counterpart_head(&mut self, id: &str, head: &Checkpoint) {
-        let last = self.last_ms;
-        let Some(crossed) = &mut self.crossed else { return };
-        let known = crossed.heads.entry((head.origin.clone(), head.size.0)).or_insert((head.root, None, last));
-        if known.0 != head.root {
+        let kept = HeldHead { root: head.root, entry: None, by_ms: self.last_ms };
+        if !self.heads.hold((&head.origin, head.size), kept) {
             let expected = format!("one root of the log of {id} at size {}", head.size.0);
             self.find("EQUIVOCATION", None, expected, "two, both signed: one in a receipt, one cosigned here");
         }
@@ -356,10 +348,8 @@ impl Chronicle<'_> {
     /// Two receipts with heads of one size and two roots convict the counterpart.
     fn head(&mut self, index: u64, receipt: &VerifiedReceipt) {
         let head = receipt.checkpoint();
-        let Some(crossed) = &mut self.crossed else { return };
-        let key = (head.origin.clone(), head.size.0);
-        let known = crossed.heads.entry(key).or_insert((head.root, Some(index), receipt.time_ms()));
-        if known.0 != head.root {
+        let kept = HeldHead { root: head.root, entry: Some(index), by_ms: receipt.time_ms() };
+        if !self.heads.hold((&head.origin, head.size), kept) {
             let expected = format!("one root of {} at size {}", head.origin, head.size.0);
             self.find("EQUIVOCATION", index, expected, "two, both signed");
         }

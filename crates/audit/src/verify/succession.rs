@@ -216,9 +216,7 @@ impl Chronicle<'_> {
 
     /// Takes note of a counterpart's card, for comparing it with its owner's log.
     pub(super) fn learnt(&mut self, index: u64, card: &Card) {
-        if let Some(crossed) = &mut self.crossed {
-            crossed.cards.push((card.clone(), index));
-        }
+        self.crossing.cards.push((card.clone(), index));
     }
 
     pub(super) fn replace(&mut self, index: u64, card: Card) {
@@ -268,10 +266,8 @@ impl Chronicle<'_> {
         }
         direction.last = Some((statement.number, envelope.digest()));
         direction.stated = serial;
-        if let Some(crossed) = &mut self.crossed {
-            let up_to = Some(statement.number);
-            crossed.lost.push(LostNumbers { channel, after, up_to, log });
-        }
+        let up_to = Some(statement.number);
+        self.crossing.lost.push(LostNumbers { channel, after, up_to, log });
     }
 
     /// Whatever a log sends that took the place of another, it knows where the channel goes on.
