@@ -21,6 +21,12 @@ fn the_benchmark_exchanges_notices_and_gives_every_figure() {
     ] {
         assert!(figures[name].as_f64().is_some_and(|figure| figure >= 0.0), "{name}: {}", figures[name]);
     }
+    for command in ["verify", "reconcile"] {
+        for name in ["entries", "entries_per_second", "ratio_to_floor", "peak_rss_bytes"] {
+            let figure = &figures[command][name];
+            assert!(figure.as_f64().is_some_and(|figure| figure > 0.0), "{command}: {name}: {figure}");
+        }
+    }
     // What a notice must at least cost: its sealed bytes on the wire and on each disk (which grows in steps of 4 MiB).
     for name in ["disk_bytes_per_notice_sender", "disk_bytes_per_notice_receiver", "wire_bytes_per_notice"] {
         assert!(figures[name].as_f64().unwrap() > 900.0, "{name}: {}", figures[name]);

@@ -20,7 +20,7 @@ use crate::output::say;
 use crate::stage::{JAPAN, KYRGYZSTAN, Side, StageFolder};
 use load::{Load, Outcome};
 use measure::{Usage, percentile};
-use reading::Reading;
+use reading::{Reading, Readings};
 
 /// Notices before the clock starts: links open, files filled ahead, code in the caches.
 const WARM_UP: u64 = 512;
@@ -38,7 +38,7 @@ struct Report {
     peak_rss: [u64; 2],
     disk_bytes: [f64; 2],
     wire_bytes: f64,
-    reading: Option<Reading>,
+    readings: Option<Readings>,
 }
 
 pub(crate) async fn run(args: &BenchArgs, node: &NodeArgs) -> Result<ExitCode, CliError> {
@@ -74,14 +74,14 @@ pub(crate) async fn run(args: &BenchArgs, node: &NodeArgs) -> Result<ExitCode, C
     if !node.json {
         report.print()?;
     }
-    let reading = audit(&folder, &mut sender, &mut receiver).await?;
+    let readings = audit(&folder, &mut sender, &mut receiver).await?;
     say("\nAfterwards both logs were read whole and verified, and so was every receipt: they agree.")?;
     say(&format!("\nThe floor of reading: {}", floor::WHAT_OF_READING))?;
     if node.json {
-        report.reading = Some(reading);
+        report.readings = Some(readings);
         say!("{}", report.json());
     } else {
-        reading.print()?;
+        readings.print()?;
     }
     sender.node.stop()?;
     receiver.node.stop()?;
@@ -90,11 +90,11 @@ pub(crate) async fn run(args: &BenchArgs, node: &NodeArgs) -> Result<ExitCode, C
 }
 
 /// What was measured must have been right: both logs and every receipt are verified.
-async fn audit(folder: &StageFolder, sender: &mut Side, receiver: &mut Side) -> Result<Reading, CliError> {
+async fn audit(folder: &StageFolder, sender: &mut Side, receiver: &mut Side) -> Result<Readings, CliError> {
     let to = folder.path().join("export");
     let mut sides = [(&mut sender.client, &sender.card), (&mut receiver.client, &receiver.card)];
     drop(export::prove(&mut sides, &to).await?);
-    reading::read(&to.join(&sender.card.id))
+    reading::read(&to.join(&sender.card.id), &to.join(&receiver.card.id))
 }
 
 impl Report {
@@ -124,7 +124,7 @@ impl Report {
             peak_rss: end.map(|usage| usage.peak_rss_bytes),
             disk_bytes: both(|usage| usage.disk_bytes),
             wire_bytes,
-            reading: None,
+            readings: None,
         }
     }
 
@@ -153,9 +153,10 @@ impl Report {
         let [cpu_sender, cpu_receiver] = self.cpu_us;
         let [disk_sender, disk_receiver] = self.disk_bytes;
         let [rss_sender, rss_receiver] = self.peak_rss;
-        let reading = self.reading.as_ref().map(Reading::json);
+        let readings = self.readings.as_ref();
+        let (verify, reconcile) = (readings.map(|of| of.0.json()), readings.map(|of| of.1.json()));
         json!({
-            "reading": reading, "notices": self.notices, "notice_json_bytes": self.json_bytes, "rate": self.rate,
+            "verify": verify, "reconcile": reconcile, "notices": self.notices, "notice_json_bytes": self.json_bytes, "rate": self.rate,
             "notices_per_second": self.per_second, "floor_per_second": self.floor_per_second,
             "ratio_to_floor": self.ratio(), "p50_ms": ms(self.p50), "p99_ms": ms(self.p99),
             "cpu_us_per_notice_sender": cpu_sender, "cpu_us_per_notice_receiver": cpu_receiver,
@@ -167,15 +168,20 @@ impl Report {
     }
 }
 
-impl Reading {
+impl Readings {
     fn print(&self) -> Result<(), CliError> {
-        say!("  {:<44} {:>10}", "entries of the sender's log", self.entries);
-        say!("  {:<44} {:>10.0}", "entries verified a second", self.entries_per_second);
-        say!("  {:<44} {:>10.2}", "ratio to the floor", self.ratio);
-        say!("  {:<44} {:>10}", "peak memory of the auditor's process, MiB", self.peak_rss_bytes >> 20);
+        let Self(verify, reconcile) = self;
+        let memory = [verify, reconcile].map(|of| of.peak_rss_bytes >> 20);
+        say!("  {:<44} {:>10}  {:>9}", "", "verify", "reconcile");
+        say!("  {:<44} {:>10}  {:>9}", "entries: the sender's log, both logs", verify.entries, reconcile.entries);
+        say!("  {:<44} {:>10.0}  {:>9.0}", "entries a second", verify.entries_per_second, reconcile.entries_per_second);
+        say!("  {:<44} {:>10.2}  {:>9.2}", "ratio to the floor", verify.ratio, reconcile.ratio);
+        say!("  {:<44} {:>10}  {:>9}", "peak memory of the auditor's process, MiB", memory[0], memory[1]);
         Ok(())
     }
+}
 
+impl Reading {
     fn json(&self) -> serde_json::Value {
         json!({
             "entries": self.entries, "entries_per_second": self.entries_per_second, "ratio_to_floor": self.ratio,

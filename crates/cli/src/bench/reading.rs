@@ -13,8 +13,12 @@ use crate::failure::CliError;
 /// How often it is looked how much memory the auditor's process took so far.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
+/// What was measured of `verify`, of `reconcile`.
+pub(crate) struct Readings(pub(crate) Reading, pub(crate) Reading);
+
 /// What was measured.
 pub(crate) struct Reading {
+    /// Of all logs that were read.
     pub(crate) entries: u64,
     pub(crate) entries_per_second: f64,
     /// The floor's time for the same notices, by the time that it took.
@@ -23,14 +27,20 @@ pub(crate) struct Reading {
     pub(crate) peak_rss_bytes: u64,
 }
 
-/// Verifies an exported log in a process of its own, as an auditor does; the files are in the page cache.
-pub(crate) fn read(export: &Path) -> Result<Reading, CliError> {
+/// Verifies an exported log, and then compares it with the other side's, each in a process of its own, as an auditor does; the files are in the
+/// page cache.
+pub(crate) fn read(export: &Path, other: &Path) -> Result<Readings, CliError> {
+    Ok(Readings(one("verify", &[export], &[""])?, one("reconcile", &[export, other], &["/logs/0", "/logs/1"])?))
+}
+
+/// `logs`: where the answer speaks of each log that was read.
+fn one(command: &str, exports: &[&Path], logs: &[&str]) -> Result<Reading, CliError> {
     let failed = |error| CliError::failed("the auditor's process cannot be run", error);
     let program = std::env::current_exe().map_err(failed)?;
     let started = Instant::now();
     let mut auditor = Command::new(program)
-        .args(["audit", "verify", "--json"])
-        .arg(export)
+        .args(["audit", command, "--json"])
+        .args(exports)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()
@@ -43,9 +53,12 @@ pub(crate) fn read(export: &Path) -> Result<Reading, CliError> {
     let taken = started.elapsed().as_secs_f64();
     let said = auditor.wait_with_output().map_err(failed)?.stdout;
     let report: Value = serde_json::from_slice(&said).unwrap_or_default();
-    let count = |pointer| report.pointer(pointer).and_then(Value::as_u64).unwrap_or_default();
-    let (entries, sent) = (count("/size"), count("/entries/sent"));
+    let count = |of: &str| -> u64 {
+        logs.iter().filter_map(|log| report.pointer(&format!("{log}{of}")).and_then(Value::as_u64)).sum()
+    };
+    // What one side sent the other received: both logs have it.
+    let (entries, notices) = (count("/size"), count("/entries/sent") + count("/entries/received"));
     #[expect(clippy::cast_precision_loss, reason = "figures for people")]
-    let (entries_per_second, floor_time) = (entries as f64 / taken, sent as f64 / floor::read_per_second()?);
+    let (entries_per_second, floor_time) = (entries as f64 / taken, notices as f64 / floor::read_per_second()?);
     Ok(Reading { entries, entries_per_second, ratio: floor_time / taken, peak_rss_bytes: bytes })
 }
