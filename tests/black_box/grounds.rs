@@ -98,13 +98,27 @@ fn consent_on_paper_and_the_originators_own_publication_count_and_are_marked_as_
         [["--of", "KG-A", "--kind", "paper-consent", "--basis", "letter of 2026-05-01"].as_slice(), &scope].concat();
     let said = japan.0.run(&[&["ground", "record", letter.to_str().unwrap()], paper.as_slice()].concat());
     assert!(said.code == 1 && said.err.contains("--until"), "{}", said.err);
-    let ground = record(&japan, &letter, &[paper.as_slice(), &["--until", "2099-12-31"]].concat());
-    japan.0.second(&["ground", "confirm", &ground, letter.to_str().unwrap()]).good();
+    let conditions =
+        ["--until", "2099-12-31", "--condition", "no onward disclosure", "--condition", "return it by May"];
+    let paper_ground = record(&japan, &letter, &[paper.as_slice(), &conditions].concat());
+    let duties = |asked: &[&str]| {
+        let duties = japan.0.run(&[&["--json", "duties"], asked].concat()).good().json();
+        duties.into_iter().filter(|duty| duty["duty"] == "conditions").collect::<Vec<_>>()
+    };
+    assert!(duties(&[]).is_empty(), "one person alone records nothing that binds");
+    japan.0.second(&["ground", "confirm", &paper_ground, letter.to_str().unwrap()]).good();
+    let duty = duties(&[]).remove(0);
+    assert_eq!((&duty["notice_id"], &duty["flow"]), (&"KG-A".into(), &"PAPER_CONSENT".into()));
+    assert_eq!((&duty["clause"], &duty["ours"]), (&"3".into(), &true.into()), "{duty}");
     let asked = [["KG-A"].as_slice(), &scope].concat();
-    let (judged, file) = japan.disclose("paper", &asked);
+    // Its conditions are acknowledged before anything leaves.
+    let held_back = japan.0.second(&[["--json", "disclose"].as_slice(), &asked].concat());
+    assert_eq!((held_back.code, held_back.json()[0]["conditions"].as_array().unwrap().len()), (1, 2));
+    let (judged, file) = japan.disclose("paper", &[asked.as_slice(), &["--accept-conditions"]].concat());
     assert_eq!((&judged["decision"], &judged["code"]), (&"ALLOW".into(), &"CONSENT_OK".into()));
     let checked = check(&file, &[&kyrgyz, &japan]).good().json().remove(0);
     assert_eq!(checked["outside_log"]["kind"], "PAPER_CONSENT");
+    assert_eq!(checked["conditions"], json!(["no onward disclosure", "return it by May"]));
     // The originator is told that it rests on what it did not sign.
     let told = kyrgyz.0.run(&["--json", "disclosures", "--of", "KG-A", "--ask"]).good().json().remove(0);
     let outside = &told["items"][0]["outside_log"];
@@ -123,6 +137,16 @@ fn consent_on_paper_and_the_originators_own_publication_count_and_are_marked_as_
     assert_eq!(judged["code"], "ALREADY_PUBLIC_BY_ORIGINATOR");
     check(&file, &[&kyrgyz, &japan]).good();
     assert_eq!(japan.refused(&to_operator("detected_by")), "CONSENT_FIELDS");
+    // Nobody sets conditions for what is public.
+    let said = japan
+        .0
+        .run(&[&["ground", "record", page.to_str().unwrap(), "--condition", "c"], published.as_slice()].concat());
+    assert!(said.code == 1 && said.err.contains("leave --condition out"), "{}", said.err);
+    // The conditions are tracked until a person says that they are met, or that the consent was withdrawn.
+    japan.0.run(&["ground", "end", &paper_ground]).good();
+    assert!(duties(&[]).is_empty());
+    assert_eq!(duties(&["--closed"])[0]["notice_id"], "KG-A");
+    assert_eq!(japan.refused(&asked), "CONSENT_MISSING");
 }
 
 #[test]

@@ -135,7 +135,8 @@ fn recorded(verified: &VerifiedPresentation) -> Result<Option<Recorded>, Fault> 
         return Err(Fault::Ground("the recorded ground was confirmed only after the disclosure"));
     }
     let (from_ms, until_ms, basis) = (ground.valid_from_ms, ground.valid_until_ms, ground.legal_basis.clone());
-    Ok(Some(Recorded { kind, scope, from_ms, until_ms, basis }))
+    let conditions = ground.conditions.clone();
+    Ok(Some(Recorded { kind, scope, from_ms, until_ms, basis, conditions }))
 }
 
 /// What the discloser says that it disclosed.
@@ -405,8 +406,11 @@ impl Checked {
         Some((sender, [header.flow.clone(), header.notice_id.clone(), from, particulars.valid_to]))
     }
 
-    /// The conditions of the grant, which bind the reader.
+    /// The conditions of the grant or the document, which bind the reader.
     fn conditions(&self) -> Vec<String> {
+        if let Some(document) = &self.verified.disclosure.recorded {
+            return document.conditions.clone();
+        }
         let by_consent = [Ground::ConsentOk.as_str(), Ground::ConsentExceedsNotice.as_str()];
         let grant =
             self.verified.grounds.first().filter(|_| by_consent.contains(&self.verified.disclosure.code.as_str()));

@@ -7,6 +7,7 @@
 use time::{Date, Duration};
 
 use crate::civil;
+use crate::disclosure::Recorded;
 use crate::docket::{Course, Docketed, NoticeKey};
 use crate::flow::{CONSENT_WITHDRAW, CORRECTION, PUBLICATION_CONFIRMATION, TERMINATION};
 use crate::memorandum::{Duty, KindTerms, Memorandum};
@@ -47,6 +48,28 @@ pub fn duties(memorandum: &Memorandum, course: &Course, today: Date) -> Vec<Duty
     let mut items: Vec<DutyItem> = course.notices().flat_map(|(key, notice)| asked.of_notice(key, notice)).collect();
     items.sort_by(|a, b| (a.since_ms, &a.about).cmp(&(b.since_ms, &b.about)));
     items
+}
+
+/// What a document outside the log that carries releases asks for: its conditions, since the second person confirmed it, until its last
+/// moment or until a person ended it.
+pub fn conditions_of_document(
+    memorandum: &Memorandum,
+    (about, side): (NoticeKey, &str),
+    document: &Recorded,
+    (confirmed_ms, ended_ms, now_ms): (i64, Option<i64>, i64),
+) -> Option<DutyItem> {
+    let is_over = (document.until_ms < now_ms).then_some(document.until_ms.max(confirmed_ms));
+    (!document.conditions.is_empty()).then(|| DutyItem {
+        duty: Duty::Conditions,
+        about,
+        flow: document.kind.as_str().to_owned(),
+        clause: memorandum.clause_of_disclosure().to_owned(),
+        owed_by: side.to_owned(),
+        since_ms: confirmed_ms,
+        closes_by: "its last day, or `verbale ground end`: all conditions are met, or it was withdrawn".to_owned(),
+        closed_ms: [ended_ms, is_over].into_iter().flatten().min(),
+        remind_on: None,
+    })
 }
 
 struct Asked<'a> {

@@ -44,7 +44,7 @@ mod schema;
 pub mod values;
 
 pub use docket::{Course, Docket, Docketed, Entered, NoticeKey};
-pub use duties::{DutyItem, duties};
+pub use duties::{DutyItem, conditions_of_document, duties};
 pub use erasure::needed;
 pub use memorandum::{Basis, Class, CommencesOn, ContactPoint, Duty, Memoranda, Memorandum, MemorandumError};
 pub use notice::{Header, Notice, Party};

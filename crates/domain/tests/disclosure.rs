@@ -179,7 +179,14 @@ fn a_recorded_ground_carries_what_it_names_and_nothing_else() {
         Scope::of(&fields, ("GOVERNMENT_BODY", name), purpose).unwrap()
     };
     let asked = scope(&["outcome"], "JP-MAFF", "the exam");
-    let recorded = |kind| Recorded { kind, scope: asked.clone(), from_ms: 10, until_ms: 20, basis: "a letter".into() };
+    let recorded = |kind| Recorded {
+        kind,
+        scope: asked.clone(),
+        from_ms: 10,
+        until_ms: 20,
+        basis: "a letter".into(),
+        conditions: Vec::new(),
+    };
     let pairs = [
         (Escalation::LegalCompulsion, Some(OutsideGround::LegalCompulsion)),
         (Escalation::Clause5RelevantMinistry, Some(OutsideGround::MinistryRequest)),

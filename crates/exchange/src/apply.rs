@@ -183,7 +183,7 @@ impl Exchange {
                 }
             }
             Change::GroundConfirmed { id, actor } => self.held_ground(&id)?.confirmed = Some((actor, time_ms)),
-            Change::GroundEnded { id } => self.held_ground(&id)?.ended = true,
+            Change::GroundEnded { id } => self.held_ground(&id)?.ended_ms = Some(time_ms),
             Change::ErasureAsked(held) => {
                 if self.erasures.insert(held.id, HeldErasure { asked_ms: time_ms, ..*held }).is_some() {
                     return Err("its erasure is there already");

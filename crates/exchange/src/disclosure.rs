@@ -40,7 +40,7 @@ pub struct DisclosureRequest {
 /// How a release is asked for.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Asking {
-    /// The person acknowledges the conditions of the grant.
+    /// The person acknowledges the conditions of the grant or the document.
     pub conditions_acknowledged: bool,
     /// It is published: it rests on what the text and the notice say, and on no consent or notice, which an approver uses.
     pub publishing: bool,
@@ -69,7 +69,7 @@ pub struct Judged {
     release: Option<Release>,
     /// Notices, or a recorded ground.
     grounds: Vec<MessageId>,
-    /// The conditions of the grant.
+    /// The conditions of the grant or the document.
     conditions: Vec<String>,
     valid_from_ms: i64,
     valid_until_ms: i64,
@@ -174,7 +174,7 @@ impl Exchange {
         };
         let notices = relied_on.map(|piece| piece.notices.as_slice()).unwrap_or_default();
         let grant = notices.first().and_then(|grant| course.get(grant));
-        let conditions = grant.map(|grant| grant.particulars().conditions.clone()).unwrap_or_default();
+        let mut conditions = grant.map(|grant| grant.particulars().conditions.clone()).unwrap_or_default();
         let mut grounds: Vec<MessageId> =
             notices.iter().filter_map(|key| self.numbered(&held.channel.memorandum, key)).collect();
         grounds.extend(relied_on.and_then(|piece| piece.recorded));
@@ -196,6 +196,8 @@ impl Exchange {
                 basis.filter(|_| !must_inform).map(|_| Release::Decided(escalation))
             }
         };
+        let documents = grounds.iter().filter_map(|id| self.grounds.get(id)?.recorded.as_ref());
+        conditions.extend(documents.flat_map(|recorded| recorded.conditions.iter().cloned()));
         Judged { decision, release, grounds, conditions, valid_from_ms, valid_until_ms }
     }
 

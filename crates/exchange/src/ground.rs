@@ -32,8 +32,8 @@ pub struct HeldGround {
     pub recorded_by: String,
     /// Pseudonym of who confirmed it, and when, in milliseconds since 1970-01-01 UTC; only then it counts.
     pub confirmed: Option<(String, i64)>,
-    /// Whether it counts no more.
-    pub ended: bool,
+    /// When a person ended it, likewise: it counts no more.
+    pub ended_ms: Option<i64>,
     /// Its entry.
     pub index: LogIndex,
 }
@@ -62,9 +62,11 @@ impl HeldGround {
         let id = |bytes: &[u8]| MessageId::try_from(bytes).map_err(|_| ReplayError::Order("it names no ground"));
         let kind = entry.kind.parse().map_err(|_| ReplayError::Order("it names no kind of ground"))?;
         let recorded = facts.and_then(|facts| {
+            let particulars = facts.particulars.as_ref()?;
             Some(Recorded {
                 kind,
-                scope: Scope::read(facts.particulars.as_ref()?)?,
+                scope: Scope::read(particulars)?,
+                conditions: particulars.conditions.clone(),
                 from_ms: entry.valid_from_ms,
                 until_ms: entry.valid_until_ms,
                 basis: facts.legal_basis.clone(),
@@ -78,14 +80,14 @@ impl HeldGround {
             reasons_to_withhold: facts.map(|facts| facts.reasons_to_withhold.clone()).unwrap_or_default(),
             recorded_by: entry.actor,
             confirmed: None,
-            ended: false,
+            ended_ms: None,
             index,
         })
     }
 
     /// As presentations name it.
     pub(crate) fn presented(&self) -> Option<RecordedGround> {
-        let Recorded { kind, scope, from_ms, until_ms, basis } = self.recorded.as_ref()?;
+        let Recorded { kind, scope, from_ms, until_ms, basis, conditions } = self.recorded.as_ref()?;
         Some(RecordedGround {
             ground_id: self.id.as_bytes().to_vec(),
             kind: kind.as_str().to_owned(),
@@ -97,13 +99,14 @@ impl HeldGround {
             purpose: scope.purpose.clone(),
             valid_from_ms: *from_ms,
             valid_until_ms: *until_ms,
+            conditions: conditions.clone(),
             confirmed_ms: self.confirmed.as_ref().map(|(_, at_ms)| *at_ms).unwrap_or_default(),
         })
     }
 
     /// What it covers, once a second person confirmed it and until it is ended.
     fn live(&self) -> Option<&Recorded> {
-        self.recorded.as_ref().filter(|_| self.confirmed.is_some() && !self.ended)
+        self.recorded.as_ref().filter(|_| self.confirmed.is_some() && self.ended_ms.is_none())
     }
 }
 
@@ -147,7 +150,7 @@ impl Exchange {
                 reasons_to_withhold: facts.reasons_to_withhold,
                 recorded_by: actor,
                 confirmed: None,
-                ended: false,
+                ended_ms: None,
                 index,
             };
             let event = change::ground_recorded(&held, &sealed.digest);
@@ -169,7 +172,9 @@ impl Exchange {
         let refused = |code, reason: &str| Told::Refused(Refusal::new(code, "ground", reason));
         let told = match (self.grounds.get(&id), document) {
             (None, _) => Told::NoSuchNotice,
-            (Some(held), _) if held.ended => refused(Code::BadValue, "is ended; record the document anew if it counts"),
+            (Some(held), _) if held.ended_ms.is_some() => {
+                refused(Code::BadValue, "is ended; record the document anew if it counts")
+            }
             (Some(held), Some(_)) if held.confirmed.is_some() => refused(Code::BadValue, "is confirmed already"),
             (Some(held), Some(_)) if held.recorded_by == actor => refused(
                 Code::FourEyes,

@@ -5,7 +5,7 @@ use verbale_domain::{PURPOSE_BYTES_MAX, civil, is_line};
 use verbale_evidence::MessageId;
 use verbale_exchange::{Exchange, HeldGround, Recording};
 use verbale_journal::Journal;
-use verbale_proto::v1::{Facts, GroundStatus, RecordGroundRequest};
+use verbale_proto::v1::{Facts, GroundStatus, Particulars, RecordGroundRequest};
 use verbale_rpc::Failure;
 
 use crate::clock::now_ms;
@@ -16,6 +16,9 @@ use crate::person::Sight;
 use crate::random;
 use crate::register::everybody;
 use crate::shared::Shared;
+
+/// Conditions of one document: what people read and acknowledge each time.
+const CONDITIONS_MAX: usize = 100;
 
 /// What the core is asked to record.
 pub(crate) fn recording(
@@ -74,8 +77,10 @@ pub(crate) fn recording(
     let keys = shared.archive.unwrap(held.message_id, sealed.wrapped());
     let keys = keys.map_err(|error| damaged(&error.to_string()))?;
     let basis = legal_basis.clone();
-    let facts = Facts { particulars: Some(scope.particulars()), legal_basis, reasons_to_withhold, ..Facts::default() };
-    let recorded = Recorded { kind, scope, from_ms, until_ms, basis };
+    let conditions = conditions(kind, &request.conditions)?;
+    let particulars = Particulars { conditions: conditions.clone(), ..scope.particulars() };
+    let facts = Facts { particulars: Some(particulars), legal_basis, reasons_to_withhold, ..Facts::default() };
+    let recorded = Recorded { kind, scope, from_ms, until_ms, basis, conditions };
     Ok(Recording {
         id: MessageId::new(now_ms().unsigned_abs(), &random::bytes()),
         about: held.message_id,
@@ -85,6 +90,23 @@ pub(crate) fn recording(
         sealed: keys.facts.seal(held.message_id, &facts, &random::bytes()),
         facts,
     })
+}
+
+/// Conditions that a document sets: of what is public and of own words nobody sets any.
+fn conditions(kind: OutsideGround, given: &[String]) -> Result<Vec<String>, Failure> {
+    use OutsideGround::{LegalCompulsion, MinistryRequest, PaperConsent};
+    if !given.is_empty() && !matches!(kind, PaperConsent | LegalCompulsion | MinistryRequest) {
+        let text = "only a consent, a legal compulsion or a ministry's request sets conditions; leave --condition out";
+        return Err(refused("BAD_VALUE", text.to_owned()));
+    }
+    if given.len() > CONDITIONS_MAX {
+        return Err(refused("BAD_VALUE", format!("a document has at most {CONDITIONS_MAX} conditions")));
+    }
+    let said = |text: &String| match line(text, "--condition")? {
+        empty if empty.is_empty() => Err(refused("BAD_VALUE", "a condition is empty".to_owned())),
+        text => Ok(text),
+    };
+    given.iter().map(said).collect()
 }
 
 fn line(text: &str, option: &str) -> Result<String, Failure> {
@@ -117,12 +139,13 @@ pub(crate) fn grounds(exchange: &Exchange) -> Vec<GroundStatus> {
             reasons_to_withhold: held.reasons_to_withhold.clone(),
             recorded_by: held.recorded_by.clone(),
             confirmed_by: held.confirmed.as_ref().map(|(actor, _)| actor.clone()).unwrap_or_default(),
-            ended: held.ended,
+            ended: held.ended_ms.is_some(),
             ..GroundStatus::default()
         };
         match &held.recorded {
             None => status,
-            Some(Recorded { kind, scope, from_ms, until_ms, basis }) => GroundStatus {
+            Some(Recorded { kind, scope, from_ms, until_ms, basis, conditions }) => GroundStatus {
+                conditions: conditions.clone(),
                 kind: kind.as_str().to_owned(),
                 fields: scope.fields.clone(),
                 audience_class: scope.audience.class.as_str().to_owned(),

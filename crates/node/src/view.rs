@@ -1,7 +1,7 @@
 //! State as the local service shows it: ids, numbers, codes and times, never content.
 
 use time::Date;
-use verbale_domain::{DutyItem, Memorandum, Notice, Organisation, civil};
+use verbale_domain::{DutyItem, Memorandum, Notice, Organisation, civil, conditions_of_document};
 use verbale_exchange::{Exchange, Happening, Held, LinkState, Mailbox, NoticeState, What};
 use verbale_ledger::LogIndex;
 use verbale_proto::v1::{
@@ -213,7 +213,13 @@ pub(crate) fn duties(exchange: &Exchange, request: DutiesRequest, now_ms: i64) -
             let kept = if request.overdue { item.is_overdue(today) } else { true };
             kept && item.closed_ms.is_some() == request.closed
         };
-        let items = verbale_domain::duties(memorandum, course, today).into_iter().filter(wanted);
+        let documents = exchange.grounds().filter_map(|ground| {
+            let about = exchange.notice(&ground.about).filter(|held| held.channel.memorandum == memorandum.id)?;
+            let (_, confirmed_ms) = ground.confirmed.as_ref()?;
+            let times = (*confirmed_ms, ground.ended_ms, now_ms);
+            conditions_of_document(memorandum, (about.key()?, side), ground.recorded.as_ref()?, times)
+        });
+        let items = verbale_domain::duties(memorandum, course, today).into_iter().chain(documents).filter(wanted);
         all.extend(items.map(|item| DutyStatus {
             duty: item.duty.as_str().to_owned(),
             memorandum: memorandum.id.clone(),

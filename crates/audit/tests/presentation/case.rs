@@ -219,6 +219,7 @@ pub(crate) fn ordered() -> Case {
         purpose: "trial".into(),
         valid_from_ms: civil::moment_ms("2026-06-01T00:00:00Z").unwrap(),
         valid_until_ms: i64::MAX,
+        conditions: Vec::new(),
         confirmed_ms: civil::moment_ms("2026-06-02T00:00:00Z").unwrap(),
     });
     case

@@ -51,7 +51,7 @@ pub(crate) struct DiscloseArgs {
     pub(crate) id: String,
     #[command(flatten)]
     pub(crate) scope: ScopeArgs,
-    /// Acknowledge the conditions of the grant; it is logged
+    /// Acknowledge the conditions of the grant or the document; it is logged
     #[arg(long)]
     pub(crate) accept_conditions: bool,
     /// Write the presentation to this new file; without it, to standard output
@@ -213,6 +213,9 @@ pub(crate) struct GroundArgs {
     /// What the document is in words: who wrote it, when, under which law
     #[arg(long, value_name = "TEXT")]
     pub(crate) basis: String,
+    /// A condition that the document sets; repeat it. Whoever discloses acknowledges it, and the reader is shown it
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) condition: Vec<String>,
     /// What spoke for withholding; needed for a legal compulsion
     #[arg(long, value_name = "TEXT")]
     pub(crate) withhold: Option<String>,

@@ -58,6 +58,7 @@ async fn record(args: GroundArgs, node: &NodeArgs) -> Result<(), CliError> {
         valid_to: given(args.until),
         legal_basis: args.basis,
         reasons_to_withhold: given(args.withhold),
+        conditions: args.condition,
     };
     let recorded = client(node).await?.record_ground(request).await?.into_inner();
     if node.json {
@@ -117,7 +118,7 @@ fn ground_json(of: &GroundStatus) -> Value {
         "document_sha256": hex(&of.document_sha256), "fields": of.fields, "audience_class": of.audience_class,
         "audience_name": of.audience_name, "purpose": of.purpose, "valid_from": moment(of.valid_from_ms),
         "valid_until": (of.valid_until_ms != i64::MAX).then(|| moment(of.valid_until_ms)), "basis": of.legal_basis,
-        "withhold": given(&of.reasons_to_withhold), "recorded_by": of.recorded_by, "confirmed_by": given(&of.confirmed_by),
+        "withhold": given(&of.reasons_to_withhold), "conditions": of.conditions, "recorded_by": of.recorded_by, "confirmed_by": given(&of.confirmed_by),
     })
 }
 
@@ -129,8 +130,9 @@ fn ground_text(of: &GroundStatus) -> String {
     } else {
         format!("\n  to withhold   {}", of.reasons_to_withhold)
     };
+    let conditions = of.conditions.iter().fold(String::new(), |text, of| text + "\n  condition     " + of);
     format!(
-        "{} {}, {}\n  of notice     {} ({})\n  document      SHA-256 {}, not signed by the other side\n  basis         {}{withhold}\n  \
+        "{} {}, {}\n  of notice     {} ({})\n  document      SHA-256 {}, not signed by the other side\n  basis         {}{withhold}{conditions}\n  \
          fields        {}\n  to            {} ({})\n  for           {}\n  valid         {} to {until}\n  recorded by   {}, confirmed by \
          {confirmed}",
         of.ground_id,

@@ -15,6 +15,8 @@ pub struct Recorded {
     pub until_ms: i64,
     /// The legal basis, in words.
     pub basis: String,
+    /// Conditions that the document sets.
+    pub conditions: Vec<String>,
 }
 
 impl Recorded {
