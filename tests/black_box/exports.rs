@@ -95,11 +95,50 @@ fn an_export_repeats_to_the_byte_and_goes_on_where_it_was_cut_off() {
     // Another log does not go into the folder.
     let (others, said) = export(&partner, "first", &[]);
     said.good();
+    let before = content(&dir);
     let mixed = partner.run(&["audit", "export", dir.to_str().unwrap()]);
-    assert_eq!(mixed.code, 4, "{}", mixed.err);
-    assert!(mixed.err.contains("holds another log"), "{}", mixed.err);
+    assert_eq!(mixed.code, 2, "{}", mixed.err);
+    assert!(mixed.err.contains("give a folder of its own") && content(&dir) == before, "{}", mixed.err);
     assert_eq!(reconcile(&dir, &others).good().json()[0]["agreed"], 599);
     assert_eq!(reconcile(&others, &others).code, 3);
+}
+
+#[test]
+fn what_was_left_out_or_is_no_file_is_not_called_a_fault_and_takes_no_memory() {
+    let (japan, partner) = pair();
+    send(&japan, true, 1..4);
+    let (whole, said) = export(&japan, "whole", &[]);
+    let most = size(said) - 1;
+    // One tile: what is left out is receipts.
+    let (since, said) = export(&japan, "since", &["--since", &most.to_string()]);
+    said.good();
+    let verified = |dir: &Path| verbale(&["audit", "verify", dir.to_str().unwrap()], None);
+    let alone = verified(&since);
+    assert!(alone.code == 3 && alone.err.contains("--since"), "{}{}", alone.out, alone.err);
+    for (name, bytes) in content(&since) {
+        std::fs::create_dir_all(whole.join(&name).parent().unwrap()).unwrap();
+        std::fs::write(whole.join(name), bytes).unwrap();
+    }
+    assert_eq!(verify(&whole)["sound"], true);
+    // What somebody put there instead of a file, and one that is larger than the memory.
+    let (dir, said) = export(&partner, "hostile", &[]);
+    said.good();
+    assert_eq!(verify(&dir)["sound"], true);
+    std::fs::create_dir(dir.join("proofs")).unwrap();
+    let proof = dir.join("proofs/XX-9.equivocation");
+    std::os::unix::fs::symlink("/dev/zero", &proof).unwrap();
+    let said = verified(&dir);
+    assert!(said.code == 3 && said.err.contains("no file"), "{}", said.err);
+    std::fs::remove_file(&proof).unwrap();
+    std::fs::File::create(&proof).unwrap().set_len(100 << 30).unwrap();
+    let said = verified(&dir);
+    assert!(said.code == 3 && said.err.contains("larger than"), "{}", said.err);
+    std::fs::remove_file(&proof).unwrap();
+    assert_eq!(verify(&dir)["sound"], true);
+    // What is not there is no fault either.
+    for command in ["card", "receipt", "checkpoint", "presentation", "account"] {
+        assert_eq!(verbale(&["audit", command, "/nonexistent", "--json"], None).code, 3, "{command}");
+    }
 }
 
 #[test]

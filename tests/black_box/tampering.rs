@@ -135,6 +135,13 @@ fn changed_files_are_found() {
             "RECEIPT_MISSING",
         ),
         (
+            "a receipt beside an entry that has none",
+            Box::new(|copy| {
+                std::fs::copy(copy.receipt(JAPAN, other), copy.receipt(JAPAN, 0)).unwrap();
+            }),
+            "RECEIPT_FILE",
+        ),
+        (
             "a receipt in another's place",
             Box::new(|copy| {
                 std::fs::copy(copy.receipt(JAPAN, other), copy.receipt(JAPAN, receipted)).unwrap();

@@ -1,7 +1,5 @@
 //! The command line of `verbale-audit`, which `verbale audit` offers too.
 
-#![expect(clippy::disallowed_methods, reason = "a command line reads the files it is given")]
-
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -13,8 +11,9 @@ use verbale_evidence::{Card, Cards, PresentationError, UnverifiedCard, parse_car
 
 use crate::account::{Whole, account_json, account_report, check_account, compare_with_log};
 use crate::export::ExportFolder;
+use crate::files;
 use crate::log_command;
-use crate::presentation::{Fault, check_presentation};
+use crate::presentation::{Fault, check_presentation, visible};
 use crate::verify::Given;
 
 const USAGE: &str = "\
@@ -58,6 +57,13 @@ pub enum Exit {
     CouldNotCheck,
     /// Something does not hold.
     FaultFound,
+}
+
+impl Exit {
+    /// How it ends when what does not hold was given on the command line to check something else by.
+    fn or_usage(self) -> Self {
+        if self == Self::FaultFound { Self::Usage } else { self }
+    }
 }
 
 impl From<Exit> for ExitCode {
@@ -114,7 +120,7 @@ impl Asked {
 
     /// The cards given.
     pub(crate) fn cards(&self) -> Result<Vec<Card>, (Exit, String)> {
-        self.cards.iter().map(|path| card(path)).collect::<Result<_, _>>().map_err(|text| (Exit::Usage, text))
+        self.cards.iter().map(|path| card(path).map_err(|(exit, text)| (exit.or_usage(), text))).collect()
     }
 }
 
@@ -134,11 +140,11 @@ pub fn run(args: impl Iterator<Item = OsString>, out: &mut impl Write, err: &mut
     match command(&asked) {
         Ok((exit, report)) => {
             // Whoever stopped reading has seen enough.
-            let _ = writeln!(out, "{report}");
+            let _ = writeln!(out, "{}", visible(&report));
             exit
         }
         Err((exit, text)) => {
-            let _ = writeln!(err, "verbale-audit: {text}");
+            let _ = writeln!(err, "verbale-audit: {}", visible(&text));
             exit
         }
     }
@@ -174,7 +180,7 @@ fn value(parser: &mut lexopt::Parser) -> Result<PathBuf, String> {
 fn presentation(asked: &Asked) -> Result<Reported, (Exit, String)> {
     let usage = |text: &str| (Exit::Usage, text.to_owned());
     let file = asked.files.first().ok_or_else(|| usage("give the file of the presentation"))?;
-    let text = read(file).map_err(|text| (Exit::Usage, text))?;
+    let text = read(file)?;
     let cards = asked.cards_by_owner()?;
     let (originator, discloser) = match cards.as_slice() {
         [originator] => (originator, None),
@@ -195,7 +201,7 @@ fn presentation(asked: &Asked) -> Result<Reported, (Exit, String)> {
 fn account(asked: &Asked) -> Result<Reported, (Exit, String)> {
     let usage = |text: String| (Exit::Usage, text);
     let file = asked.files.first().ok_or_else(|| usage("give the file of the account".to_owned()))?;
-    let text = read(file).map_err(usage)?;
+    let text = read(file)?;
     let cards = asked.cards_by_owner()?;
     let [holder] = cards.as_slice() else {
         return Err(usage("give the card of the contact point that signed it with --card".to_owned()));
@@ -246,15 +252,15 @@ fn exit_of(fault: &Fault) -> Exit {
     }
 }
 
-pub(crate) fn read(path: &Path) -> Result<String, String> {
-    let text =
-        if path.as_os_str() == "-" { std::io::read_to_string(std::io::stdin()) } else { std::fs::read_to_string(path) };
-    text.map_err(|error| format!("{} cannot be read: {error}", path.display()))
+pub(crate) fn read(path: &Path) -> Result<String, (Exit, String)> {
+    let text = if path.as_os_str() == "-" { files::input() } else { files::text(path) };
+    text.map_err(|error| (Exit::CouldNotCheck, format!("{} cannot be read: {error}", path.display())))
 }
 
 /// A card; whoever gives it compared its fingerprint, which is printed again.
-pub(crate) fn card(path: &Path) -> Result<Card, String> {
-    let unusable = |error: verbale_evidence::CardError| format!("{} is no card: {error}", path.display());
+pub(crate) fn card(path: &Path) -> Result<Card, (Exit, String)> {
+    let unusable =
+        |error: verbale_evidence::CardError| (Exit::FaultFound, format!("{} is no card: {error}", path.display()));
     let unverified = UnverifiedCard::parse(&parse_card_text(&read(path)?).map_err(unusable)?).map_err(unusable)?;
     let fingerprint = unverified.claimed_fingerprint().map_err(unusable)?;
     unverified.verify(&fingerprint).map_err(unusable)
@@ -288,7 +294,7 @@ fn memorandum_files(dir: &Path) -> Result<Vec<(String, String)>, String> {
     for entry in std::fs::read_dir(dir).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
         if path.extension().is_some_and(|extension| extension == "toml") {
-            files.push((path.display().to_string(), read(&path)?));
+            files.push((path.display().to_string(), files::text(&path).map_err(unreadable)?));
         }
     }
     files.sort();

@@ -10,6 +10,7 @@
 //! * `proofs/<ID>-<size>.equivocation`: two heads of one size with two roots, each signed by its log
 //! * `stamps/<size>.checkpoint`, `stamps/<size>.tsr`: heads of this log that a time stamping authority was shown, and its answers (RFC 3161)
 //! * `memoranda/<id>.toml`: the memorandum files
+//! * `since`: of an export that was made with `--since`, how many of the first entries have no tiles and no receipts in it
 //! * `decisions.jsonl`: each decision about a release, with the version of the rules and the entries of its evidence
 //!
 //! There is no sealed content in it, and no facts.
@@ -28,6 +29,8 @@ pub use write::{ExportError, ExportWriter};
 
 pub(crate) const CHECKPOINT: &str = "checkpoint";
 pub(crate) const POLICY: &str = "policy";
+pub(crate) const SINCE: &str = "since";
+pub(crate) const RECEIPTS: &str = "receipts";
 pub(crate) const DECISIONS: &str = "decisions.jsonl";
 pub(crate) const CARDS: &str = "keys/cards.jsonl";
 pub(crate) const KEYS: &str = "keys";
@@ -39,5 +42,12 @@ pub(crate) const STAMPS: &str = "stamps";
 
 /// The file of the receipt that stands beside an entry.
 pub(crate) fn receipt_path(index: u64) -> String {
-    format!("receipts/{}.tlog-proof", number_path(index))
+    format!("{RECEIPTS}/{}.tlog-proof", number_path(index))
+}
+
+/// The entry beside which a file stands, if it is a receipt's.
+pub(crate) fn receipt_index(path: &str) -> Option<u64> {
+    let number = path.strip_prefix(RECEIPTS)?.strip_suffix(".tlog-proof")?;
+    let digits: String = number.chars().filter(char::is_ascii_digit).collect();
+    digits.parse().ok().filter(|index| receipt_path(*index) == path)
 }

@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use crate::presentation::visible;
+
 /// Findings that are kept; more are counted.
 pub(crate) const FINDINGS_MAX: usize = 1000;
 
@@ -31,6 +33,9 @@ impl Finding {
     /// For people.
     pub fn to_text(&self) -> String {
         let place = self.entry.map(|entry| format!(", entry {entry}")).unwrap_or_default();
-        format!("{} ({}{place})\n    expected  {}\n    found     {}", self.code, self.log, self.expected, self.found)
+        // Whoever wrote the log writes no lines of this report.
+        let [log, expected, found] =
+            [&self.log, &self.expected, &self.found].map(|text| visible(text).replace('\n', "\\n"));
+        format!("{} ({log}{place})\n    expected  {expected}\n    found     {found}", self.code)
     }
 }

@@ -11,6 +11,7 @@
 mod account;
 mod command;
 mod export;
+mod files;
 mod finding;
 mod log_command;
 mod onward;

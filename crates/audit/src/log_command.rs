@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write as _};
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -156,7 +155,7 @@ pub(crate) fn check_equivocation(asked: &Asked) -> Result<Reported, (Exit, Strin
 /// What a card says, and the fingerprint that is compared by telephone.
 pub(crate) fn check_card(asked: &Asked) -> Result<Reported, (Exit, String)> {
     let [file] = asked.files.as_slice() else { return Err(usage("give the file of one card")) };
-    let card = crate::command::card(file).map_err(|text| (Exit::FaultFound, text))?;
+    let card = crate::command::card(file)?;
     let (from, until) = (moment(card.valid_from_ms), moment(card.valid_until_ms));
     let report = if asked.json {
         json!({
@@ -183,7 +182,7 @@ pub(crate) fn check_card(asked: &Asked) -> Result<Reported, (Exit, String)> {
 
 fn the_text(asked: &Asked) -> Result<String, (Exit, String)> {
     let [file] = asked.files.as_slice() else { return Err(usage("give one file")) };
-    read(Path::new(file)).map_err(|text| (Exit::Usage, text))
+    read(file)
 }
 
 fn card_of<'c>(cards: &'c [Card], is_it: impl Fn(&&Card) -> bool, what: &str) -> Result<&'c Card, (Exit, String)> {

@@ -113,7 +113,7 @@ pub(crate) fn check(
     let mut stamps = KeptStamps::read(folder)?;
     let mut tiles = Tiles::new(folder);
     let (mut decisions, mut decided, mut known) = (Decisions::default(), Sha256::new(), KnownCards::default());
-    read_through(folder, head.size, &keys, |index, prepared: Prepared| {
+    read_through((folder, folder.since()?), head.size, &keys, |index, prepared: Prepared| {
         tiles.take(prepared.leaf);
         frontier.append(prepared.leaf);
         kept.passed(&frontier);
@@ -143,10 +143,11 @@ pub(crate) fn check(
     let stamps = stamps.check(&head, &mut chronicle);
     cosigned.sort();
     cosigned.dedup();
-    if folder.file(DECISIONS)?.map(Sha256::digest) != Some(decided.finalize()) {
+    if folder.digest(DECISIONS)? != Some(decided.finalize().into()) {
         chronicle.find("DECISIONS", None, "a line for each decision of the log, and no other", "other lines");
     }
     key_files(folder, &known, &mut chronicle)?;
+    receipt_files(folder, head.size, &mut chronicle)?;
     chronicle.heads.check()?;
     let is_compared = compare(&given.cards, &mut chronicle);
     let fingerprint = |card: &Card| card.card_key.fingerprint().grouped();
@@ -224,6 +225,16 @@ fn key_files(folder: &ExportFolder, known: &KnownCards, chronicle: &mut Chronicl
     let is_other = |there: &String| files.iter().all(|(name, _)| name != there);
     for there in folder.key_files()?.into_iter().filter(is_other) {
         chronicle.find("KEY_FILE", None, "files of the cards of which the log tells", format!("{there} besides"));
+    }
+    Ok(())
+}
+
+/// There is no receipt beside an entry that has none.
+fn receipt_files(folder: &ExportFolder, size: LogSize, chronicle: &mut Chronicle<'_>) -> Result<(), Missing> {
+    let (there, told) = (folder.receipts(size.0)?, chronicle.receipts_read);
+    if there > told {
+        let expected = format!("{told} files in receipts/, one beside each entry that tells of a receipt");
+        chronicle.find("RECEIPT_FILE", None, expected, format!("{there}: this folder has files of another log"));
     }
     Ok(())
 }

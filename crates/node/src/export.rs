@@ -42,6 +42,10 @@ pub(crate) async fn send(
     responses: &mpsc::Sender<Result<ExportLogResponse, Status>>,
 ) -> Result<(), Status> {
     witness::now(shared, core).await;
+    // A counterpart may just have shown that this log is not the one it knows.
+    if let Some(trouble) = shared.standing.trouble() {
+        return Err(trouble.status());
+    }
     let peers = shared.peers.now();
     let [cosigned, counterparts, equivocations] =
         shared.witnesses.kept(&shared.card, &peers.by_id).map_err(|error| fault(&error))?;

@@ -163,10 +163,14 @@ impl Copy {
     fn write(&self, id: &str, log: &Log) {
         let (dir, before) = (self.export(id), self.folder.path().join("before"));
         std::fs::rename(&dir, &before).unwrap();
-        let mut writer = ExportWriter::begin(&dir, 0).unwrap();
         let mut tree = Tree::default();
-        for (entry, receipt) in &log.entries {
+        for (entry, _) in &log.entries {
             tree.append(leaf_hash(entry));
+        }
+        let head = Checkpoint { origin: log.card.log_origin.clone(), size: tree.size(), root: tree.root() };
+        assert!(Tile::of_level(0, head.size).count() == 1, "the demo's logs are short");
+        let mut writer = ExportWriter::begin(&dir, 0, &head.sign(&log.key)).unwrap();
+        for (entry, receipt) in &log.entries {
             let receipt = receipt.as_ref().map(|(entry, proof)| (entry.as_slice(), proof.as_str()));
             writer.entry(entry.clone(), receipt).unwrap();
         }
@@ -176,9 +180,7 @@ impl Copy {
                 copy(&before.join(folder), &dir.join(folder));
             }
         }
-        let head = Checkpoint { origin: log.card.log_origin.clone(), size: tree.size(), root: tree.root() };
-        assert!(Tile::of_level(0, head.size).count() == 1, "the demo's logs are short");
-        writer.finish(&head.sign(&log.key)).unwrap();
+        writer.finish().unwrap();
         std::fs::remove_dir_all(before).unwrap();
     }
 

@@ -1,15 +1,15 @@
 //! Reading an exported log. What is read proves nothing yet.
 
-#![expect(clippy::disallowed_methods, reason = "an auditor reads the folder that was exported")]
-
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest as _, Sha256};
 use verbale_domain::Memoranda;
 use verbale_evidence::{Card, UnverifiedCard, parse_card_text};
 use verbale_ledger::{LogIndex, Tile};
 
-use super::{CHECKPOINT, KEYS, MEMORANDA, STAMPS, receipt_path};
+use super::{CHECKPOINT, KEYS, MEMORANDA, RECEIPTS, SINCE, STAMPS, receipt_index, receipt_path};
+use crate::files;
 
 /// Something that a check needs is not there, or cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -60,12 +60,12 @@ impl ExportFolder {
 
     fn bytes(&self, name: &str) -> Result<Vec<u8>, Missing> {
         let path = self.0.join(name);
-        std::fs::read(&path).map_err(|source| Missing::File { path, source, hint: NOT_WHOLE })
+        files::bytes(&path).map_err(|source| Missing::File { path, source, hint: NOT_WHOLE })
     }
 
     fn text(&self, name: &str) -> Result<String, Missing> {
         let path = self.0.join(name);
-        std::fs::read_to_string(&path).map_err(|source| Missing::File { path, source, hint: NOT_WHOLE })
+        files::text(&path).map_err(|source| Missing::File { path, source, hint: NOT_WHOLE })
     }
 
     /// The signed checkpoint.
@@ -91,14 +91,55 @@ impl ExportFolder {
         self.bytes(&tile.entries_path())
     }
 
-    /// The receipt beside an entry; `None` when there is no such file.
-    pub(crate) fn receipt(&self, index: LogIndex) -> Result<Option<String>, Missing> {
-        let name = receipt_path(index.0);
-        let utf8 = |bytes| {
-            let unusable = |_| Missing::Unusable { path: self.0.join(&name), text: "it is no text".to_owned() };
-            String::from_utf8(bytes).map_err(unusable)
-        };
-        self.file(&name)?.map(utf8).transpose()
+    /// The SHA-256 of a file of any size, where it is there.
+    pub(crate) fn digest(&self, name: &str) -> Result<Option<[u8; 32]>, Missing> {
+        let (path, mut hasher) = (self.0.join(name), Sha256::new());
+        match files::each_piece(&path, |piece| hasher.update(piece)) {
+            Ok(()) => Ok(Some(hasher.finalize().into())),
+            Err(source) if source.kind() == ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(Missing::File { path, source, hint: NOT_WHOLE }),
+        }
+    }
+
+    /// The receipt beside an entry; `None` when there is no such file. Of an export that was made with `--since` it is somewhere else.
+    pub(crate) fn receipt(&self, index: LogIndex, since: u64) -> Result<Option<String>, Missing> {
+        match self.text(&receipt_path(index.0)) {
+            Err(Missing::File { source, .. }) if source.kind() == ErrorKind::NotFound && index.0 >= since => Ok(None),
+            other => other.map(Some),
+        }
+    }
+
+    /// How many of the first entries were left out, of an export that was made with `--since`; 0: none.
+    pub(crate) fn since(&self) -> Result<u64, Missing> {
+        let Some(text) = self.file(SINCE)? else { return Ok(0) };
+        let size = std::str::from_utf8(&text).ok().and_then(|text| text.trim_end().parse().ok());
+        size.ok_or_else(|| Missing::Unusable {
+            path: self.0.join(SINCE),
+            text: "it is no number of entries".to_owned(),
+        })
+    }
+
+    /// How many receipts stand beside the first entries of a log.
+    pub(crate) fn receipts(&self, size: u64) -> Result<u64, Missing> {
+        let (mut count, mut folders) = (0, vec![RECEIPTS.to_owned()]);
+        while let Some(folder) = folders.pop() {
+            let path = self.0.join(&folder);
+            let missing = |source| Missing::File { path: path.clone(), source, hint: NOT_WHOLE };
+            let entries = match std::fs::read_dir(&path) {
+                Err(source) if source.kind() == ErrorKind::NotFound => continue,
+                other => other.map_err(missing)?,
+            };
+            for entry in entries {
+                let entry = entry.map_err(missing)?;
+                let Some(name) = entry.file_name().to_str().map(|name| format!("{folder}/{name}")) else { continue };
+                if entry.file_type().map_err(missing)?.is_dir() {
+                    folders.push(name);
+                } else if receipt_index(&name).is_some_and(|index| index < size) {
+                    count += 1;
+                }
+            }
+        }
+        Ok(count)
     }
 
     /// Every card in the folder. A card that cannot be read is none: whoever needs it says so.

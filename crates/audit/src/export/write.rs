@@ -12,7 +12,8 @@ use verbale_evidence::{EntryError, read_entry};
 use verbale_ledger::{Checkpoint, LogSize, Note, TILE_WIDTH, Tile, Tree, encode_bundle, leaf_hash, with_extra};
 
 use super::{
-    CHECKPOINT, COSIGNED, COUNTERPARTS, DECISIONS, Decisions, KnownCards, MEMORANDA, PROOFS, STAMPS, receipt_path,
+    CHECKPOINT, COSIGNED, COUNTERPARTS, DECISIONS, Decisions, KnownCards, MEMORANDA, PROOFS, SINCE, STAMPS,
+    receipt_path,
 };
 
 /// An export that was not made.
@@ -34,6 +35,16 @@ pub enum ExportError {
          an export into a new folder with `verbale-audit verify`", .0.display()
     )]
     Differs(PathBuf),
+    /// The folder belongs to another log.
+    #[error("{} holds an export of the log {there}, and this one is {given}: give a folder of its own", path.display())]
+    OtherLog {
+        /// The folder.
+        path: PathBuf,
+        /// Whose export is there.
+        there: String,
+        /// What was to be exported.
+        given: String,
+    },
     /// What the node gave is no log.
     #[error("entry {index} is no log entry: {source}")]
     Entry {
@@ -61,6 +72,7 @@ pub struct ExportWriter {
     /// Files of a log of this size are somewhere else already.
     elsewhere: HashSet<String>,
     since: u64,
+    checkpoint: String,
     tree: Tree,
     bundle: Vec<Vec<u8>>,
     decisions: Decisions,
@@ -72,16 +84,26 @@ pub struct ExportWriter {
 }
 
 impl ExportWriter {
-    /// Begins an export. Tiles and receipts of the log's first `since` entries are left out: the auditor has them already.
+    /// Begins an export under a signed checkpoint. Tiles and receipts of the log's first `since` entries are left out: the auditor has them
+    /// already.
     ///
     /// # Errors
-    /// [`ExportError::Io`].
-    pub fn begin(dir: &Path, since: u64) -> Result<Self, ExportError> {
+    /// [`ExportError::Io`], [`ExportError::OtherLog`], [`ExportError::Since`].
+    pub fn begin(dir: &Path, since: u64, checkpoint: &str) -> Result<Self, ExportError> {
+        let head = head(checkpoint).ok_or(ExportError::OtherHead)?;
+        if since > head.size.0 {
+            return Err(ExportError::Since { since, size: head.size.0 });
+        }
+        let there = head_in(dir).filter(|there| there.origin != head.origin);
+        if let Some(there) = there {
+            return Err(ExportError::OtherLog { path: dir.to_owned(), there: there.origin, given: head.origin });
+        }
         fs::create_dir_all(dir).map_err(failed("create", dir))?;
         Ok(Self {
             dir: dir.to_owned(),
             elsewhere: names_of(LogSize(since)).collect(),
             since,
+            checkpoint: checkpoint.to_owned(),
             tree: Tree::default(),
             bundle: Vec::new(),
             decisions: Decisions::default(),
@@ -145,18 +167,14 @@ impl ExportWriter {
         Ok(())
     }
 
-    /// Ends the export under a checkpoint that covers exactly the entries taken; its log's key vouches for it, not this function.
+    /// Ends the export: its checkpoint covers exactly the entries taken. Its log's key vouches for it, not this function.
     ///
     /// # Errors
     /// [`ExportError`].
-    pub fn finish(mut self, checkpoint: &str) -> Result<LogSize, ExportError> {
+    pub fn finish(mut self) -> Result<LogSize, ExportError> {
         let size = self.tree.size();
-        let head = Note::parse(checkpoint).ok().and_then(|note| Checkpoint::parse(note.text).ok());
-        if head.is_none_or(|head| head.size != size || head.root != self.tree.root()) {
+        if head(&self.checkpoint).is_none_or(|head| head.size != size || head.root != self.tree.root()) {
             return Err(ExportError::OtherHead);
-        }
-        if self.since > size.0 {
-            return Err(ExportError::Since { since: self.since, size: size.0 });
         }
         if !self.bundle.is_empty() {
             self.flush()?;
@@ -176,8 +194,12 @@ impl ExportWriter {
             lines.take_its_place()?;
         }
         let join = |note: String, cosigned: &String| Note::joined(&note, cosigned).unwrap_or(note);
-        let checkpoint = self.cosigned.iter().fold(checkpoint.to_owned(), join);
-        let before = self.head_before();
+        let checkpoint = self.cosigned.iter().fold(self.checkpoint.clone(), join);
+        let before = head_in(&self.dir).map(|head| head.size);
+        match self.since {
+            0 => self.remove(SINCE)?,
+            since => self.replace(SINCE, format!("{since}\n").as_bytes())?,
+        }
         // Last: a folder with this checkpoint is whole.
         self.replace(CHECKPOINT, checkpoint.as_bytes())?;
         if let Some(before) = before.filter(|before| *before < size) {
@@ -187,12 +209,6 @@ impl ExportWriter {
             }
         }
         Ok(size)
-    }
-
-    /// The size of the export that was here before.
-    fn head_before(&self) -> Option<LogSize> {
-        let text = fs::read_to_string(self.dir.join(CHECKPOINT)).ok()?;
-        Some(Checkpoint::parse(Note::parse(&text).ok()?.text).ok()?.size)
     }
 
     /// Writes the entries gathered.
@@ -235,6 +251,15 @@ impl ExportWriter {
             }
         }
     }
+}
+
+/// The head of the export that is in a folder.
+fn head_in(dir: &Path) -> Option<Checkpoint> {
+    head(&fs::read_to_string(dir.join(CHECKPOINT)).ok()?)
+}
+
+fn head(note: &str) -> Option<Checkpoint> {
+    Checkpoint::parse(Note::parse(note).ok()?.text).ok()
 }
 
 /// The names of all tiles and bundles of a log.

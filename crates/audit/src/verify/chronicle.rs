@@ -87,6 +87,8 @@ pub(crate) struct Chronicle<'m> {
     configured: Option<Configured>,
     pub(super) last_ms: i64,
     pub(crate) tally: Tally,
+    /// Files of receipts that were read.
+    pub(crate) receipts_read: u64,
     /// Releases whose grant a withdrawal answers.
     pub(crate) tally_withdrawn: u64,
     /// Releases by a code of which the log cannot show the ground.
@@ -140,6 +142,7 @@ impl<'m> Chronicle<'m> {
             configured: None,
             last_ms: i64::MIN,
             tally: Tally::default(),
+            receipts_read: 0,
             tally_withdrawn: 0,
             unshown: BTreeMap::new(),
             terms_missing: 0,
@@ -209,6 +212,7 @@ impl<'m> Chronicle<'m> {
         self.last_ms = self.last_ms.max(logged_ms);
         self.crossing.ends_with_export = matches!(event, Event::LogExported(_));
         self.tally.count(&event);
+        self.receipts_read += u64::from(prepared.receipt.is_some());
         self.shift = prepared.carried.len();
         self.carried_all(index, self.shift);
         if !self.carried(index, &prepared.carried) {

@@ -64,7 +64,7 @@ impl Keys {
 /// # Errors
 /// [`Missing`], when a file of the log is not there.
 pub(crate) fn read_through(
-    folder: &ExportFolder,
+    (folder, since): (&ExportFolder, u64),
     size: LogSize,
     keys: &Keys,
     mut take: impl FnMut(u64, Prepared),
@@ -78,7 +78,7 @@ pub(crate) fn read_through(
             scope.spawn(move || {
                 for tile in Tile::of_level(0, size).skip(worker).step_by(workers) {
                     // Nobody takes any more: something was missing.
-                    if queue.send(prepare(folder, tile, keys)).is_err() {
+                    if queue.send(prepare((folder, since), tile, keys)).is_err() {
                         return;
                     }
                 }
@@ -96,7 +96,7 @@ pub(crate) fn read_through(
     })
 }
 
-fn prepare(folder: &ExportFolder, tile: Tile, keys: &Keys) -> Result<Vec<Prepared>, Missing> {
+fn prepare((folder, since): (&ExportFolder, u64), tile: Tile, keys: &Keys) -> Result<Vec<Prepared>, Missing> {
     let (hashes, bundle) = (folder.tile(tile)?, folder.bundle(tile)?);
     let unusable = |text: String| Missing::Unusable { path: folder.dir().join(tile.entries_path()), text };
     let entries = decode_bundle(&bundle).map_err(|error| unusable(error.to_string()))?;
@@ -120,7 +120,7 @@ fn prepare(folder: &ExportFolder, tile: Tile, keys: &Keys) -> Result<Vec<Prepare
             Ok(Event::ConflictKept(of)) => envelope = Some(signed(&of.envelope, keys)),
             Ok(Event::ChannelResumed(of)) if !of.envelope.is_empty() => envelope = Some(signed(&of.envelope, keys)),
             Ok(Event::ReceiptReceived(_)) => {
-                let text = folder.receipt(LogIndex(tile.number * TILE_WIDTH + at as u64))?;
+                let text = folder.receipt(LogIndex(tile.number * TILE_WIDTH + at as u64), since)?;
                 receipt = text.map(|text| received(&text, keys, &mut verifiers));
             }
             _ => {}

@@ -39,24 +39,24 @@ pub(crate) async fn export(
     progress: &Progress,
 ) -> Result<u64, CliError> {
     let mut parts = client.export_log(ExportLogRequest { recipient }).await?.into_inner();
-    let mut writer = ExportWriter::begin(to, since)?;
-    let (mut checkpoint, mut size, mut taken) = (String::new(), 0, 0);
+    let headless =
+        || CliError::damaged("the node gives out a log without a head; run `verbale status` there".to_owned());
+    let head = parts.message().await?.and_then(|first| first.head).ok_or_else(headless)?;
+    let mut writer = ExportWriter::begin(to, since, &head.checkpoint)?;
+    for kept in head.cosigned {
+        writer.cosigned(&kept.name, &kept.text);
+    }
+    for kept in head.counterparts {
+        writer.counterpart(&kept.name, &kept.text);
+    }
+    for kept in head.equivocations {
+        writer.equivocation(&kept.name, &kept.text);
+    }
+    for memorandum in head.memoranda {
+        writer.memorandum(&memorandum.id, &memorandum.text);
+    }
+    let mut taken = 0;
     while let Some(part) = parts.message().await? {
-        if let Some(head) = part.head {
-            (checkpoint, size) = (head.checkpoint, head.size);
-            for kept in head.cosigned {
-                writer.cosigned(&kept.name, &kept.text);
-            }
-            for kept in head.counterparts {
-                writer.counterpart(&kept.name, &kept.text);
-            }
-            for kept in head.equivocations {
-                writer.equivocation(&kept.name, &kept.text);
-            }
-            for memorandum in head.memoranda {
-                writer.memorandum(&memorandum.id, &memorandum.text);
-            }
-        }
         for stamp in part.stamps {
             writer.stamp(stamp.size, &stamp.checkpoint, stamp.answer);
         }
@@ -66,9 +66,9 @@ pub(crate) async fn export(
             writer.entry(exported.entry, has_receipt.then_some(receipt))?;
             taken += 1;
         }
-        progress.set("exporting the log", taken, size);
+        progress.set("exporting the log", taken, head.size);
     }
-    Ok(writer.finish(&checkpoint)?.0)
+    Ok(writer.finish()?.0)
 }
 
 /// Exports the logs of staged nodes and verifies each, and each pair that knows each other.
@@ -116,7 +116,7 @@ impl From<ExportError> for CliError {
             ExportError::Io { .. } => {
                 Self::failed("the export was not made; give the same folder again, and it is gone on with", error)
             }
-            ExportError::Since { .. } => Self::Usage(error.to_string()),
+            ExportError::Since { .. } | ExportError::OtherLog { .. } => Self::Usage(error.to_string()),
             ExportError::Differs(_) | ExportError::Entry { .. } | ExportError::OtherHead => {
                 Self::damaged(error.to_string())
             }

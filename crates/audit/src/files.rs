@@ -1,0 +1,59 @@
+//! Files that others made: nothing but a file is read, and none that is larger than anything an export holds.
+
+#![expect(clippy::disallowed_methods, reason = "an auditor reads the files that it is given")]
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::Path;
+
+/// The largest file that is read whole: several times the largest bundle, of 256 entries of 64 KiB.
+const FILE_MAX: u64 = 64 << 20;
+
+/// Bytes of a file. Whoever made the folder may have put a pipe or a device there, or a file of any size.
+pub(crate) fn bytes(path: &Path) -> io::Result<Vec<u8>> {
+    all(opened(path)?)
+}
+
+/// The text of a file.
+pub(crate) fn text(path: &Path) -> io::Result<String> {
+    utf8(bytes(path)?)
+}
+
+/// The text of standard input.
+pub(crate) fn input() -> io::Result<String> {
+    utf8(all(io::stdin().lock())?)
+}
+
+/// Takes a file of any size in pieces.
+pub(crate) fn each_piece(path: &Path, mut take: impl FnMut(&[u8])) -> io::Result<()> {
+    let (mut file, mut piece) = (opened(path)?, vec![0; 1 << 16]);
+    loop {
+        match file.read(&mut piece)? {
+            0 => return Ok(()),
+            read => take(piece.get(..read).unwrap_or_default()),
+        }
+    }
+}
+
+fn opened(path: &Path) -> io::Result<File> {
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("it is no file"));
+    }
+    File::open(path)
+}
+
+fn all(from: impl Read) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    from.take(FILE_MAX + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > FILE_MAX {
+        return Err(io::Error::other(format!(
+            "it is larger than {} MiB, as nothing is that belongs here",
+            FILE_MAX >> 20
+        )));
+    }
+    Ok(bytes)
+}
+
+fn utf8(bytes: Vec<u8>) -> io::Result<String> {
+    String::from_utf8(bytes).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is no text"))
+}
