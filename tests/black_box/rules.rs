@@ -66,6 +66,11 @@ fn a_memorandum_commences_on_both_sides_when_an_approver_records_the_day() {
     japan.stop();
     japan.make_approver();
     japan.start();
+    // A receipt is recorded when it was: neither before the text was signed nor ahead of its day.
+    for day in ["2020-01-01", "2099-01-01"] {
+        let said = japan.run(&["memorandum", "commence", memorandum, "--on", day]);
+        assert!(said.code == 1 && said.err.contains("BAD_VALUE"), "{day}: {}", said.err);
+    }
     japan.run(&commence).good();
     japan.until_delivered();
     for node in [&japan, &partner] {

@@ -93,14 +93,16 @@ pub fn day(text: &str) -> Option<Date> {
 
 /// An offset in the form +hh:mm or -hh:mm.
 pub(crate) fn offset(text: &str) -> Option<UtcOffset> {
-    let (sign, rest) = text.split_at_checked(1)?;
-    let (hours, minutes) = rest.split_once(':')?;
-    let (hours, minutes): (i8, i8) = (hours.parse().ok()?, minutes.parse().ok()?);
-    match sign {
-        "+" => UtcOffset::from_hms(hours, minutes, 0).ok(),
-        "-" => UtcOffset::from_hms(-hours, -minutes, 0).ok(),
-        _ => None,
+    if !fits(text, "+00:00") && !fits(text, "-00:00") {
+        return None;
     }
+    // No civil time is further from UTC.
+    let (hours @ 0..=14, minutes @ 0..=59) = (text.get(1..3)?.parse::<i8>().ok()?, text.get(4..6)?.parse::<i8>().ok()?)
+    else {
+        return None;
+    };
+    let sign = if text.starts_with('-') { -1 } else { 1 };
+    UtcOffset::from_hms(sign * hours, sign * minutes, 0).ok()
 }
 
 /// The civil date of a moment, in milliseconds since 1970-01-01 UTC.

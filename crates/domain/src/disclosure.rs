@@ -23,7 +23,7 @@ use crate::rules::covers;
 pub use cases::{Ruling, rule};
 pub use codes::{AudienceClass, Denial, Escalation, Ground, OutsideGround, Release};
 pub use evidence::{Evidence, GivenNotice, Grant};
-pub(crate) use held::is_live;
+pub(crate) use held::grant_ended;
 pub use held::{HeldEvidence, held_evidence};
 pub use recorded::Recorded;
 

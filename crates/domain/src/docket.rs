@@ -80,6 +80,8 @@ static NO_PARTICULARS: Particulars = Particulars {
 pub struct Course {
     /// The recorded day of commencement, where it depends on a receipt.
     pub commenced: Option<Date>,
+    /// When that day was recorded, in milliseconds since 1970-01-01 UTC.
+    pub commenced_ms: Option<i64>,
     /// The last day in force.
     pub ends: Option<Date>,
     notices: HashMap<NoticeKey, Docketed>,
@@ -114,7 +116,9 @@ impl Docket {
             course.answers.entry(answered.clone()).or_default().push(key.clone());
         }
         course.sides.insert(key.side.clone());
-        if !particulars.as_of.is_empty() {
+        // What is neither whole nor continues a list is nothing that a delta could continue.
+        if !particulars.as_of.is_empty() && (particulars.complete != Some(false) || !particulars.delta_from.is_empty())
+        {
             course.lists.insert((key.side.clone(), flow.clone(), particulars.as_of.clone()));
         }
         let particulars = (particulars != NO_PARTICULARS).then(|| Box::new(particulars));

@@ -4,13 +4,13 @@
 //! # Source
 //! DOMAIN section 2, column "what the receiver must do"; 7(2) for what the originator must publish itself.
 
-use time::{Date, Duration};
+use time::{Date, Duration, UtcOffset};
 
 use crate::civil;
-use crate::disclosure::Recorded;
+use crate::disclosure::{Recorded, grant_ended};
 use crate::docket::{Course, Docketed, NoticeKey};
-use crate::flow::{CONSENT_WITHDRAW, CORRECTION, PUBLICATION_CONFIRMATION, TERMINATION};
-use crate::memorandum::{Duty, KindTerms, Memorandum};
+use crate::flow::{CONSENT_WITHDRAW, CONSULTATION_REQUEST, CORRECTION, PUBLICATION_CONFIRMATION, TERMINATION};
+use crate::memorandum::{CommencesOn, Duty, KindTerms, Memorandum};
 
 /// One duty, open or closed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,9 +36,10 @@ pub struct DutyItem {
 }
 
 impl DutyItem {
-    /// Whether its day has passed and it is open.
+    /// Whether its day has passed while it was open; of a closed one, whether it was closed only after it.
     pub fn is_overdue(&self, today: Date) -> bool {
-        self.closed_ms.is_none() && self.remind_on.is_some_and(|day| today > day)
+        let until = self.closed_ms.map_or(today, |closed_ms| civil::date_of(closed_ms, UtcOffset::UTC));
+        self.remind_on.is_some_and(|day| until > day)
     }
 }
 
@@ -48,6 +49,19 @@ pub fn duties(memorandum: &Memorandum, course: &Course, today: Date) -> Vec<Duty
     let mut items: Vec<DutyItem> = course.notices().flat_map(|(key, notice)| asked.of_notice(key, notice)).collect();
     items.sort_by(|a, b| (a.since_ms, &a.about).cmp(&(b.since_ms, &b.about)));
     items
+}
+
+/// Whether a side still owes something because of a notice that an answer of it would close.
+pub(crate) fn awaits_answer(
+    memorandum: &Memorandum,
+    course: &Course,
+    about: &NoticeKey,
+    side: &str,
+    today: Date,
+) -> bool {
+    let asked = Asked { memorandum, course, today };
+    let items = course.get(about).map(|notice| asked.of_notice(about, notice)).unwrap_or_default();
+    items.iter().any(|item| item.owed_by == side && item.closed_ms.is_none() && item.duty != Duty::Conditions)
 }
 
 /// What a document outside the log that carries releases asks for: its conditions, since the second person confirmed it, until its last
@@ -90,6 +104,15 @@ impl Asked<'_> {
         let of_sender = kind.own_duty().map(|duty| (duty, key.side.as_str(), kind.clause()));
         let item = |(duty, side, clause): (Duty, &str, &str)| {
             let since_ms = self.reopened(duty, key).unwrap_or(since_ms);
+            let closes_by = match self.replacement(duty, key) {
+                Some((by, _)) => {
+                    format!(
+                        "publish {}, which took its place, then confirm with S02 PUBLICATION_CONFIRMATION",
+                        by.number
+                    )
+                }
+                None => closes_by(self.memorandum, duty, &notice.flow),
+            };
             DutyItem {
                 duty,
                 about: key.clone(),
@@ -97,7 +120,7 @@ impl Asked<'_> {
                 clause: clause.to_owned(),
                 owed_by: side.to_owned(),
                 since_ms,
-                closes_by: closes_by(duty, &notice.flow),
+                closes_by,
                 closed_ms: self.closed(duty, side, (key, notice)),
                 remind_on: self.remind_on(duty, notice, since_ms, side),
             }
@@ -111,6 +134,14 @@ impl Asked<'_> {
         corrections.filter(|_| duty == Duty::Publish).filter_map(|(_, correction)| correction.delivered_ms).max()
     }
 
+    /// The notice that took the place of one that was to be published: it is published instead.
+    fn replacement(&self, duty: Duty, key: &NoticeKey) -> Option<(NoticeKey, &Docketed)> {
+        let number = self.course.replaced_by(key).filter(|number| duty == Duty::Publish && *number != key.number)?;
+        let by = NoticeKey { side: key.side.clone(), number };
+        let docketed = self.course.get(&by)?;
+        Some((by, docketed))
+    }
+
     fn closed(&self, duty: Duty, side: &str, (key, notice): (&NoticeKey, &Docketed)) -> Option<i64> {
         let answered = |closes: &dyn Fn(&Docketed) -> bool| {
             let answers = self.course.answers_to(key).filter(|(answer, _)| answer.side == side);
@@ -119,7 +150,11 @@ impl Asked<'_> {
         match duty {
             Duty::Publish => {
                 let reopened = self.reopened(duty, key).unwrap_or(i64::MIN);
-                answered(&|answer| answer.flow == PUBLICATION_CONFIRMATION && answer.since_ms >= reopened)
+                let own = answered(&|answer| answer.flow == PUBLICATION_CONFIRMATION && answer.since_ms >= reopened);
+                let instead =
+                    self.replacement(duty, key).and_then(|(by, notice)| self.closed(duty, side, (&by, notice)));
+                // It may have been published before the correction came.
+                own.or(instead.map(|at_ms| at_ms.max(reopened)))
             }
             // An answer that is not complete leaves it open.
             Duty::Reply | Duty::Investigate | Duty::Comply | Duty::Assist | Duty::AnswerConsent => {
@@ -127,26 +162,36 @@ impl Asked<'_> {
                     let kind = self.memorandum.kind(&answer.flow);
                     let complete =
                         answer.particulars().complete != Some(false) && answer.particulars().outcome != "PARTIAL";
-                    complete && kind.is_some_and(KindTerms::is_answer) && answer.flow != CONSENT_WITHDRAW
+                    // What may follow an order to investigate is no report of it.
+                    let is_reply = kind.is_some_and(|kind| kind.is_answer() && kind.must_answer());
+                    complete && is_reply && answer.flow != CONSENT_WITHDRAW
                 })
             }
             Duty::Consult => {
                 let by_answer =
                     answered(&|answer| self.memorandum.kind(&answer.flow).is_some_and(KindTerms::is_answer));
-                by_answer.or(notice.handed_over_ms)
+                // Of a consultation that was asked for there is a record.
+                by_answer.or(notice.handed_over_ms.filter(|_| notice.flow != CONSULTATION_REQUEST))
             }
             Duty::Acknowledge => notice.handed_over_ms,
-            // The receipt of a termination is recorded by itself; that of the last notification by an approver.
-            Duty::RecordReceipt if notice.flow == TERMINATION => self.course.ends.and(notice.delivered_ms),
-            Duty::RecordReceipt => self.course.commenced.and(notice.delivered_ms).or(notice.handed_over_ms),
-            Duty::Conditions => {
-                // A withdrawal comes from who granted.
-                let answers = self.course.answers_to(key).filter(|(_, answer)| answer.flow == CONSENT_WITHDRAW);
-                let withdrawn = answers.filter_map(|(_, answer)| answer.delivered_ms).min();
-                let last = civil::day(&notice.particulars().valid_to).filter(|last| self.today > *last);
-                let over = last.map(|last| civil::end_ms(last, self.memorandum.utc_offset(side)).max(notice.since_ms));
-                [withdrawn, notice.handed_over_ms, over].into_iter().flatten().min()
-            }
+            // The receipt of a termination is recorded by itself, where the text says what follows from it.
+            Duty::RecordReceipt if notice.flow == TERMINATION => match self.memorandum.months_to_end() {
+                Some(_) => self.course.ends.and(notice.delivered_ms),
+                None => notice.handed_over_ms,
+            },
+            // That of the last notification by an approver.
+            Duty::RecordReceipt => match self.memorandum.commences() {
+                CommencesOn::Day(_) => notice.handed_over_ms,
+                CommencesOn::Receipt | CommencesOn::NotVerified => self
+                    .course
+                    .commenced_ms
+                    .zip(notice.delivered_ms)
+                    .map(|(recorded, delivered)| recorded.max(delivered)),
+            },
+            // They bind as long as the grant is used.
+            Duty::Conditions => grant_ended(self.memorandum, self.course, key)
+                .map(|ended| ended.max(notice.since_ms))
+                .filter(|ended| civil::date_of(*ended, self.memorandum.utc_offset(side)) <= self.today),
         }
     }
 
@@ -161,13 +206,13 @@ impl Asked<'_> {
 }
 
 /// What closes a duty, in words for the one who owes it.
-fn closes_by(duty: Duty, flow: &str) -> String {
+fn closes_by(memorandum: &Memorandum, duty: Duty, flow: &str) -> String {
     let text = match duty {
         Duty::Publish => "publish it, then confirm with S02 PUBLICATION_CONFIRMATION",
         Duty::Reply => "a complete reply, delivered",
         Duty::Investigate => "the report of the investigation, delivered",
         Duty::Comply => "a response with outcome FULL or NONE, delivered",
-        Duty::Consult if flow == "F18" => "the record of the consultation (F19), delivered",
+        Duty::Consult if flow == CONSULTATION_REQUEST => "the record of the consultation (F19), delivered",
         Duty::Consult => "consult, then `verbale ack`",
         Duty::AnswerConsent => "a grant (F21) or a refusal (F22), delivered",
         Duty::Acknowledge if flow == "F36" => {
@@ -175,8 +220,19 @@ fn closes_by(duty: Duty, flow: &str) -> String {
         }
         Duty::Acknowledge => "`verbale ack`, when those concerned were told",
         Duty::Assist => "the status of the assistance (F29), delivered",
-        Duty::RecordReceipt => "the date of receipt, recorded by an approver",
-        Duty::Conditions => "the end of the grant, its withdrawal, or `verbale ack` when all conditions are met",
+        Duty::RecordReceipt if flow == TERMINATION => match memorandum.months_to_end() {
+            Some(_) => "the day of the end, which follows from the receipt",
+            None => {
+                "`verbale ack`, when its receipt is recorded on paper: what follows from it stands in a text that was not seen"
+            }
+        },
+        Duty::RecordReceipt if matches!(memorandum.commences(), CommencesOn::Day(_)) => {
+            "`verbale ack`, when it was filed"
+        }
+        Duty::RecordReceipt => {
+            "the date of receipt of the last one, recorded by an approver (`verbale memorandum commence`)"
+        }
+        Duty::Conditions => "the end of the grant, or its withdrawal once it binds",
     };
     text.to_owned()
 }

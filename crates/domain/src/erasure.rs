@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use crate::civil;
-use crate::disclosure::is_live;
+use crate::disclosure::grant_ended;
 use crate::docket::{Course, Docketed, NoticeKey};
 use crate::duties::{DutyItem, duties};
 use crate::flow::{CONSENT_GRANT, DISPUTE_CONSULTATION};
@@ -36,7 +36,7 @@ pub fn needed(memorandum: &Memorandum, course: &Course, key: &NoticeKey, (own, a
     }
     let live = below.iter().find(|key| {
         let grant = course.get(key).filter(|notice| notice.flow == CONSENT_GRANT && notice.delivered_ms.is_some());
-        grant.is_some_and(|grant| is_live(memorandum, course, (key, grant), at_ms))
+        grant.is_some() && grant_ended(memorandum, course, key).is_some_and(|ended| at_ms < ended)
     });
     if let Some(grant) = live {
         let number = &grant.number;

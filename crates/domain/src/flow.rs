@@ -10,6 +10,8 @@ pub const CONSENT_REFUSE: &str = "F22";
 pub const CONSENT_WITHDRAW: &str = "F23";
 /// Announces a disclosure, where the memorandum asks for notice.
 pub const DISCLOSURE_NOTICE: &str = "F24";
+/// Asks for a consultation, of which there is a record.
+pub const CONSULTATION_REQUEST: &str = "F18";
 /// Asks for assistance in return procedures, and answers that.
 pub const RETURN_ASSISTANCE: [&str; 2] = ["F28", "F29"];
 /// The copy for the record of what went through diplomatic channels: its sides are foreign ministries (DOMAIN 1.5).

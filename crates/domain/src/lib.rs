@@ -51,7 +51,7 @@ pub use notice::{Header, Notice, Party};
 pub use offline::{OfflineCheck, Verdict};
 pub use organisations::{Organisation, REVOKED, Revocation, organisations, revocations};
 pub use partial::Partial;
-pub use particulars::Subject;
+pub use particulars::{Subject, mixes_scripts};
 pub use refusal::{Code, Fault, Refusal, Stage};
 pub use rules::{NAME_BYTES_MAX, PURPOSE_BYTES_MAX, Place, Route, check_rules, is_line, needs_approval, recipient};
 

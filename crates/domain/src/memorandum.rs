@@ -14,6 +14,7 @@ use time::{Date, UtcOffset};
 
 use crate::civil;
 use crate::docket::OF_ITS_SENDER;
+use crate::notice::Notice;
 pub use file::{Basis, Class, Duty};
 use file::{Commencement, Contact, File, Kind, Organ, Succession, Termination, Terms, digest};
 
@@ -135,6 +136,7 @@ impl Memorandum {
             return Err(MemorandumError::Format { file: file.to_owned(), got: read.format });
         }
         check_sides(file, &read)?;
+        check_terms(file, &read)?;
         let digest = digest(&read.id, &read.terms).map_err(|error| form(error.to_string()))?;
         let wrong = |what: String| MemorandumError::Value { file: file.to_owned(), what };
         let day = |text: &str| civil::day(text).ok_or_else(|| wrong(format!("{text} where a day YYYY-MM-DD must be")));
@@ -200,6 +202,11 @@ impl Memorandum {
         self.commences
     }
 
+    /// The last day on which it was signed.
+    pub(crate) fn signed_last(&self) -> Option<Date> {
+        self.terms.signed.iter().filter_map(|day| civil::day(day)).max()
+    }
+
     /// Calendar months from the receipt of a termination to the end; `None` where the text was not seen.
     pub fn months_to_end(&self) -> Option<u8> {
         let ends = &self.terms.ends;
@@ -254,7 +261,8 @@ impl Memorandum {
 
     /// Whether an office may write as a body of a side, on a day: it is one, or its name begins with that of one.
     pub fn is_of_party(&self, side: &str, office: &str, on: Date) -> bool {
-        let is_organ = |rest: &str| rest.starts_with('-') && !rest.split('-').any(|part| NO_ORGANS.contains(&part));
+        let is_organ =
+            |rest: &str| rest.starts_with('-') && !rest.split(['-', '_']).any(|part| NO_ORGANS.contains(&part));
         let organ_of = |body: &str| office == body || office.strip_prefix(body).is_some_and(is_organ);
         self.bodies(side, on).any(organ_of)
             || self.contacts_until(side, on).any(|(contact, _)| contact.office == office)
@@ -434,6 +442,61 @@ fn check_sides(file: &str, read: &File) -> Result<(), MemorandumError> {
     Ok(())
 }
 
+/// What the schema of a file cannot say: a node lives by these values, and must not find out later that they mean nothing.
+fn check_terms(file: &str, read: &File) -> Result<(), MemorandumError> {
+    let wrong = |what: String| Err(MemorandumError::Value { file: file.to_owned(), what });
+    let terms = &read.terms;
+    if read.id.trim().is_empty() {
+        return wrong("an empty id".to_owned());
+    }
+    if terms.sides.len() != 2 {
+        return wrong(format!("{} sides, where two must be", terms.sides.len()));
+    }
+    let mut bodies: Vec<&String> = terms.sides.values().flat_map(|side| side.parties.keys()).collect();
+    bodies.sort();
+    if let Some(twice) = bodies.windows(2).find_map(|two| two.first().filter(|first| two.get(1) == Some(first))) {
+        return wrong(format!("{twice} on both sides"));
+    }
+    if let Some(day) = terms.signed.iter().find(|day| civil::day(day).is_none()) {
+        return wrong(format!("signed on {day}, where a day YYYY-MM-DD must be"));
+    }
+    let (rule, on) = (terms.in_force.rule, &terms.in_force.on);
+    if rule == Commencement::LatterSignature && terms.signed.iter().max() != on.as_ref() {
+        return wrong(
+            "a day of the latter signature that is not the last of the days on which it was signed".to_owned(),
+        );
+    }
+    if terms.ends.rule == Termination::MonthsAfterReceipt && terms.ends.months.is_none_or(|months| months == 0) {
+        return wrong("that it ends months after receipt, and not after how many (`months`, at least 1)".to_owned());
+    }
+    for (flow, kind) in &terms.kinds {
+        let unknown = |flow: &String| flow != "*" && Notice::kind_of(flow).is_none();
+        if let Some(unknown) = [flow].into_iter().chain(&kind.answers).find(|flow| unknown(flow)) {
+            return wrong(format!("{unknown} at {flow}, which is no flow of this version"));
+        }
+        if kind.from.is_empty() {
+            return wrong(format!("that {flow} travels from nobody; leave it out, or name a side in `from`"));
+        }
+        let is_no_field =
+            |path: &&String| *path == "*" || path.starts_with("restricted") || !Notice::has_field(flow, path);
+        if let Some(path) = kind.publishable.iter().find(is_no_field) {
+            return wrong(format!("{path:?} as publishable at {flow}, which is no field of it that may be published"));
+        }
+    }
+    // Whoever succeeds takes the place of a body of the same side: nothing else makes a party of anybody.
+    for (at, successor) in read.succession.iter().enumerate() {
+        let of_text = terms.sides.get(&successor.side).is_some_and(|side| side.parties.contains_key(&successor.from));
+        let mut before = read.succession.iter().take(at);
+        if !of_text && !before.any(|earlier| earlier.side == successor.side && earlier.to == successor.from) {
+            return wrong(format!(
+                "{} at [[succession]], where a body of {} must be, or one that succeeded it further up",
+                successor.from, successor.side
+            ));
+        }
+    }
+    Ok(())
+}
+
 /// The memoranda that a node holds, by id.
 #[derive(Default)]
 pub struct Memoranda(BTreeMap<String, Memorandum>);
@@ -494,6 +557,35 @@ mod tests {
         assert!(error(&text.replace("[terms]", "[terms]\ncolour = 1")).contains("line"));
         assert!(error(&text.replace("format = 2", "format = 3")).contains("format 3"));
         assert!(error(&text.replace("F01 = { from = [\"KG\"]", "F01 = { from = [\"XX\"]")).contains("XX at F01"));
+        // What a node would live by and only find out later that it means nothing.
+        let successor = |side: &str, from: &str| {
+            format!("{text}\n[[succession]]\nside = \"{side}\"\nfrom = \"{from}\"\nto = \"XX-NEW\"\nname = \"N\"\n")
+        };
+        let also_there =
+            "\n[terms.sides.XX]\nutc_offset = \"+01:00\"\n[terms.sides.XX.parties]\nXX-M = \"M\"\n[terms.kinds]";
+        for (wrong, says) in [
+            (successor("JP", "JP-NOBODY"), "JP-NOBODY at [[succession]]"),
+            (successor("JP", "KG-MLSSM"), "KG-MLSSM at [[succession]]"),
+            (text.replace("months = 6, ", ""), "not after how many"),
+            (text.replace("months = 6", "months = 0"), "not after how many"),
+            (text.replace("\"2023-06-28\"", "\"banana\""), "signed on banana"),
+            (text.replace("on = \"2023-07-06\"", "on = \"2023-07-05\""), "latter signature"),
+            (text.replace("F14 = {", "F99 = {"), "F99 at F99"),
+            (text.replace("answers = [\"F07\"]", "answers = [\"F98\"]"), "F98 at F08"),
+            (text.replace("F07 = { from = [\"KG\"]", "F07 = { from = []"), "F07 travels from nobody"),
+            (
+                text.replace("publishable = [\"as_of\", \"entries\"]", "publishable = [\"*\"]"),
+                "\"*\" as publishable at F02",
+            ),
+            (text.replace("id = \"JP-KG-SSW-2023\"", "id = \"\""), "an empty id"),
+            (text.replace("+06:00", "+25:00"), "+25:00 where an offset"),
+            (text.replace("\n[terms.kinds]", also_there), "3 sides"),
+            (text.replace("KG-MLSSM = ", "JP-MOJ = "), "JP-MOJ on both sides"),
+        ] {
+            assert_ne!(wrong, text, "{says}");
+            assert!(error(&wrong).contains(says), "{says}: {}", error(&wrong));
+        }
+        assert!(Memorandum::parse(file, &successor("JP", "JP-NPA")).is_ok());
         let twice = Memoranda::parse([SHIPPED[0], SHIPPED[0]]);
         assert!(matches!(twice, Err(MemorandumError::Twice { .. })));
     }

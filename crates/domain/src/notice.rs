@@ -273,9 +273,24 @@ impl Notice {
 }
 
 impl Parts {
+    /// What may be published are fields of the body, or all of it; what begins with `restricted` the rules refuse by a code of its own.
+    fn publishable(&self) -> Result<(), Refusal> {
+        let paths = self.header.get("publishable_fields").and_then(Value::as_array).into_iter().flatten();
+        let unknown = |path: &str| path != "*" && !path.starts_with("restricted") && !self.flow.body.has_path(path);
+        let mut named = (0..).zip(paths.filter_map(Value::as_str));
+        match named.find(|(_, path)| unknown(path)) {
+            None => Ok(()),
+            Some((i, _)) => {
+                let reason = format!("names no field of {}: a path such as org.name_en, or * for all", self.flow.kind);
+                Err(Refusal::new(Code::UnknownField, format!("publishable_fields[{i}]"), reason))
+            }
+        }
+    }
+
     /// What holds between the parts.
     fn whole(self) -> Result<Notice, Refusal> {
         form::Registers::try_from(&self.body)?;
+        self.publishable()?;
         let marks: Vec<&str> = match self.header.get(MARKS).and_then(Value::as_array) {
             Some(marks) => marks.iter().filter_map(Value::as_str).collect(),
             None if self.restricted.is_empty() => Vec::new(),

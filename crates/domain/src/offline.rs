@@ -9,7 +9,7 @@ use time::Date;
 use crate::docket::{Course, Docket, Entered, NoticeKey};
 use crate::flow::{COMMENCEMENT_RECORD, TERMINATION};
 use crate::memorandum::{CommencesOn, Memoranda, Memorandum};
-use crate::notice::Notice;
+use crate::notice::{Header, Notice};
 use crate::refusal::{Code, Refusal};
 use crate::rules::{Place, check_rules};
 use crate::{civil, json};
@@ -101,7 +101,7 @@ impl<'m> OfflineCheck<'m> {
         let digest: [u8; 32] = Sha256::digest(notice.to_json()).into();
         let (memorandum, known) = (header.memorandum.clone(), (header.memorandum.clone(), key.clone()));
         match self.accepted.get(&known) {
-            Some(earlier) if *earlier == digest => return Ok(header.clause.clone()),
+            Some(earlier) if *earlier == digest => return Ok(self.clause_of(header)),
             Some(_) => {
                 let reason =
                     "was used for another notice under this memorandum; give a changed notice a number of its own";
@@ -126,7 +126,8 @@ impl<'m> OfflineCheck<'m> {
         };
         self.docket.enter(&memorandum, key, entered);
         if header.flow == COMMENCEMENT_RECORD {
-            self.docket.course_mut(&memorandum).commenced = civil::day(&subject.particulars.effective);
+            let course = self.docket.course_mut(&memorandum);
+            (course.commenced, course.commenced_ms) = (civil::day(&subject.particulars.effective), Some(now_ms));
         }
         let months = self.memoranda.get(&memorandum).and_then(Memorandum::months_to_end);
         if let (TERMINATION, Some(received), Some(months)) =
@@ -135,18 +136,27 @@ impl<'m> OfflineCheck<'m> {
             self.docket.course_mut(&memorandum).end(civil::months_after(received, months));
         }
         self.accepted.insert(known, digest);
-        Ok(header.clause.clone())
+        Ok(self.clause_of(header))
+    }
+
+    /// The clause on which its memorandum has such a notice travel; what the notice itself says of that is only a word.
+    fn clause_of(&self, header: &Header) -> String {
+        let memorandum = self.memoranda.get(&header.memorandum);
+        memorandum.and_then(|memorandum| memorandum.clause_of(&header.flow)).unwrap_or_default().to_owned()
     }
 }
 
-/// The notice in a line that wraps one.
+/// The notice in a line that wraps one. What the line says of the memorandum's state may stand in it or beside it.
 fn unwrap(value: Value) -> Value {
-    match value {
-        Value::Object(mut members) if !members.contains_key("notice_id") => {
-            members.swap_remove("notice").unwrap_or(Value::Object(members))
-        }
-        other => other,
+    let Value::Object(mut members) = value else { return value };
+    // No notice has a member of that name.
+    let Some(Value::Object(mut notice)) = members.get_mut("notice").map(Value::take) else {
+        return Value::Object(members);
+    };
+    if let Some(context) = members.shift_remove("_context") {
+        notice.entry("_context").or_insert(context);
     }
+    Value::Object(notice)
 }
 
 /// Takes the member `_context` out of a notice.

@@ -98,7 +98,8 @@ pub fn organisations(course: &Course) -> Vec<Organisation> {
 /// The same, as if one notice were not known.
 pub(crate) fn organisations_without(course: &Course, without: Option<&NoticeKey>) -> Vec<Organisation> {
     let told = course.notices().filter(|(key, notice)| {
-        !notice.particulars().organisations.is_empty()
+        // An empty list is legitimate: it says that there is none.
+        (!notice.particulars().organisations.is_empty() || is_full_list(notice))
             && notice.delivered_ms.is_some()
             && !course.is_superseded(key)
             && Some(*key) != without

@@ -1,6 +1,7 @@
 //! What rules, duties and decisions look at in a notice, by meaning rather than by the field of each kind.
 
 use serde_json::{Map, Value};
+use unicode_script::{Script, UnicodeScript as _};
 use verbale_proto::v1::{ListedOrganisation, Particulars};
 
 use crate::notice::Header;
@@ -73,8 +74,11 @@ fn organisations(flow: &str, body: &Map<String, Value>) -> Vec<ListedOrganisatio
     org.map(|org| ListedOrganisation { number: number(org), status: status.to_owned() }).collect()
 }
 
-/// Members that hold a name of an organisation. `name` is one only in an intermediary.
-const NAMES: [&str; 4] = ["name_en", "name_local", "name_ja", "name_kana"];
+/// Members that hold a name of an organisation.
+const NAMES: [&str; 6] = ["name_en", "name_local", "name_ja", "name_kana", "office_name", "organiser"];
+
+/// Objects in which `name` is one.
+const NAMED: [&str; 2] = [".intermediary", ".audience"];
 
 /// The first member with a name of an organisation in which one word mixes Latin and Cyrillic letters.
 pub(crate) fn mixed_script(body: &Map<String, Value>) -> Option<String> {
@@ -86,10 +90,9 @@ fn search(object: &Map<String, Value>, at: &str) -> Option<String> {
         let here = format!("{at}.{name}");
         match value {
             Value::String(text) => {
-                let is_name = NAMES.contains(&name.as_str()) || (name == "name" && at.ends_with(".intermediary"));
-                // Few names have both scripts at all, and what a letter is takes a look into large tables.
-                let mixed = is_name && is_mixed(text) && text.split(|c: char| !c.is_alphanumeric()).any(is_mixed);
-                mixed.then_some(here)
+                let is_name = NAMES.contains(&name.as_str())
+                    || (name == "name" && NAMED.iter().any(|object| at.ends_with(object)));
+                (is_name && mixes_scripts(text)).then_some(here)
             }
             Value::Object(inner) => search(inner, &here),
             Value::Array(items) => {
@@ -100,10 +103,27 @@ fn search(object: &Map<String, Value>, at: &str) -> Option<String> {
     })
 }
 
+/// Whether one word of a name has Latin and Cyrillic letters.
+pub fn mixes_scripts(name: &str) -> bool {
+    // Few names have both scripts at all, and what a letter is takes a look into large tables.
+    if name.is_ascii() || !is_mixed(name) {
+        return false;
+    }
+    // What stands on a letter, and what nobody sees, ends no word.
+    let seen: String = name.chars().filter(|c| !is_transparent(*c)).collect();
+    seen.split(|c: char| !c.is_alphanumeric()).any(is_mixed)
+}
+
 fn is_mixed(word: &str) -> bool {
-    let latin = |c: char| matches!(c, 'A'..='z' | '\u{c0}'..='\u{24f}' | '\u{1e00}'..='\u{1eff}') && c.is_alphabetic();
-    let cyrillic = |c: char| matches!(c, '\u{400}'..='\u{52f}' | '\u{1c80}'..='\u{1c8f}' | '\u{2de0}'..='\u{2dff}' | '\u{a640}'..='\u{a69f}');
-    word.chars().any(latin) && word.chars().any(cyrillic)
+    let has = |script: Script| word.chars().any(|c| c.script() == script);
+    has(Script::Latin) && has(Script::Cyrillic)
+}
+
+/// Marks on letters, and characters without a shape: soft hyphen, joiners, marks of direction, selectors of variants.
+fn is_transparent(c: char) -> bool {
+    c.script() == Script::Inherited
+        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180b}'..='\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+        || matches!(c, '\u{483}'..='\u{489}' | '\u{fe00}'..='\u{fe0f}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 #[cfg(test)]
@@ -121,5 +141,12 @@ mod tests {
         assert_eq!(at("Tien-Shan “Ак Жол” & Partners"), None);
         assert_eq!(at("Express-\u{412}иза"), None);
         assert_eq!(at("ÜMÜT"), None);
+        // Nothing that nobody sees makes two words of one; a letter of another block is a letter.
+        for hidden in ['\u{200b}', '\u{200d}', '\u{2060}', '\u{ad}', '\u{301}', '\u{feff}'] {
+            assert!(at(&format!("Al{hidden}\u{430}")).is_some(), "{hidden:?}");
+        }
+        assert!(at("\u{ff21}\u{43b}а").is_some() && at("\u{261}\u{430}").is_some());
+        let audience = serde_json::json!({"audience": {"name": "\u{422}est Operator", "class": "ORGANISATION"}});
+        assert_eq!(mixed_script(audience.as_object().unwrap()).as_deref(), Some("body.audience.name"));
     }
 }

@@ -13,7 +13,8 @@ pub(crate) use marks::covers;
 use time::Date;
 
 use crate::civil;
-use crate::docket::{Course, Docket};
+use crate::docket::{Course, Docket, NoticeKey, OF_ITS_SENDER};
+use crate::duties::awaits_answer;
 use crate::flow::{
     COMMENCEMENT_NOTIFICATION, COMMENCEMENT_RECORD, CONSENT_GRANT, CONSENT_REFUSE, CONSENT_REQUEST, CONSENT_WITHDRAW,
     DISCLOSURE_NOTICE, TERMINATION,
@@ -95,8 +96,9 @@ pub fn check_rules<'m>(
     let course = docket.course(&memorandum.id).unwrap_or(&none);
     let asked = Question { subject, header, memorandum, course, now_ms };
     if !asked.is_exempt() && header.flow != COMMENCEMENT_RECORD {
-        asked.in_force()?;
+        asked.commenced()?;
     }
+    asked.not_ended()?;
     let recipient = asked.parties(place)?;
     asked.consent_answer()?;
     let kind = asked.direction()?;
@@ -140,6 +142,17 @@ impl Question<'_> {
         let on = civil::day(&self.subject.particulars.effective);
         let refuse =
             |reason: String| Err(Refusal::new(Code::BadValue, "body.commenced_on", reason).under(kind.clause()));
+        // At the receiver's clock a moment later is still the same moment.
+        let offset = self.memorandum.utc_offset(&self.header.from.party);
+        let today = civil::date_of(self.now_ms.saturating_add(civil::CLOCKS_APART_MS), offset);
+        if let Some(later) = on.filter(|on| *on > today) {
+            return refuse(format!("is {later}, and today is {today}: a receipt is recorded when it was"));
+        }
+        if let (Some(on), Some(signed)) = (on, self.memorandum.signed_last())
+            && on < signed
+        {
+            return refuse(format!("is {on}, before {signed}, when {} was signed", self.memorandum.id));
+        }
         match (self.memorandum.commences(), self.course.commenced) {
             (CommencesOn::Day(day), _) => {
                 refuse(format!("is not to be recorded: {} commenced on {day}", self.memorandum.id))
@@ -154,7 +167,7 @@ impl Question<'_> {
         civil::date_of(self.now_ms, self.memorandum.utc_offset(&self.header.to.party))
     }
 
-    fn in_force(&self) -> Result<(), Refusal> {
+    fn commenced(&self) -> Result<(), Refusal> {
         let clause = self.memorandum.clause_of_commencement();
         let Some(since) = self.course.in_force_since(self.memorandum) else {
             let reason = "commences on receipt of the last notification, and no day of that is recorded; an approver on the \
@@ -168,6 +181,10 @@ impl Question<'_> {
             let reason = format!("is before {since}, on which {} commenced", self.memorandum.id);
             return Err(Refusal::new(Code::BeforeCommencement, "issued_at", reason).under(clause));
         }
+        Ok(())
+    }
+
+    fn not_ended(&self) -> Result<(), Refusal> {
         if let Some(ends) = self.course.ends
             && self.today() > ends
             && !self.may_follow_the_end()
@@ -180,14 +197,20 @@ impl Question<'_> {
         Ok(())
     }
 
-    /// The day of issue, as its originator wrote it.
+    /// The day of issue, at its originator's, whatever offset it was written with.
     fn issued_on(&self) -> Option<Date> {
-        self.header.issued_at.get(..10).and_then(civil::day)
+        let offset = self.memorandum.utc_offset(&self.header.from.party);
+        civil::moment_ms(&self.header.issued_at).map(|at_ms| civil::date_of(at_ms, offset))
     }
 
+    /// Consent and notice, and a reply that is still owed.
     fn may_follow_the_end(&self) -> bool {
-        let is_answer = self.memorandum.kind(&self.header.flow).is_some_and(KindTerms::is_answer);
-        AFTER_THE_END.contains(&self.header.flow.as_str()) || (is_answer && self.answered().is_some())
+        let is_reply = self.memorandum.kind(&self.header.flow).is_some_and(KindTerms::must_answer)
+            && !OF_ITS_SENDER.contains(&self.header.flow.as_str());
+        let is_owed = |(about, _): (NoticeKey, _)| {
+            awaits_answer(self.memorandum, self.course, &about, &self.header.from.party, self.today())
+        };
+        AFTER_THE_END.contains(&self.header.flow.as_str()) || (is_reply && self.answered().is_some_and(is_owed))
     }
 
     /// The node that receives, if both sides are parties and their contact points write to each other.
@@ -229,6 +252,9 @@ impl Question<'_> {
 
     fn direction(&self) -> Result<KindTerms<'_>, Refusal> {
         let Some(kind) = self.memorandum.kind(&self.header.flow) else {
+            if self.header.flow == DISCLOSURE_NOTICE && self.memorandum.basis() != Basis::Notice {
+                return Err(self.wrong_instrument(self.memorandum.clause_of_disclosure()));
+            }
             let reason = format!("{} has no such flow", self.memorandum.id);
             return Err(Refusal::new(Code::WrongDirection, "flow", reason));
         };
@@ -242,10 +268,18 @@ impl Question<'_> {
 
     fn instrument(&self, kind: KindTerms<'_>) -> Result<(), Refusal> {
         if self.header.flow == DISCLOSURE_NOTICE && self.memorandum.basis() != Basis::Notice {
-            let reason = "a disclosure needs the consent of the other side here; send a consent request (F20)";
-            return Err(Refusal::new(Code::WrongInstrument, "flow", reason).under(kind.clause()));
+            return Err(self.wrong_instrument(kind.clause()));
         }
         Ok(())
+    }
+
+    fn wrong_instrument(&self, clause: &str) -> Refusal {
+        let reason = if self.memorandum.basis() == Basis::Unknown {
+            "a disclosure is treated as one that needs consent here, since the text was not seen; ask the other side for it"
+        } else {
+            "a disclosure needs the consent of the other side here; send a consent request (F20)"
+        };
+        Refusal::new(Code::WrongInstrument, "flow", reason).under(clause)
     }
 
     fn label(&self, kind: KindTerms<'_>) -> Result<(), Refusal> {

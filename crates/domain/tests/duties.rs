@@ -48,14 +48,82 @@ fn the_conditions_of_a_grant_close_when_its_last_day_ends() {
     let asked = Particulars::default();
     enter(&mut docket, key("JP", "1"), "F20", "2026-01-10T12:00:00+09:00", ("", asked));
     let granted = Particulars {
+        about: "K".to_owned(),
+        fields: vec!["title".to_owned()],
+        audience_class: "COURT".to_owned(),
+        audience_name: "A Court".to_owned(),
+        purpose: "a trial".to_owned(),
         conditions: vec!["keep".to_owned()],
+        valid_from: "2026-01-01".to_owned(),
         valid_to: "2026-03-31".to_owned(),
         ..Particulars::default()
     };
     enter(&mut docket, key("KG", "1"), "F21", "2026-01-12T12:00:00+09:00", ("1", granted));
-    assert_eq!(the(Duty::Conditions, &docket, "2026-03-31").closed_ms, None);
-    let closed = the(Duty::Conditions, &docket, "2026-04-01").closed_ms;
-    assert_eq!(closed, civil::moment_ms("2026-04-01T00:00:00+09:00"));
+    let closed = |docket: &Docket, today: &str| the(Duty::Conditions, docket, today).closed_ms;
+    assert_eq!(closed(&docket, "2026-03-31"), None);
+    // Whole days at who granted it.
+    assert_eq!(closed(&docket, "2026-04-01"), civil::moment_ms("2026-04-01T00:00:00+06:00"));
+    // Whoever has it in the own system uses it still.
+    docket.handed_over(MEMORANDUM, &key("KG", "1"), civil::moment_ms("2026-01-13T12:00:00+09:00").unwrap());
+    assert_eq!(closed(&docket, "2026-02-01"), None);
+    // A withdrawal closes them once it binds, and not when it is announced.
+    let withdrawn = Particulars { effective: "2026-02-15T00:00:00+06:00".to_owned(), ..Particulars::default() };
+    enter(&mut docket, key("KG", "2"), "F23", "2026-01-20T12:00:00+09:00", ("1", withdrawn));
+    assert_eq!(closed(&docket, "2026-02-14"), None);
+    assert_eq!(closed(&docket, "2026-02-15"), civil::moment_ms("2026-02-15T00:00:00+06:00"));
+}
+
+#[test]
+fn what_took_the_place_of_a_notice_is_published_instead() {
+    let mut docket = Docket::default();
+    let none = Particulars::default;
+    let closed = |docket: &Docket| the(Duty::Publish, docket, "2026-06-05").closed_ms;
+    enter(&mut docket, key("KG", "1"), "F01", "2026-01-10T12:00:00+09:00", ("", none()));
+    enter(&mut docket, key("JP", "J1"), "S02", "2026-01-11T12:00:00+09:00", ("1", none()));
+    let correction = || Particulars { replaced_by: "2".to_owned(), ..none() };
+    // The place of nothing is taken by what nobody knows.
+    enter(&mut docket, key("KG", "2"), "F01", "2026-05-31T12:00:00+09:00", ("", none()));
+    enter(&mut docket, key("KG", "3"), "S03", "2026-06-01T12:00:00+09:00", ("1", correction()));
+    assert_eq!(closed(&docket), None);
+    let memoranda = Memoranda::parse(Memoranda::shipped().iter().copied()).unwrap();
+    let of = |docket: &Docket, number: &str| {
+        let (course, today) = (docket.course(MEMORANDUM).unwrap(), civil::day("2026-06-05").unwrap());
+        let all = duties(memoranda.get(MEMORANDUM).unwrap(), course, today);
+        let is_it = |item: &DutyItem| item.about.number == number && item.owed_by == "JP";
+        all.into_iter().find(is_it).unwrap()
+    };
+    assert!(of(&docket, "1").closes_by.contains("publish 2"), "{}", of(&docket, "1").closes_by);
+    enter(&mut docket, key("JP", "J2"), "S02", "2026-06-02T12:00:00+09:00", ("2", none()));
+    for number in ["1", "2"] {
+        assert_eq!(of(&docket, number).closed_ms, civil::moment_ms("2026-06-02T12:00:00+09:00"), "{number}");
+    }
+}
+
+#[test]
+fn a_duty_to_answer_is_closed_by_the_answer_that_it_asks_for_and_by_nothing_else() {
+    let mut docket = Docket::default();
+    let none = Particulars::default;
+    let acknowledged = civil::moment_ms("2026-01-11T12:00:00+09:00").unwrap();
+    let memoranda = Memoranda::parse(Memoranda::shipped().iter().copied()).unwrap();
+    let closed = |docket: &Docket, number: &str| {
+        let (course, today) = (docket.course(MEMORANDUM).unwrap(), civil::day("2026-06-05").unwrap());
+        let all = duties(memoranda.get(MEMORANDUM).unwrap(), course, today);
+        all.into_iter().find(|item| item.about.number == number).unwrap().closed_ms
+    };
+    // A consultation that was asked for ends in a record, one about a review where people say that they held it.
+    for (number, flow) in [("C", "F18"), ("R", "F31")] {
+        enter(&mut docket, key("KG", number), flow, "2026-01-10T12:00:00+09:00", ("", none()));
+        docket.handed_over(MEMORANDUM, &key("KG", number), acknowledged);
+    }
+    assert_eq!((closed(&docket, "C"), closed(&docket, "R")), (None, Some(acknowledged)));
+    enter(&mut docket, key("JP", "J1"), "F19", "2026-01-12T12:00:00+09:00", ("C", none()));
+    assert_eq!(closed(&docket, "C"), civil::moment_ms("2026-01-12T12:00:00+09:00"));
+    // A revocation may follow an order to investigate, and is no report of it.
+    enter(&mut docket, key("JP", "J2"), "F11", "2026-02-01T12:00:00+09:00", ("", none()));
+    enter(&mut docket, key("KG", "V"), "F03", "2026-02-02T12:00:00+09:00", ("J2", none()));
+    assert_eq!(closed(&docket, "J2"), None);
+    enter(&mut docket, key("KG", "W"), "F12", "2026-02-03T12:00:00+09:00", ("J2", none()));
+    assert_eq!(closed(&docket, "J2"), civil::moment_ms("2026-02-03T12:00:00+09:00"));
 }
 
 #[test]

@@ -91,7 +91,11 @@ impl Exchange {
                 held.state = NoticeState::ExpiredUnanswered;
             }
             Change::Enrolled { card, address } => self.enrolled(*card, address)?,
-            Change::Commenced { memorandum, on } => self.docket.course_mut(&memorandum).commenced = Some(on),
+            Change::Commenced { memorandum, on } => {
+                let course = self.docket.course_mut(&memorandum);
+                course.commenced_ms.get_or_insert(time_ms);
+                course.commenced = Some(on);
+            }
             Change::Ends { memorandum, on } => self.docket.course_mut(&memorandum).end(on),
             Change::Adopted { memorandum, digest } => {
                 self.adopted.insert(memorandum, digest);

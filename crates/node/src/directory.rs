@@ -1,7 +1,7 @@
 //! The directory of audiences, for the local service.
 
 use verbale_domain::disclosure::AudienceClass;
-use verbale_domain::{NAME_BYTES_MAX, is_line};
+use verbale_domain::{NAME_BYTES_MAX, is_line, mixes_scripts};
 use verbale_envelope::{FactsKey, NoticeKeys, Recipient};
 use verbale_evidence::MessageId;
 use verbale_exchange::{Exchange, HeldAudience, Input};
@@ -27,6 +27,13 @@ pub(crate) fn entering(
     }
     if name.trim().is_empty() || !is_line(&name, NAME_BYTES_MAX) {
         return Err(wrong(&format!("a name has 1 to {NAME_BYTES_MAX} bytes and no control characters")));
+    }
+    if name.trim() != name {
+        return Err(wrong("a name neither begins nor ends with a blank, which nobody sees"));
+    }
+    if mixes_scripts(&name) {
+        let text = "a word of the name has Latin and Cyrillic letters, so it looks like another name; write each word in one script";
+        return Err(refused("MIXED_SCRIPT_NAME", text.to_owned()));
     }
     if !recipient.is_empty() && recipient.parse::<Recipient>().is_err() {
         return Err(wrong("the key is an age X25519 recipient: age1… in lower case, as age-keygen shows it"));

@@ -1,6 +1,7 @@
 //! State as the local service shows it: ids, numbers, codes and times, never content.
 
 use time::Date;
+use verbale_domain::flow::TERMINATION;
 use verbale_domain::{DutyItem, Memorandum, Notice, Organisation, civil, conditions_of_document};
 use verbale_exchange::{Exchange, Happening, Held, LinkState, Mailbox, NoticeState, What};
 use verbale_ledger::LogIndex;
@@ -159,7 +160,15 @@ pub(crate) fn memoranda(exchange: &Exchange) -> Vec<MemorandumStatus> {
             Some(None) => "not verified".to_owned(),
             Some(Some(day)) => day.to_string(),
         };
+        // When this side, or the other one, had it.
+        let terminations = course.notices().filter(|(_, notice)| notice.flow == TERMINATION);
+        let days = terminations.filter_map(|(key, notice)| {
+            let other = memorandum.other_side(&key.side)?;
+            Some(civil::date_of(notice.delivered_ms?, memorandum.utc_offset(other)))
+        });
+        let received = days.min().filter(|_| course.ends.is_none());
         MemorandumStatus {
+            termination_received_on: received.map(|day| day.to_string()).unwrap_or_default(),
             id: memorandum.id.clone(),
             terms_digest: hex::encode(memorandum.terms_digest()),
             in_force_since,

@@ -69,7 +69,7 @@ pub(crate) async fn memorandum(command: MemorandumCommand, node: &NodeArgs) -> R
                     say!("{}", super::status::memorandum_json(m));
                 }
                 let digest = m.terms_digest.get(..16).unwrap_or_default().to_owned();
-                rows.add_row([m.id.clone(), m.in_force_since.clone(), m.ends_on.clone(), m.basis.clone(), digest]);
+                rows.add_row([m.id.clone(), m.in_force_since.clone(), super::status::ends(m), m.basis.clone(), digest]);
             }
             if !node.json {
                 say!("{rows}");

@@ -74,7 +74,7 @@ pub(crate) async fn run(node: &NodeArgs) -> Result<ExitCode, CliError> {
     say!("\n{rows}");
     let mut rows = table(&["memorandum", "in force since", "ends", "disclosure needs"]);
     for m in &status.memoranda {
-        rows.add_row([m.id.clone(), m.in_force_since.clone(), m.ends_on.clone(), m.basis.clone()]);
+        rows.add_row([m.id.clone(), m.in_force_since.clone(), ends(m), m.basis.clone()]);
     }
     say!("\n{rows}");
     for (title, counts) in [
@@ -141,11 +141,21 @@ fn stamps_json(of: &TimeStampStatus) -> Value {
     })
 }
 
+/// The last day of a memorandum, as far as it is known.
+pub(crate) fn ends(m: &MemorandumStatus) -> String {
+    match (m.ends_on.as_str(), m.termination_received_on.as_str()) {
+        ("", "") => String::new(),
+        ("", received) => format!("unknown: a termination was received on {received}, and the text was not seen"),
+        (day, _) => day.to_owned(),
+    }
+}
+
 /// One memorandum.
 pub(crate) fn memorandum_json(m: &MemorandumStatus) -> Value {
     json!({
         "id": m.id, "terms_digest": m.terms_digest, "in_force_since": m.in_force_since,
         "ends_on": (!m.ends_on.is_empty()).then_some(&m.ends_on), "basis": m.basis,
+        "termination_received_on": (!m.termination_received_on.is_empty()).then_some(&m.termination_received_on),
     })
 }
 

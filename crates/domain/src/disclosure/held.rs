@@ -41,11 +41,11 @@ pub fn held_evidence(memorandum: &Memorandum, course: &Course, about: &NoticeKey
     held
 }
 
-/// Whether a grant may still be used at a moment.
-pub(crate) fn is_live(memorandum: &Memorandum, course: &Course, grant: (&NoticeKey, &Docketed), at_ms: i64) -> bool {
-    let about = grant.1.particulars().about.clone();
-    let read = granted_by(memorandum, course, grant, &about);
-    read.is_some_and(|read| at_ms <= read.until_ms && read.withdrawn_ms.is_none_or(|binds| at_ms < binds))
+/// From which moment on a grant may not be used any more: its last day is over, or a withdrawal binds.
+pub(crate) fn grant_ended(memorandum: &Memorandum, course: &Course, grant: &NoticeKey) -> Option<i64> {
+    let docketed = course.get(grant)?;
+    let read = granted_by(memorandum, course, (grant, docketed), &docketed.particulars().about)?;
+    Some(read.until_ms.saturating_add(1).min(read.withdrawn_ms.unwrap_or(i64::MAX)))
 }
 
 /// A grant as its originator wrote it, with whole days at the originator's, and its withdrawal, which binds from the later of its stated

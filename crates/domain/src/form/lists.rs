@@ -29,8 +29,51 @@ impl<'a> TryFrom<&'a Map<String, Value>> for Registers<'a> {
                 return Err(Refusal::new(Code::CountMismatch, "body.count", reason));
             }
         }
-        REGISTERS.iter().map(|(list, keys)| numbers(body, list, keys)).collect::<Result<_, _>>().map(Self)
+        let read: Vec<HashSet<&str>> =
+            REGISTERS.iter().map(|(list, keys)| numbers(body, list, keys)).collect::<Result<_, _>>()?;
+        delta(body, complete, &read)?;
+        Ok(Self(read))
     }
+}
+
+/// A list is whole, or says which earlier one it continues and how.
+fn delta(body: &Map<String, Value>, complete: Option<bool>, read: &[HashSet<&str>]) -> Result<(), Refusal> {
+    let text = |name: &str| body.get(name).and_then(Value::as_str);
+    let changes = ["added", "removed"].into_iter().find(|name| body.contains_key(*name));
+    let wrong = |code, at: &str, reason: &str| Err(Refusal::new(code, at, reason));
+    // A reply may be complete too, and is no list.
+    if complete == Some(true) && body.contains_key("as_of") {
+        if !body.contains_key("entries") {
+            return wrong(Code::MissingField, "body.entries", "is required of a complete list; an empty one is []");
+        }
+        return match changes.or(text("delta_from").map(|_| "delta_from")) {
+            None => Ok(()),
+            Some(name) => wrong(Code::BadValue, &format!("body.{name}"), "does not belong into a complete list"),
+        };
+    }
+    let Some(base) = text("delta_from") else {
+        return match changes {
+            None => Ok(()),
+            Some(_) => wrong(
+                Code::MissingField,
+                "body.delta_from",
+                "is required: the day of the list to which the changes are made",
+            ),
+        };
+    };
+    // Days in the form YYYY-MM-DD: their order is that of their text.
+    if text("as_of").is_some_and(|as_of| as_of <= base) {
+        return wrong(Code::BadValue, "body.as_of", "is not after the day of the list that it continues, delta_from");
+    }
+    let [_, added, removed] = read else { return Ok(()) };
+    if added.is_disjoint(removed) {
+        return Ok(());
+    }
+    wrong(
+        Code::DuplicateEntry,
+        "body.removed",
+        "has a number that is in `added` too; the list does not say which holds",
+    )
 }
 
 fn numbers<'a>(body: &'a Map<String, Value>, list: &str, keys: &[&str]) -> Result<HashSet<&'a str>, Refusal> {

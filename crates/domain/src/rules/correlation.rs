@@ -91,6 +91,17 @@ impl Question<'_> {
         if self.header.flow == CORRECTION && key.side != self.header.from.party {
             return bad("names a notice of the other side; only who sent a notice corrects it".to_owned());
         }
+        if self.header.flow == CORRECTION {
+            let number = &self.subject.particulars.replaced_by;
+            let by = NoticeKey { side: key.side.clone(), number: number.clone() };
+            if self.course.get(&by).is_none_or(|by| by.flow != answered.flow) {
+                let reason = format!(
+                    "is corrected by a notice that is not known as one of kind {}; send that first, then the correction",
+                    answered.flow
+                );
+                return bad(reason);
+            }
+        }
         let is_reply = kind.is_answer() && !CONSENT_ANSWERS.contains(&self.header.flow.as_str());
         if is_reply && key.side == self.header.from.party {
             let reason = "was sent by the same side: who asked does not answer";
@@ -118,6 +129,15 @@ impl Question<'_> {
         if said.conditions.len() > CONDITIONS_MAX || !said.conditions.iter().all(|text| line(text, PURPOSE_BYTES_MAX)) {
             let reason = format!("must be at most {CONDITIONS_MAX} lines of at most {PURPOSE_BYTES_MAX} bytes each");
             return wrong(Code::BadValue, "body.conditions", reason);
+        }
+        if said.fields.is_empty() {
+            let reason = "names no field: consent and notice are for named fields, or * for the whole";
+            return wrong(Code::BadValue, "body.fields", reason.to_owned());
+        }
+        // Days in the form YYYY-MM-DD: their order is that of their text.
+        if !said.valid_to.is_empty() && said.valid_to < said.valid_from {
+            let reason = "ends before it begins, so it would never be valid".to_owned();
+            return wrong(Code::BadValue, "body.validity", reason);
         }
         let distinct: BTreeSet<&String> = said.fields.iter().collect();
         if said.fields.len() > PATHS_MAX || distinct.len() != said.fields.len() {

@@ -16,7 +16,7 @@ impl Question<'_> {
         }
         for (i, path) in self.header.publishable_fields.iter().enumerate() {
             let whole = path == "*" && (self.subject.has_restricted || !marks.is_empty());
-            let apart = path == "restricted" || path.starts_with("restricted.") || path.starts_with("restricted[");
+            let apart = path.starts_with("restricted");
             if whole || apart || marks.iter().any(|mark| covers(path, mark) || covers(mark, path)) {
                 let reason =
                     "names a field that is marked restricted, or a part of one; take it out of the one or the other";
