@@ -423,14 +423,34 @@ fn the_directory_keeps_no_name_that_was_never_confirmed_and_a_corrected_grant_op
     japan.0.enrol(&invented).good();
     let said = japan.0.second(&[&["disclose"], whole("JP-NPA-X").as_slice()].concat());
     assert!(said.code == 1 && said.err.contains("UNKNOWN_AUDIENCE"), "{}", said.err);
-    let scope = ["KG-A", "--to", "An Operator", "--fields", "examinees", "--purpose", "cancellation"];
+    let scope = ["KG-A", "--to", "An Operator", "--fields", "examinees,exam.name", "--purpose", "cancellation"];
     let request = japan.consent(&[&["request"], scope.as_slice(), &["--until", "2099-12-31"]].concat());
-    let grant = kyrgyz.consent(&["grant", &request]);
+    let grant = kyrgyz.consent(&["grant", &request, "--fields", "examinees"]);
     assert_eq!(japan.code(&["KG-A", "--under", &grant]), "CONSENT_OK");
-    let correction = json!({"about_notice": grant, "corrected_notice": "KG-21-NEW", "reason": "it was too wide"});
+    let listed = || {
+        let all = japan.0.run(&["--json", "consent", "list"]).good().json();
+        all.iter().map(|of| (of["answer"].clone(), of["state"].clone())).collect::<Vec<_>>()
+    };
+    // What is granted is not refused beside that: the holder would go on, and the list would say no.
+    let refusal = json!({"request": request, "reason": "on second thoughts"});
+    let said = kyrgyz.0.submit(&between(false, "KG-22", "F22", "CONSENT_REFUSE", Some(&request), &refusal).to_string());
+    assert_eq!((said.code, &said.json()[0]["code"]), (1, &"BAD_CORRELATION".into()), "{}", said.out);
+    assert!(said.out.contains("withdrawal (F23)"), "{}", said.out);
+    // Another grant for the same request stands beside the first, until a correction puts it in its place.
+    let narrower = kyrgyz.consent(&["grant", &request, "--fields", "exam.name", "--condition", "c"]);
+    let state = |number: &String, state: &str| (Value::from(number.as_str()), Value::from(state));
+    assert_eq!(listed(), [state(&grant, "GRANTED"), state(&narrower, "GRANTED")]);
+    let nothing = json!({"about_notice": grant, "corrected_notice": "KG-21-NEW", "reason": "it was too wide"});
+    let said = kyrgyz.0.submit(&between(false, "KG-S02", "S03", "CORRECTION", Some(&grant), &nothing).to_string());
+    assert_eq!(said.json()[0]["code"], "BAD_CORRELATION", "{}", said.out);
+    let correction = json!({"about_notice": grant, "corrected_notice": narrower, "reason": "it was too wide"});
     send(&kyrgyz, &between(false, "KG-S03", "S03", "CORRECTION", Some(&grant), &correction));
-    assert_eq!(japan.code(&["KG-A", "--under", &grant]), "CONSENT_MISSING");
-    assert_eq!(japan.0.run(&["--json", "consent", "list"]).good().json()[0]["state"], "REPLACED");
+    assert_eq!(japan.code(&["KG-A", "--under", &grant]), "CONSENT_FIELDS");
+    assert_eq!(listed(), [state(&grant, "REPLACED"), state(&narrower, "GRANTED")]);
+    // A withdrawal that is yet to bind says so, and the grant goes on until then.
+    kyrgyz.consent(&["withdraw", &narrower, "--effective-at", "2099-01-01T00:00:00+06:00", "--reason", "an end"]);
+    let table = japan.0.run(&["consent", "list"]).good().out;
+    assert!(table.contains("GRANTED, withdrawn from 2098-12-31T18:00:00Z on, 1 condition"), "{table}");
 }
 
 #[test]

@@ -176,17 +176,16 @@ fn insert(object: &mut Value, name: &str, value: Value) {
     }
 }
 
-/// Every consent request under every memorandum, oldest first.
+/// Every consent request under every memorandum with each of its answers, oldest first.
 pub(crate) fn consents(exchange: &Exchange, now_ms: i64) -> Vec<ConsentStatus> {
     let mut all: Vec<(i64, ConsentStatus)> = Vec::new();
     for memorandum in exchange.own().memoranda.iter() {
         let Some(course) = exchange.docket().course(&memorandum.id) else { continue };
         let requests = course.notices().filter(|(_, notice)| notice.flow == CONSENT_REQUEST);
-        all.extend(
-            requests.map(|(key, request)| {
-                (request.since_ms, consent(exchange, (memorandum, course), (key, request), now_ms))
-            }),
-        );
+        all.extend(requests.flat_map(|(key, request)| {
+            let answers = consent(exchange, (memorandum, course), (key, request), now_ms);
+            answers.into_iter().map(|answer| (request.since_ms, answer))
+        }));
     }
     all.sort_by(|(a, first), (b, second)| (a, &first.request).cmp(&(b, &second.request)));
     all.into_iter().map(|(_, consent)| consent).collect()
@@ -197,7 +196,7 @@ fn consent(
     (memorandum, course): (&Memorandum, &Course),
     (key, request): (&NoticeKey, &Docketed),
     now_ms: i64,
-) -> ConsentStatus {
+) -> Vec<ConsentStatus> {
     let asked = request.particulars();
     let utc = civil::date_of(now_ms, time::UtcOffset::UTC);
     let ours = memorandum.side_of(&exchange.own().card.id, utc) == Some(&key.side);
@@ -218,38 +217,37 @@ fn consent(
     let settles = |(_, answer): &(&NoticeKey, &Docketed)| {
         answer.delivered_ms.is_some() && [CONSENT_GRANT, CONSENT_REFUSE].contains(&answer.flow.as_str())
     };
-    let answer = course.answers_to(key).filter(settles).last();
-    match answer {
-        Some((answer, notice)) if notice.flow == CONSENT_REFUSE => {
-            ConsentStatus { state: "REFUSED".to_owned(), answer: answer.number.clone(), ..status }
+    let about = request.answers.clone().unwrap_or_else(|| key.clone());
+    let held = held_evidence(memorandum, course, &about, &key.side);
+    let settled = |(answer, notice): (&NoticeKey, &Docketed)| {
+        if notice.flow == CONSENT_REFUSE {
+            return ConsentStatus { state: "REFUSED".to_owned(), answer: answer.number.clone(), ..status.clone() };
         }
-        Some((answer, notice)) if notice.flow == CONSENT_GRANT => {
-            let about = request.answers.clone().unwrap_or_else(|| key.clone());
-            let held = held_evidence(memorandum, course, &about, &key.side);
-            let grant = held.into_iter().find_map(|piece| match piece.evidence {
-                Evidence::Grant(grant) if piece.notices.first() == Some(answer) => Some(grant),
-                _ => None,
-            });
-            let withdrawn_ms = grant.as_ref().and_then(|grant| grant.withdrawn_ms).unwrap_or_default();
-            let state = match grant {
-                Some(_) if withdrawn_ms != 0 && now_ms >= withdrawn_ms => "WITHDRAWN",
-                Some(grant) if now_ms > grant.until_ms => "EXPIRED",
-                Some(grant) if now_ms < grant.from_ms => "NOT_YET",
-                Some(_) => "GRANTED",
-                None => "REPLACED",
-            };
-            let granted = notice.particulars();
-            ConsentStatus {
-                state: state.to_owned(),
-                answer: answer.number.clone(),
-                fields: granted.fields.clone(),
-                valid_from: granted.valid_from.clone(),
-                valid_to: granted.valid_to.clone(),
-                withdrawn_ms,
-                conditions: u32::try_from(granted.conditions.len()).unwrap_or(u32::MAX),
-                ..status
-            }
+        let grant = held.iter().find_map(|piece| match &piece.evidence {
+            Evidence::Grant(grant) if piece.notices.first() == Some(answer) => Some(grant),
+            _ => None,
+        });
+        let withdrawn_ms = grant.and_then(|grant| grant.withdrawn_ms).unwrap_or_default();
+        let state = match grant {
+            Some(_) if withdrawn_ms != 0 && now_ms >= withdrawn_ms => "WITHDRAWN",
+            Some(grant) if now_ms > grant.until_ms => "EXPIRED",
+            Some(grant) if now_ms < grant.from_ms => "NOT_YET",
+            Some(_) => "GRANTED",
+            None => "REPLACED",
+        };
+        let granted = notice.particulars();
+        ConsentStatus {
+            state: state.to_owned(),
+            answer: answer.number.clone(),
+            fields: granted.fields.clone(),
+            valid_from: granted.valid_from.clone(),
+            valid_to: granted.valid_to.clone(),
+            withdrawn_ms,
+            conditions: u32::try_from(granted.conditions.len()).unwrap_or(u32::MAX),
+            ..status.clone()
         }
-        _ => status,
-    }
+    };
+    // Each grant opens what it opens, whatever other answers there are.
+    let all: Vec<ConsentStatus> = course.answers_to(key).filter(settles).map(settled).collect();
+    if all.is_empty() { vec![status] } else { all }
 }

@@ -100,10 +100,15 @@ fn row(consent: &ConsentStatus) -> [String; 9] {
         "" => consent.audience_class.clone(),
         name => format!("{name} ({})", consent.audience_class),
     };
-    let state = match (consent.withdrawn_ms, consent.conditions) {
-        (0, 0) => consent.state.clone(),
-        (0, conditions) => format!("{}, {conditions} conditions", consent.state),
-        (withdrawn, _) => format!("{} from {}", consent.state, moment(withdrawn)),
+    let mut state = match (consent.state.as_str(), consent.withdrawn_ms) {
+        (state, 0) => state.to_owned(),
+        ("WITHDRAWN", withdrawn) => format!("WITHDRAWN since {}", moment(withdrawn)),
+        (state, withdrawn) => format!("{state}, withdrawn from {} on", moment(withdrawn)),
+    };
+    state += &match consent.conditions {
+        0 => String::new(),
+        1 => ", 1 condition".to_owned(),
+        conditions => format!(", {conditions} conditions"),
     };
     [
         consent.request.clone(),

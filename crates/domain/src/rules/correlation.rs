@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::Question;
 use super::marks::{PATHS_MAX, covers};
 use crate::civil;
+use crate::disclosure::grant_ended;
 use crate::docket::{Docketed, NoticeKey};
 use crate::flow::{CONSENT_GRANT, CONSENT_REFUSE, CONSENT_REQUEST, CONSENT_WITHDRAW, CORRECTION, DISCLOSURE_NOTICE};
 use crate::form::is_bidi_control;
@@ -99,6 +100,17 @@ impl Question<'_> {
                     "is corrected by a notice that is not known as one of kind {}; send that first, then the correction",
                     answered.flow
                 );
+                return bad(reason);
+            }
+        }
+        if self.header.flow == CONSENT_REFUSE {
+            let may_be_used = |(grant, docketed): &(&NoticeKey, &Docketed)| {
+                docketed.flow == CONSENT_GRANT
+                    && !self.course.is_superseded(grant)
+                    && grant_ended(self.memorandum, self.course, grant).is_some_and(|ended| self.now_ms < ended)
+            };
+            if let Some((grant, _)) = self.course.answers_to(&key).find(may_be_used) {
+                let reason = format!("is granted already, by {}; withdraw that with a withdrawal (F23)", grant.number);
                 return bad(reason);
             }
         }
