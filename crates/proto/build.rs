@@ -34,6 +34,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         ".verbale.v1.Chunk",
         ".verbale.v1.Facts",
         ".verbale.v1.Particulars",
+        ".verbale.v1.CarriedRelease",
         ".verbale.v1.ListedOrganisation",
         ".verbale.v1.Presentation",
         ".verbale.v1.Part",

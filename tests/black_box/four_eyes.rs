@@ -82,6 +82,8 @@ fn a_system_drafts_nothing_that_binds_and_a_deputy_acts_on_his_days_only() {
     let deputy = |from: &str, until: &str| {
         format!("[[deputies]]\nname = \"person-1\"\nof = \"person-2\"\nfrom = \"{from}\"\nuntil = \"{until}\"\n")
     };
+    // No system stands in for a person.
+    japan.configure(|text| text.replace("roles = [\"system\"]", "roles = [\"operator\"]"));
     japan.configure(|text| text + &deputy("2020-01-01", "2020-12-31"));
     japan.start();
     let refused = japan.run(&["approve", "JP-36"]);

@@ -29,7 +29,7 @@ fn text(file: &std::path::Path) -> String {
 
 #[test]
 fn a_kyrgyz_notice_reaches_the_tajik_side_only_with_consent_that_names_it() {
-    let [japan, kyrgyz, mut tajik] = three();
+    let [mut japan, kyrgyz, mut tajik] = three();
     // What was disclosed to the police is not for anybody else.
     let (_, police) =
         japan.disclose("police", &["KG-A", "--to", "JP-NPA", "--fields", "exam", "--purpose", "an investigation"]);
@@ -46,11 +46,11 @@ fn a_kyrgyz_notice_reaches_the_tajik_side_only_with_consent_that_names_it() {
     let (code, said) = submitted(&japan, &carrying("JP-C3", &[text(&file)]));
     assert_eq!(code, 0, "{said}");
     japan.0.until_delivered();
-    let state = |number: &str| {
+    let state = |japan: &Side, number: &str| {
         let sent = japan.0.list("outbox").into_iter().rev().find(|notice| notice["notice_id"] == number).unwrap();
         (sent["state"].clone(), sent["code"].clone())
     };
-    assert_eq!(state("JP-C3"), ("REFUSED".into(), "ONWARD_ORIGINATOR_NOT_ENROLLED".into()));
+    assert_eq!(state(&japan, "JP-C3"), ("REFUSED".into(), "ONWARD_ORIGINATOR_NOT_ENROLLED".into()));
     tajik.0.stop();
     tajik.0.start();
     let breach = tajik.0.run(&["--json", "breach", "list"]).good().json().remove(0);
@@ -71,7 +71,7 @@ fn a_kyrgyz_notice_reaches_the_tajik_side_only_with_consent_that_names_it() {
     // With the card of the originator the same goes through, and its reader can check it.
     tajik.0.enrol(&kyrgyz.0).good();
     send(&japan, &carrying("JP-C4", &[text(&file)]));
-    assert_eq!(state("JP-C4").0, "DELIVERED");
+    assert_eq!(state(&japan, "JP-C4").0, "DELIVERED");
     let opened = tajik.0.run(&["open", "JP-C4", "--purpose", "reading"]).good();
     let opened: Value = serde_json::from_str(&opened.out).unwrap();
     let carried = tajik.0.dir.parent().unwrap().join("carried");
@@ -85,12 +85,24 @@ fn a_kyrgyz_notice_reaches_the_tajik_side_only_with_consent_that_names_it() {
     let carried = (&Value::from("CARRIED_ON"), &Value::from("TJ-MLMEP-MS-DLPSA"));
     assert_eq!(items[2..], [carried, carried], "{told}");
     crate::audit::sound(&japan.0, &tajik.0);
+    // What waits for the counterpart does not leave once its consent is withdrawn: its statement goes alone, so that the channel goes on.
+    tajik.0.stop();
+    japan.0.submit(&carrying("JP-C8", &[text(&file)]).to_string()).good();
+    japan.0.stop();
+    japan.0.start();
     // Consent that was withdrawn carries nothing on any more, though what was released before is as sound as it was.
     kyrgyz.consent(&["withdraw", &grant, "--reason", "a mistake"]);
     until("the withdrawal binds", || japan.code(&["KG-A", "--under", &grant]) == "CONSENT_WITHDRAWN");
     let (code, said) = submitted(&japan, &carrying("JP-C5", &[text(&file)]));
     assert_eq!((code, &said["code"], &said["clause"]), (1, &"ONWARD_NOT_SOUND".into(), &"3".into()), "{said}");
     assert!(said["reason"].as_str().unwrap().contains("CONSENT_WITHDRAWN"), "{said}");
+    let mut behind = carrying("JP-C9", &[]);
+    behind.as_object_mut().unwrap().remove("onward");
+    japan.0.submit(&behind.to_string()).good();
+    tajik.0.start();
+    until("the channel went on", || state(&japan, "JP-C9").0 == "DELIVERED");
+    assert_eq!(state(&japan, "JP-C8"), ("EXPIRED".into(), "EXPIRED".into()));
+    assert!(!tajik.0.list("inbox").iter().any(|notice| notice["notice_id"] == "JP-C8"));
     check(&file, &[&kyrgyz, &japan]).good();
     // Japan's own notice may repeat what it carries: it leaves in own words only, and never with what it carries.
     enter(&japan, "A Newspaper", "MEDIA");
@@ -105,7 +117,7 @@ fn a_kyrgyz_notice_reaches_the_tajik_side_only_with_consent_that_names_it() {
     let to_tajik = ["JP-OWN", "--to", "TJ-MLMEP-MS-DLPSA", "--fields", "text", "--purpose", "information"];
     let (_, own) = japan.disclose("own-to-tajik", &to_tajik);
     send(&japan, &carrying("JP-C6", &[text(&own)]));
-    assert_eq!(state("JP-C6").0, "DELIVERED");
+    assert_eq!(state(&japan, "JP-C6").0, "DELIVERED");
     japan.0.run(&["erase", "JP-OWN", "--reason", "its term is over"]).good();
     japan.0.second(&["erase", "JP-OWN", "--confirm"]).good();
     let (code, said) = submitted(&japan, &carrying("JP-C7", &[text(&own)]));

@@ -193,7 +193,9 @@ fn presentation(asked: &Asked) -> Result<Reported, (Exit, String)> {
     let report = if asked.json {
         with_cards(checked.to_json(), &cards).to_string()
     } else {
-        checked.to_text() + &compared(&cards)
+        checked.to_text()
+            + &compared(&cards)
+            + "\n\nThis report is what was signed. Words before the first line of the presentation are for people, and signed by nobody."
     };
     Ok((Exit::Sound, report))
 }
@@ -254,7 +256,12 @@ fn exit_of(fault: &Fault) -> Exit {
 
 pub(crate) fn read(path: &Path) -> Result<String, (Exit, String)> {
     let text = if path.as_os_str() == "-" { files::input() } else { files::text(path) };
-    text.map_err(|error| (Exit::CouldNotCheck, format!("{} cannot be read: {error}", path.display())))
+    let text = text.map_err(|error| (Exit::CouldNotCheck, format!("{} cannot be read: {error}", path.display())))?;
+    if text.starts_with("-----BEGIN AGE ENCRYPTED FILE-----") || text.starts_with("age-encryption.org/") {
+        let text = format!("{} is sealed to its reader's key: open it first, with age -d -i KEY FILE", path.display());
+        return Err((Exit::CouldNotCheck, text));
+    }
+    Ok(text)
 }
 
 /// A card; whoever gives it compared its fingerprint, which is printed again.

@@ -183,6 +183,12 @@ pub fn nothing_publishable(memorandum: Option<&Memorandum>, flow: &str, reason: 
     }
 }
 
+/// The denial of a publication of what a correction took the place of, whoever wrote it.
+pub fn superseded(memorandum: Option<&Memorandum>, flow: &str) -> Decision {
+    let reason = "a correction took its place; publish that one";
+    Decision { verdict: Verdict::Deny(Denial::Superseded), ..nothing_publishable(memorandum, flow, reason) }
+}
+
 /// A question about a memorandum that is held, with what all rules look at.
 struct Asked<'a> {
     question: &'a Question<'a>,

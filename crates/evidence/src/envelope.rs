@@ -94,18 +94,6 @@ pub(crate) fn claimed_digest(bytes: &[u8]) -> Result<StatementDigest, EnvelopeEr
     Ok(StatementDigest::of(Unverified::parse(bytes, PAYLOAD_TYPE)?.claimed()))
 }
 
-/// The statement of an envelope that something signed names by its digest: the digest vouches for it, whoever signed the envelope.
-///
-/// # Errors
-/// [`EnvelopeError`]; [`EnvelopeError::AnotherStatement`] when the digest is another one.
-pub(crate) fn statement_of_digest(bytes: &[u8], digest: StatementDigest) -> Result<Statement, EnvelopeError> {
-    let dsse = Unverified::parse(bytes, PAYLOAD_TYPE)?;
-    if StatementDigest::of(dsse.claimed()) != digest {
-        return Err(EnvelopeError::AnotherStatement);
-    }
-    Ok(Statement::decode(dsse.claimed())?)
-}
-
 /// An envelope whose signature was verified strictly under the sender's enrolled key, or was made under our own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifiedEnvelope {

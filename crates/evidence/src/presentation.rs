@@ -19,9 +19,9 @@ use crate::cards::Cards;
 use crate::commitment::{PartError, verify_part};
 use crate::dsse::{DsseError, Unverified, pre_authentication_encoding, signed};
 use crate::entry::{EntryError, EntryTold, read_entry};
-use crate::envelope::{EnvelopeError, UnverifiedEnvelope, VerifiedEnvelope, statement_of_digest};
+use crate::envelope::{EnvelopeError, UnverifiedEnvelope, VerifiedEnvelope};
 use crate::receipt::{ReceiptError, VerifiedReceipt, verify_receipt};
-use crate::statement::{Statement, is_identifier};
+use crate::statement::{Statement, StatementDigest, is_identifier};
 
 const PAYLOAD_TYPE: &str = "application/vnd.verbale.disclosure.v1+protobuf";
 const VERSION: u32 = 1;
@@ -84,8 +84,8 @@ pub enum PresentationError {
     /// The ground.
     #[error("a notice that the ground rests on is not signed by either card: {0}")]
     Ground(#[source] EnvelopeError),
-    /// The ground names something else.
-    #[error("the ground is about another notice: {0}")]
+    /// What the ground answers is something else, or its signature does not hold.
+    #[error("what the ground answers does not hold: {0}")]
     Link(#[source] EnvelopeError),
     /// The originator's receipt.
     #[error("the receipt for the disclosure notice proves nothing: {0}")]
@@ -134,7 +134,7 @@ pub struct VerifiedPresentation {
     pub disclosure: Disclosure,
     /// Consent or disclosure notice.
     pub grounds: Vec<VerifiedPart>,
-    /// Statements between, vouched for by what answers them; beside each ground, in its order.
+    /// Statements between, signed, and named by what answers them; beside each ground, in its order.
     pub links: Vec<Statement>,
     /// The originator's receipt for a disclosure notice.
     pub receipt: Option<VerifiedReceipt>,
@@ -152,7 +152,11 @@ pub fn presentation_text(presentation: &Presentation, explanation: &str) -> Stri
 /// # Errors
 /// [`PresentationError::Form`].
 pub fn parse_presentation(text: &str) -> Result<Presentation, PresentationError> {
-    let (bytes, _) = armor::parse(LABEL, text).map_err(PresentationError::Form)?;
+    let (bytes, behind) = armor::parse(LABEL, text).map_err(PresentationError::Form)?;
+    // A second one would be taken for checked.
+    if !behind.trim().is_empty() {
+        return Err(PresentationError::Form("there is text behind its last line; check one presentation at a time"));
+    }
     let presentation =
         Presentation::decode(bytes.as_slice()).map_err(|_| PresentationError::Form("it cannot be decoded"))?;
     if presentation.version != VERSION || presentation.encode_to_vec() != bytes {
@@ -213,7 +217,7 @@ pub fn verify_presentation(
     for (ground, link) in grounds.iter().zip(&presentation.links) {
         let answered = ground.envelope.statement().answers.map(|answers| answers.statement);
         let answered = answered.ok_or(PresentationError::Contradiction("the ground answers nothing"))?;
-        links.push(statement_of_digest(link, answered).map_err(PresentationError::Link)?);
+        links.push(verified_link(link, answered, &[card, originator]).map_err(PresentationError::Link)?);
     }
     let receipt = match (&presentation.receipt, grounds.first()) {
         (None, _) => None,
@@ -289,6 +293,22 @@ fn verified_part(part: &Part, cards: &[&Cards]) -> Result<VerifiedPart, Fault> {
             }
             Ok(_) => last = Fault::Envelope(EnvelopeError::NamesAnotherKey),
             Err(error) => last = Fault::Envelope(error),
+        }
+    }
+    Err(last)
+}
+
+/// The statement that a ground answers, under a card of whichever contact point signed it.
+fn verified_link(link: &[u8], answered: StatementDigest, cards: &[&Cards]) -> Result<Statement, EnvelopeError> {
+    let mut last = EnvelopeError::UnknownKey;
+    for card in cards {
+        match UnverifiedEnvelope::parse(link).and_then(|envelope| card.verify(envelope)) {
+            Ok(envelope) if envelope.digest() != answered => last = EnvelopeError::AnotherStatement,
+            Ok(envelope) if envelope.statement().sender == card.id() => return Ok(envelope.statement().clone()),
+            Ok(_) => last = EnvelopeError::NamesAnotherKey,
+            // That the other one has no such key says nothing.
+            Err(EnvelopeError::UnknownKey) => {}
+            Err(error) => last = error,
         }
     }
     Err(last)

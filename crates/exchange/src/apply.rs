@@ -14,6 +14,7 @@ use crate::change::Change;
 use crate::draft::HeldDraft;
 use crate::erasure::HeldErasure;
 use crate::ground::HeldGround;
+use crate::outgoing::CarriedOn;
 use crate::own::Peer;
 use crate::state::{ChannelId, Exchange, Happening, Held, Mailbox, NoticeState, Outgoing, Waiting, What};
 use crate::succession::is_later;
@@ -135,6 +136,11 @@ impl Exchange {
         let statement = envelope.digest();
         let waiting = Waiting { message_id: held.message_id, statement, envelope: Some(envelope) };
         outgoing.outstanding.insert(held.number, waiting);
+        let carries = facts.map(|facts| facts.carries.iter().map(CarriedOn::read).collect::<Option<Vec<_>>>());
+        let carries = carries.map(|carries| carries.ok_or("it carries what cannot be read")).transpose()?;
+        if let Some(carries) = carries.filter(|carries| !carries.is_empty()) {
+            self.carriers.insert(held.message_id, carries);
+        }
         self.enter(&held, facts, answers);
         self.hold(held)
     }

@@ -2,7 +2,7 @@
 
 use verbale_domain::disclosure::{
     AudienceClass, Decision, Escalation, Evidence, Ground, HeldEvidence, Marks, Question, RULES_VERSION, Release,
-    Scope, Verdict, decide, held_evidence, nothing_publishable,
+    Scope, Verdict, decide, held_evidence, nothing_publishable, superseded as superseded_publication,
 };
 use verbale_domain::flow::{CONSENT_REQUEST, DISCLOSURE_NOTICE};
 use verbale_domain::{Code, Course, Memorandum, NoticeKey, Refusal, civil};
@@ -163,6 +163,10 @@ impl Exchange {
             at_ms: now_ms,
             evidence: &evidence,
         });
+        // What is corrected is published no more, by its originator neither.
+        if asking.publishing && superseded && decision.verdict == Verdict::Allow(Ground::OwnInformation) {
+            decision = superseded_publication(memorandum, &held.flow);
+        }
         let relied_on = decision.relies_on.and_then(|place| pieces.get(place));
         let (valid_from_ms, valid_until_ms) = match relied_on.map(|piece| &piece.evidence) {
             Some(Evidence::Grant(grant)) => {

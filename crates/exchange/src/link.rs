@@ -1,8 +1,9 @@
 //! Links: the streams over which channels are served, and when a broken one is tried again.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use verbale_evidence::VerifiedEnvelope;
+use verbale_evidence::{MessageId, VerifiedEnvelope};
 
 use crate::own::Peer;
 use crate::state::{ChannelId, Exchange, Held, Outgoing};
@@ -196,6 +197,12 @@ impl Exchange {
 
     /// Hands over what the window has room for, in the order of numbers.
     pub(crate) fn fill(&mut self, channel: &ChannelId, effects: &mut Vec<Effect>, now_ms: i64) {
+        // What a waiting notice carries must have its ground when it leaves: consent may have been withdrawn meanwhile. Then the statement goes
+        // alone, so that the channel goes on.
+        let waiting = self.outgoing.get(channel).into_iter().flat_map(|outgoing| outgoing.outstanding.values());
+        let carries = waiting.filter_map(|waiting| Some((waiting.message_id, self.carriers.get(&waiting.message_id)?)));
+        let barred = carries.filter(|(_, carries)| self.may_carry(now_ms, carries).is_err());
+        let barred: BTreeSet<MessageId> = barred.map(|(message_id, _)| message_id).collect();
         let (Some(outgoing), Some(link)) = (self.outgoing.get(channel), self.links.get_mut(channel)) else { return };
         let LinkState::Open { sent } = link.state else { return };
         let under_way = outgoing.outstanding.range(..=sent);
@@ -209,7 +216,9 @@ impl Exchange {
             // Of a card statement there is no more than the statement.
             let stated = self.stated.get(&waiting.message_id).map(|stated| (stated.index, 0, true));
             // Out of time it would only be refused: the statement goes alone, so that the channel goes on.
-            let held = |held: &Held| (held.index, held.sealed_bytes, now_ms > held.not_after_ms);
+            let held = |held: &Held| {
+                (held.index, held.sealed_bytes, now_ms > held.not_after_ms || barred.contains(&held.message_id))
+            };
             let outbound = stated.or_else(|| self.notices.get(&waiting.message_id).map(held));
             let Some((index, sealed_bytes, statement_only)) = outbound else { continue };
             if notices > 0 && (notices >= WINDOW_NOTICES || bytes + sealed_bytes > WINDOW_BYTES) {

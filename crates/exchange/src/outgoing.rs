@@ -8,7 +8,7 @@ use verbale_domain::{Code, Header, Memorandum, Place, Refusal, Subject, check_ru
 use verbale_envelope::{Keyed, Recipient, Sealed, WrappedKeys};
 use verbale_evidence::{Answers, MessageId, Statement, VerifiedReceipt, sign_statement};
 use verbale_keys::Fingerprint;
-use verbale_proto::v1::Facts;
+use verbale_proto::v1::{CarriedRelease, Facts};
 
 use crate::change::{self, Change, Record};
 use crate::disclosure::Asking;
@@ -35,6 +35,7 @@ pub struct Submission {
 }
 
 /// A release that a notice carries on to the audience that it names.
+#[derive(Clone)]
 pub struct CarriedOn {
     /// The notice that was released.
     pub message_id: MessageId,
@@ -44,6 +45,28 @@ pub struct CarriedOn {
     pub rests_on: Release,
     /// Whether that is a document that two persons recorded.
     pub has_document: bool,
+}
+
+impl CarriedOn {
+    /// As facts keep it.
+    pub(crate) fn facts(&self) -> CarriedRelease {
+        CarriedRelease {
+            message_id: self.message_id.as_bytes().to_vec(),
+            scope: Some(self.scope.particulars()),
+            rests_on: self.rests_on.as_str().to_owned(),
+            has_document: self.has_document,
+        }
+    }
+
+    /// Reads it back; `None` when it is none.
+    pub(crate) fn read(facts: &CarriedRelease) -> Option<Self> {
+        Some(Self {
+            message_id: MessageId::try_from(facts.message_id.as_slice()).ok()?,
+            scope: Scope::read(facts.scope.as_ref()?)?,
+            rests_on: facts.rests_on.parse().ok()?,
+            has_document: facts.has_document,
+        })
+    }
 }
 
 /// A sealed notice before it has a number.

@@ -8,6 +8,8 @@ use verbale_evidence::{Card, Cards, MessageId};
 use verbale_keys::{Fingerprint, SecretKey};
 use verbale_proto::v1::{Configured, Facts};
 
+use crate::outgoing::CarriedOn;
+
 /// What the node is.
 pub struct Own {
     /// Its card.
@@ -63,13 +65,13 @@ pub struct Kept {
 }
 
 impl Kept {
-    /// Prepares facts and keys of a notice. `random` are fresh random bytes: a facts key and two nonces.
+    /// Prepares facts and keys of a notice, and what it carries of third sides' information. `random` are fresh random bytes: a facts key and two nonces.
     pub fn prepare(
         archive: &ArchiveKey,
         message_id: MessageId,
         subject: &Subject,
         digest: Keyed,
-        file_key: &FileKey,
+        (file_key, carries): (&FileKey, &[CarriedOn]),
         random: &[u8; 80],
     ) -> Self {
         let (facts_key, nonces) = random.split_at(32);
@@ -86,6 +88,7 @@ impl Kept {
             notice_digest: digest.to_vec(),
             particulars: Some(subject.particulars.clone()),
             from_side: header.from.party.clone(),
+            carries: carries.iter().map(CarriedOn::facts).collect(),
             ..Facts::default()
         };
         let sealed_facts = keys.facts.seal(message_id, &facts, &nonce(nonces.get(..24)));

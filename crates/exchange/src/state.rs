@@ -15,6 +15,7 @@ use crate::draft::HeldDraft;
 use crate::erasure::HeldErasure;
 use crate::ground::HeldGround;
 use crate::link::Link;
+use crate::outgoing::CarriedOn;
 use crate::own::{Own, Peer};
 
 /// A channel, seen from this node: the counterpart and the memorandum. Which of the two sends is said by where it is kept.
@@ -226,6 +227,8 @@ pub struct Exchange {
     pub(crate) grounds: BTreeMap<MessageId, HeldGround>,
     /// Third sides' information that was carried here without a ground, likewise.
     pub(crate) breaches: BTreeMap<MessageId, HeldBreach>,
+    /// What sent notices carry of third sides' information.
+    pub(crate) carriers: BTreeMap<MessageId, Vec<CarriedOn>>,
     /// Erasures, likewise.
     pub(crate) erasures: BTreeMap<MessageId, HeldErasure>,
     pub(crate) docket: Docket,
@@ -257,6 +260,7 @@ impl Exchange {
             audiences: BTreeMap::new(),
             grounds: BTreeMap::new(),
             breaches: BTreeMap::new(),
+            carriers: BTreeMap::new(),
             erasures: BTreeMap::new(),
             docket: Docket::default(),
             links: BTreeMap::new(),

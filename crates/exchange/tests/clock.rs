@@ -22,7 +22,7 @@ fn a_clock_that_was_a_year_ahead_for_a_moment_does_not_date_later_notices_ahead(
     let (archive, message_id) = (japan.archive(), MessageId::from_bytes([7; 16]));
     let sealed = seal(&notice, &japan.card.id, (&partner.card.id, &partner.recipient), message_id, [8; 32]).unwrap();
     let (subject, digest) = (notice.subject(), archive.notice_digest(&notice));
-    let kept = Kept::prepare(&archive, message_id, &subject, digest, &sealed.file_key, &[9; 80]);
+    let kept = Kept::prepare(&archive, message_id, &subject, digest, (&sealed.file_key, &[]), &[9; 80]);
     let (recipient, recipient_key) = (partner.card.id.clone(), partner.recipient.fingerprint());
     let draft = Ok(Box::new(Draft { message_id, recipient, recipient_key, sealed, kept, carries: Vec::new() }));
     let submission = Submission { actor: "person".into(), subject, digest, draft };

@@ -86,7 +86,7 @@ fn a_termination_that_arrives_late_over_new_year_ends_the_memorandum_on_the_same
     let sealed = seal(&notice, &partners.card.id, to, message_id, [8; 32]).unwrap();
     let bytes = sealed.bytes.clone();
     let (subject, digest) = (notice.subject(), archive.notice_digest(&notice));
-    let kept = Kept::prepare(&archive, message_id, &subject, digest, &sealed.file_key, &[9; 80]);
+    let kept = Kept::prepare(&archive, message_id, &subject, digest, (&sealed.file_key, &[]), &[9; 80]);
     let (recipient, recipient_key) = (japans.card.id.clone(), japans.recipient.fingerprint());
     let draft = Ok(Box::new(Draft { message_id, recipient, recipient_key, sealed, kept, carries: Vec::new() }));
     let submission = Submission { actor: "person".into(), subject, digest, draft };
@@ -127,7 +127,7 @@ fn a_termination_that_arrives_late_over_new_year_ends_the_memorandum_on_the_same
         message_id,
         &subject,
         archive.notice_digest(opened.notice()),
-        opened.file_key(),
+        (opened.file_key(), &[]),
         &[5; 80],
     );
     let from_partner = ChannelId { peer: partners.card.id.clone(), memorandum: MEMORANDUM.into() };

@@ -42,7 +42,7 @@ pub enum ClientError {
     },
     /// Nobody listens, or not the node of the card.
     #[error(
-        "{address} cannot be used: {text}. Your key has the fingerprint {fingerprint}; it must stand under [[persons]] keys of the node"
+        "{address} cannot be used: {text}. Start the node if it does not run; where it turns your key away, the fingerprint {fingerprint} must stand under [[persons]] keys of the node"
     )]
     Tls {
         /// The address.

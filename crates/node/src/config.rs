@@ -348,8 +348,12 @@ impl Config {
         }
         for deputy in &read.deputies {
             let known = |name: &str| read.persons.iter().find(|person| person.name == name);
-            if known(&deputy.name).is_none() {
+            let Some(person) = known(&deputy.name) else {
                 return wrong(format!("deputies: {} is nobody under persons", deputy.name));
+            };
+            // A deputy decides about what may leave: no system does, and no auditor reads content.
+            if !person.roles.iter().any(|role| matches!(role, RoleName::Operator | RoleName::Approver)) {
+                return wrong(format!("deputies: {} is neither operator nor approver under persons", deputy.name));
             }
             if !known(&deputy.of).is_some_and(|person| person.roles.contains(&RoleName::Approver)) {
                 return wrong(format!("deputies: {} is no approver under persons", deputy.of));

@@ -151,10 +151,15 @@ fn notice(shared: &Shared, held: &HeldBreach) -> Result<Value, Failure> {
     let office = |of: &verbale_domain::Memorandum, side: &str| {
         of.contact_point(side, civil::date_of(now, of.utc_offset(side))).map(|contact| contact.office.to_owned())
     };
+    let by_whom = &shared.card.id;
+    let why = if held.code == "ONWARD_ORIGINATOR_NOT_ENROLLED" {
+        format!("whose ground could not be checked here, since your card is not enrolled at {by_whom}")
+    } else {
+        format!("and no ground that names {by_whom} and holds came with it")
+    };
     let what = format!(
-        "{} sent a notice under {} that carried this information to {}, and no ground that names {} came with it ({}). The notice was refused \
-         and not kept.",
-        held.sender, held.sent_under, shared.card.id, shared.card.id, held.code
+        "{} sent a notice under {} that carried this information to {by_whom}, {why} ({}). The notice was refused and not kept.",
+        held.sender, held.sent_under, held.code
     );
     let found_on = civil::date_of(held.time_ms, under.utc_offset(from)).to_string();
     Ok(json!({

@@ -71,7 +71,8 @@ fn draft(shared: &Shared, notice: &Notice, subject: &Subject, digest: [u8; 32]) 
         );
         return Err(Refusal::new(Code::TooLarge, "", reason));
     }
-    let kept = Kept::prepare(&shared.archive, message_id, subject, digest, &sealed.file_key, &random::bytes());
+    let kept =
+        Kept::prepare(&shared.archive, message_id, subject, digest, (&sealed.file_key, &carries), &random::bytes());
     Ok(Draft { message_id, recipient: to, recipient_key: recipient.fingerprint(), sealed, kept, carries })
 }
 
@@ -118,7 +119,7 @@ pub(crate) fn arrival(
             }
             let digest = shared.archive.notice_digest(opened.notice());
             let (id, subject) = (opened.envelope().statement().message_id, opened.notice().subject());
-            let kept = Kept::prepare(&shared.archive, id, &subject, digest, opened.file_key(), &random::bytes());
+            let kept = Kept::prepare(&shared.archive, id, &subject, digest, (opened.file_key(), &[]), &random::bytes());
             Arrival::Opened(Box::new((opened, kept)))
         }
     })

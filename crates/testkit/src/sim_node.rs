@@ -95,7 +95,7 @@ impl SimNode {
         let message_id = MessageId::new(now_ms.unsigned_abs(), &random.bytes());
         let to = (self.peer.card.id.as_str(), &self.peer.recipient);
         let sealed = seal(notice, &self.point.card.id, to, message_id, random.bytes()).unwrap();
-        let kept = Kept::prepare(&archive, message_id, &subject, digest, &sealed.file_key, &random.bytes());
+        let kept = Kept::prepare(&archive, message_id, &subject, digest, (&sealed.file_key, &[]), &random.bytes());
         let draft = Draft {
             message_id,
             recipient: self.peer.card.id.clone(),
@@ -124,7 +124,7 @@ impl SimNode {
                 let archive = self.point.archive();
                 let digest = archive.notice_digest(opened.notice());
                 let (id, subject) = (opened.envelope().statement().message_id, opened.notice().subject());
-                let kept = Kept::prepare(&archive, id, &subject, digest, opened.file_key(), &random.bytes());
+                let kept = Kept::prepare(&archive, id, &subject, digest, (opened.file_key(), &[]), &random.bytes());
                 Arrival::Opened(Box::new((opened, kept)))
             }
         })

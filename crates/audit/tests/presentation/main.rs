@@ -127,7 +127,7 @@ fn each_way_of_disclosing_more_than_the_ground_carries_is_found() {
             consented_with(|c| c.answers_another = true),
             "about another notice",
         ),
-        ("a grant to somebody else", consented_with(|c| c.request_of_another = true), "request of the discloser"),
+        ("a grant to somebody else", consented_with(|c| c.request_of_another = true), "stands on no card"),
         (
             "a grant that the discloser wrote itself",
             consented_with(|c| c.ground_by_originator = false),
@@ -160,7 +160,12 @@ fn each_way_of_disclosing_more_than_the_ground_carries_is_found() {
         (
             "another request",
             consented_with(|c| c.change = |p| p.links[0] = p.grounds[0].envelope.clone()),
-            "another notice",
+            "not the one that its answer names",
+        ),
+        (
+            "a changed byte of the request's signature",
+            consented_with(|c| c.change = |p| *p.links[0].last_mut().unwrap() ^= 1),
+            "what the ground answers does not hold",
         ),
         (
             "a changed byte of a field",
@@ -357,6 +362,9 @@ fn nobody_is_sound_whose_word_was_not_checked() {
 #[test]
 fn withheld_fields_cannot_be_found_or_guessed() {
     let text = presentation_text(&consented().make(), "");
+    // Two in one file would pass for both.
+    let behind = verbale_evidence::parse_presentation(&format!("{text}{text}")).err().unwrap();
+    assert!(behind.to_string().contains("behind its last line"), "{behind}");
     let presentation = verbale_evidence::parse_presentation(&text).unwrap();
     let part = presentation.notice.unwrap();
     // Every withheld value is one that a stranger could think of; with the salts that are shown none gives a leaf of the tree.

@@ -100,16 +100,17 @@ fn row(consent: &ConsentStatus) -> [String; 9] {
         "" => consent.audience_class.clone(),
         name => format!("{name} ({})", consent.audience_class),
     };
-    let mut state = match (consent.state.as_str(), consent.withdrawn_ms) {
+    let state = match (consent.state.as_str(), consent.withdrawn_ms) {
         (state, 0) => state.to_owned(),
         ("WITHDRAWN", withdrawn) => format!("WITHDRAWN since {}", moment(withdrawn)),
         (state, withdrawn) => format!("{state}, withdrawn from {} on", moment(withdrawn)),
     };
-    state += &match consent.conditions {
+    let conditions = match consent.conditions {
         0 => String::new(),
         1 => ", 1 condition".to_owned(),
         conditions => format!(", {conditions} conditions"),
     };
+    let state = state + &conditions;
     [
         consent.request.clone(),
         if consent.ours { "us".to_owned() } else { consent.asked_by.clone() },

@@ -46,8 +46,11 @@ pub(crate) async fn disclose(args: DiscloseArgs, node: &NodeArgs) -> Result<Exit
     let mut file = args.out.as_deref().map(new_file).transpose()?;
     let asked =
         DisclosureQuery { conditions_acknowledged: args.accept_conditions, ..query(args.id.clone(), args.scope) };
-    let disclosed = client(node).await?.disclose(asked.clone()).await;
-    let disclosed = disclosed.map(verbale_rpc::tonic::Response::into_inner).map_err(CliError::from);
+    let disclosed = match client(node).await {
+        Ok(mut client) => client.disclose(asked.clone()).await.map_err(CliError::from),
+        Err(error) => Err(error),
+    };
+    let disclosed = disclosed.map(verbale_rpc::tonic::Response::into_inner);
     let released = disclosed.as_ref().is_ok_and(|disclosed| !disclosed.presentation.is_empty());
     if let (false, Some(path)) = (released, &args.out) {
         let _ = std::fs::remove_file(path);

@@ -3,6 +3,7 @@
 use super::evidence::{GrantMiss, NoticeMiss};
 use super::grounds::Publication;
 use super::{Asked, Decision, Denial, Evidence};
+use crate::civil;
 use crate::memorandum::Basis;
 use crate::rules::covers;
 
@@ -18,9 +19,16 @@ impl Asked<'_> {
             return self.deny(Denial::Superseded, clause, reason);
         }
         if self.find(|evidence| matches!(evidence, Evidence::Quotes(_)).then_some(())).is_some() {
-            let reason = "it answers the other side, whose information it may repeat; what repeats nothing leaves when two persons recorded \
-                          how they compared it (`verbale ground record DOCUMENT --kind own-words`); ask about the rest";
-            return self.deny(Denial::DerivedFromOther, clause, reason);
+            let whose = if self.question.marks.carries_onward {
+                "it carries a third side's information, which its words may repeat"
+            } else {
+                "it answers the other side, whose information it may repeat"
+            };
+            let reason = format!(
+                "{whose}; what repeats nothing leaves when two persons recorded how they compared it (`verbale ground record DOCUMENT --kind \
+                 own-words`); ask about the rest"
+            );
+            return self.deny(Denial::DerivedFromOther, clause, &reason);
         }
         let leaked = self.find(|evidence| match evidence {
             Evidence::Leaked(of) => self.leaked(of).then_some(()),
@@ -56,13 +64,20 @@ impl Asked<'_> {
     fn consent_miss(&self, clause: &str) -> Decision {
         let (scope, at) = (self.question.scope, self.question.at_ms);
         let misses = self.question.evidence.iter().filter_map(|evidence| match evidence {
-            Evidence::Grant(grant) if grant.about_this => Some(grant.misses(scope, at)),
+            Evidence::Grant(grant) if grant.about_this => Some((grant.misses(scope, at), grant.from_ms)),
             _ => None,
         });
         // The grant that lacks least; of those, the one whose first miss comes first.
-        let nearest =
-            misses.filter(|misses| !misses.is_empty()).min_by_key(|misses| (misses.len(), misses.first().copied()));
-        let (denial, what) = match nearest.and_then(|misses| misses.first().copied()) {
+        let nearest = misses
+            .filter(|(misses, _)| !misses.is_empty())
+            .min_by_key(|(misses, from_ms)| (misses.len(), misses.first().copied(), *from_ms));
+        if let Some(([GrantMiss::NotYet], from_ms)) =
+            nearest.as_ref().map(|(misses, from_ms)| (misses.as_slice(), *from_ms))
+        {
+            let reason = format!("the consent that is held begins on {}; disclose then", self.moment(from_ms));
+            return self.deny(Denial::ConsentNotYet, clause, &reason);
+        }
+        let (denial, what) = match nearest.and_then(|(misses, _)| misses.first().copied()) {
             Some(GrantMiss::Audience) => (Denial::ConsentAudience, "the consent that is held names another audience"),
             Some(GrantMiss::Fields) => (Denial::ConsentFields, "the consent that is held does not cover every field"),
             Some(GrantMiss::Purpose) => (Denial::ConsentPurpose, "the consent that is held is for another purpose"),
@@ -84,16 +99,30 @@ impl Asked<'_> {
     fn notice_miss(&self, clause: &str) -> Decision {
         let (scope, at) = (self.question.scope, self.question.at_ms);
         let misses = self.question.evidence.iter().filter_map(|evidence| match evidence {
-            Evidence::Notice(given) if given.about_this => Some(given.misses(scope, at)),
+            Evidence::Notice(given) if given.about_this => Some((given.misses(scope, at), given.not_before_ms)),
             _ => None,
         });
-        let nearest =
-            misses.filter(|misses| !misses.is_empty()).min_by_key(|misses| (misses.len(), misses.first().copied()));
-        let (denial, what) = match nearest.and_then(|misses| misses.first().copied()) {
-            Some(NoticeMiss::NotDelivered) => (
-                Denial::NoticeNotDelivered,
-                "the notice was sent, and no receipt for it is held: `verbale show` says where it is",
-            ),
+        let nearest = misses
+            .filter(|(misses, _)| !misses.is_empty())
+            .min_by_key(|(misses, not_before_ms)| (misses.len(), misses.first().copied(), *not_before_ms));
+        // Where nothing else is missing, it comes by itself.
+        let waiting = nearest.as_ref().map(|(misses, not_before_ms)| (misses.as_slice(), self.moment(*not_before_ms)));
+        match waiting {
+            Some(([NoticeMiss::NotDelivered] | [NoticeMiss::NotDelivered, NoticeMiss::TooEarly], from)) => {
+                let reason = format!(
+                    "the notice was sent, and no receipt for it is held: `verbale show` says where it is; disclose when it is there, from \
+                     {from} on"
+                );
+                return self.deny(Denial::NoticeNotDelivered, clause, &reason);
+            }
+            Some(([NoticeMiss::TooEarly], from)) => {
+                let reason = format!("the earliest moment that the notice names is {from}; disclose then");
+                return self.deny(Denial::NoticeTooEarly, clause, &reason);
+            }
+            _ => {}
+        }
+        let (denial, what) = match nearest.and_then(|(misses, _)| misses.first().copied()) {
+            Some(NoticeMiss::NotDelivered) => (Denial::NoticeNotDelivered, "no receipt for the notice is held"),
             Some(NoticeMiss::Retroactive) => (Denial::NoticeRetroactive, "the notice came only after the disclosure"),
             Some(NoticeMiss::Audience) => (Denial::NoticeAudience, "the notice that was given names another audience"),
             Some(NoticeMiss::Fields) => (Denial::NoticeFields, "the notice that was given does not cover every field"),
@@ -104,6 +133,11 @@ impl Asked<'_> {
             None => (Denial::NoticeMissing, "there was no written notice to the other side"),
         };
         self.deny(denial, clause, &format!("{what}; {NOTIFY}"))
+    }
+
+    /// A moment as it is at the discloser's.
+    fn moment(&self, at_ms: i64) -> String {
+        civil::moment_text(at_ms, self.side.map_or(time::UtcOffset::UTC, |side| self.memorandum.utc_offset(side)))
     }
 
     fn has_notice(&self) -> bool {
