@@ -13,7 +13,7 @@ use verbale_ledger::{Frontier, LogSize};
 use crate::export::{ExportFolder, Missing};
 use crate::finding::{FINDINGS_MAX, Finding};
 use crate::presentation::moment;
-use crate::verify::{Given, HeldHead, Sent, Taken, Verified, check, trees};
+use crate::verify::{Given, HeldHead, Sent, Taken, Verified, check, is_over, trees};
 use side::{Place, Side, Told};
 
 /// What was established about two logs.
@@ -193,6 +193,22 @@ impl Reconciled {
                 self.find("RECEIVED_NOT_SENT", &to.id, entry, (expected, "none; its sender signed it all the same"));
             }
         })?;
+        // What a sender signed and its log does not tell convicts it, whatever it says now.
+        to.crossed.conflicts.each(|digest, kept| {
+            if !to.is_with(kept.channel, from) || from.crossed.sent.get(digest).is_some() {
+                return;
+            }
+            if from.has_lost(&kept, to) {
+                self.lost += 1;
+            } else {
+                let expected = format!("one statement of {} under number {} of this channel", from.id, kept.number);
+                let found = format!(
+                    "another one too, as message {}, which it signed and its log does not tell",
+                    kept.message_id
+                );
+                self.find("SIGNED_TWICE", &to.id, kept.entry, (expected, found));
+            }
+        })?;
         if let Some((first, all)) = later {
             let rest = if all == 1 { String::new() } else { format!(" and {} more", all - 1) };
             let shown_by = format!("{}'s entry {first}{rest}", to.id);
@@ -205,6 +221,7 @@ impl Reconciled {
     fn sent(&mut self, (from, to): (&Side<'_>, &Side<'_>), (digest, sent): (&[u8; 32], Sent), is_past: bool) {
         let receipt = sent.receipt.map(|(log, index)| (from.crossed.heads.origin(log), index));
         let place = receipt.map(|(origin, index)| to.place(origin, index));
+        let is_over = is_over(sent.not_after_ms, from.crossed.last_ms.min(to.crossed.last_ms));
         match (to.crossed.taken.get(digest), place) {
             (Some(Taken { entry, shift, .. }), Some(Place::Shown(shown, before)))
                 if shown == entry && before <= shift as usize =>
@@ -220,9 +237,14 @@ impl Reconciled {
                 let expected = format!("the statement at entry {index} of {log}, where the receipt has it");
                 self.find("MOVED", &to.id, entry, (expected, format!("it stands at entry {entry}")));
             }
-            (Some(Taken { entry, .. }), None) if is_past => {
+            (Some(Taken { entry, .. }), None) if is_past || is_over => {
                 let expected = format!("a receipt in the log of {} for entry {}", from.id, sent.entry);
-                self.find("RECEIPT_NOT_HELD", &to.id, entry, (expected, "none, though later ones came back"));
+                let why = if is_past {
+                    "none, though later ones came back"
+                } else {
+                    "none, and its time is over in both logs"
+                };
+                self.find("RECEIPT_NOT_HELD", &to.id, entry, (expected, why));
             }
             (None, _) if to.has_taken(&sent.message_id, from) => {
                 let expected = format!("the statement that {} sent as message {}", from.id, sent.message_id);
@@ -237,9 +259,14 @@ impl Reconciled {
                     format!("the statement of {}'s entry {}, which its receipt shows here", from.id, sent.entry);
                 self.find("NOT_THERE", &to.id, entry, (expected, "another entry"));
             }
-            (None, None) if is_past => {
+            (None, None) if is_past || is_over => {
                 let expected = format!("an entry in the log of {} for this notice", to.id);
-                self.find("SENT_NOT_RECEIVED", &from.id, sent.entry, (expected, "none, though later ones are there"));
+                let why = if is_past {
+                    "none, though later ones are there"
+                } else {
+                    "none, and its time is over in both logs"
+                };
+                self.find("SENT_NOT_RECEIVED", &from.id, sent.entry, (expected, why));
             }
             // What is behind them is under way too.
             (_, None) => self.under_way += 1,
@@ -283,8 +310,20 @@ impl Reconciled {
             trees(of.folder, (size, before), within, compare)?;
             heads.check()?;
         }
-        if closed.is_some() {
+        if let Some(broke) = closed {
             self.lost += beyond;
+            // What it says of its loss is what others hold of the log that it closed.
+            if let Some((last, HeldHead { entry, .. })) = last.filter(|(last, _)| *last > broke.known) {
+                let text = format!(
+                    "{} tells that others know {} entries of {origin}, which it closed, and {} holds a signed head of {last} ({}): more was lost \
+                     than it tells",
+                    of.id,
+                    broke.known,
+                    holder.id,
+                    place(entry)
+                );
+                self.not_compared.push(text);
+            }
             return Ok(());
         }
         if let (Some((_, first)), Some((last, HeldHead { entry, .. }))) = (first, last) {

@@ -14,6 +14,7 @@ mod prepare;
 mod records;
 mod releases;
 mod report;
+mod roles;
 mod stamps;
 mod succession;
 mod tally;
@@ -22,11 +23,11 @@ use std::collections::BTreeMap;
 use std::iter;
 
 use sha2::{Digest as _, Sha256};
-use verbale_domain::Memoranda;
+use verbale_domain::{Memoranda, civil};
 use verbale_evidence::{Card, Cards, carried_entry};
 use verbale_ledger::{Checkpoint, Frontier, Hash, LogSize, Note, TILE_WIDTH, Tile, decode_bundle, leaf_hash};
 
-pub(crate) use chronicle::Chronicle;
+pub(crate) use chronicle::{Chronicle, is_over};
 pub(crate) use crossed::{Crossed, LostNumbers};
 pub(crate) use records::{HeldHead, Sent, Taken};
 pub(crate) use report::second;
@@ -57,8 +58,12 @@ pub struct Verified {
     pub tally: Tally,
     /// Sent notices that wait for a receipt.
     pub waiting: usize,
+    /// Sent notices without one of which the time was over before the log ends.
+    pub unanswered: usize,
     /// Releases whose grant a withdrawal answers.
     pub withdrawn: u64,
+    /// Releases on consent or notice.
+    pub by_instrument: u64,
     /// Releases by a code of which the log cannot show the ground: how many by each.
     pub unshown: BTreeMap<String, u64>,
     /// Releases under terms that the log had before and of which nobody gave the file.
@@ -116,7 +121,6 @@ pub(crate) fn check(
     read_through((folder, folder.since()?), head.size, &keys, |index, prepared: Prepared| {
         tiles.take(prepared.leaf);
         frontier.append(prepared.leaf);
-        kept.passed(&frontier);
         if let Ok(told) = &prepared.read {
             known.told(index, &told.event);
             if let Some(line) = decisions.line(index, told.time_ms, &told.event) {
@@ -124,6 +128,7 @@ pub(crate) fn check(
             }
         }
         chronicle.take(index, prepared);
+        kept.passed(&frontier, chronicle.last_ms());
         stamps.passed(&frontier, chronicle.last_ms());
         if index % TILE_WIDTH == 0 {
             on_progress(index, head.size.0);
@@ -151,6 +156,7 @@ pub(crate) fn check(
     chronicle.heads.check()?;
     let is_compared = compare(&given.cards, &mut chronicle);
     let fingerprint = |card: &Card| card.card_key.fingerprint().grouped();
+    let (waiting, unanswered) = chronicle.waiting();
     let verified = Verified {
         id: chronicle.id(),
         head,
@@ -158,8 +164,10 @@ pub(crate) fn check(
         is_compared,
         peers: chronicle.peers().values().map(|cards| (cards.id().to_owned(), fingerprint(cards.present()))).collect(),
         tally: chronicle.tally.clone(),
-        waiting: chronicle.waiting(),
+        waiting,
+        unanswered,
         withdrawn: chronicle.tally_withdrawn,
+        by_instrument: chronicle.by_instrument,
         unshown: std::mem::take(&mut chronicle.unshown),
         terms_missing: chronicle.terms_missing,
         findings: std::mem::take(&mut chronicle.findings),
@@ -192,6 +200,7 @@ fn signatures(note: &str, chronicle: &mut Chronicle<'_>) -> Vec<(String, u64, u6
         match cards.cosigned_s(note) {
             Ok(time_s) => {
                 cosigned_in_time(&cards, (note, time_s), chronicle);
+                before_cosigned(id, (size, chronicle.last_ms()), time_s, chronicle);
                 cosigned.push((id.to_owned(), size, time_s));
             }
             // Nobody needs to have cosigned: only who claims it must have.
@@ -210,6 +219,15 @@ fn cosigned_in_time(cards: &Cards, (note, time_s): (&str, u64), chronicle: &mut 
         let expected =
             format!("no cosignature of {} after its card with that key was over: {}", cards.id(), moment(since));
         chronicle.find("KEY_NOT_VALID", None, expected, second(time_s));
+    }
+}
+
+/// What was cosigned was there before: no entry of it is of a later time, by more than clocks are apart.
+fn before_cosigned(by: &str, (size, last_ms): (u64, i64), time_s: u64, chronicle: &mut Chronicle<'_>) {
+    let cosigned_ms = i64::try_from(time_s).unwrap_or(i64::MAX / 1000).saturating_mul(1000);
+    if last_ms > cosigned_ms.saturating_add(civil::CLOCKS_APART_MS) {
+        let expected = format!("a time up to {}, when {by} cosigned the head with it", second(time_s));
+        chronicle.find("COSIGNED_BEFORE", size.checked_sub(1), expected, moment(last_ms));
     }
 }
 

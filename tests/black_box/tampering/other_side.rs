@@ -2,15 +2,15 @@
 
 use std::rc::Rc;
 
-use verbale_evidence::encode_entry;
+use verbale_evidence::{MessageId, encode_entry};
 use verbale_keys::SecretKey;
 use verbale_ledger::{Tree, leaf_hash};
 use verbale_proto::v1::log_entry::Event;
-use verbale_proto::v1::{CarriedOver, Genesis, PreviousLog};
+use verbale_proto::v1::{CarriedOver, ConflictKept, Genesis, PreviousLog};
 
 use crate::disclosure::three;
 
-use super::craft::{JAPAN, Kept, signed_again};
+use super::craft::{JAPAN, KYRGYZSTAN, Kept, signed_again};
 use super::rewritten::{Anew, decode, is_receipt};
 use super::{Row, found};
 
@@ -18,6 +18,7 @@ use super::{Row, found};
 #[test]
 fn a_log_that_is_sound_alone_is_found_by_the_other_sides() {
     let kept = Kept::of_demo();
+    let theirs = kept.secret(KYRGYZSTAN, "envelope.pem");
     let log_2 = format!("verbale/{JAPAN}/2");
     let rows: Vec<Row<'_, Anew<'_>>> = vec![
         (
@@ -94,6 +95,33 @@ fn a_log_that_is_sound_alone_is_found_by_the_other_sides() {
             }),
             "DIFFERENT_BYTES",
         ),
+        (
+            "a second statement under a used number, which its sender's log does not tell",
+            Box::new(|log| {
+                let at = log.find(|event| matches!(event, Event::NoticeReceived(_)));
+                let (_, Event::NoticeReceived(received)) = decode(log, at) else { unreachable!() };
+                let envelope = signed_again(&received.envelope, &theirs, |statement| statement.content_root = [1; 32]);
+                log.append(Event::ConflictKept(ConflictKept { envelope }));
+            }),
+            "SIGNED_TWICE",
+        ),
+        (
+            "a notice that never came, and whose time is over in both logs",
+            Box::new(|log| {
+                let (at, key) =
+                    (log.find_last(|event| matches!(event, Event::NoticeSent(_))), Rc::clone(&log.envelope_key));
+                let receipt = log.find_last(is_receipt);
+                log.change(at, |_, event| {
+                    let Event::NoticeSent(sent) = event else { unreachable!() };
+                    sent.envelope = signed_again(&sent.envelope, &key, |statement| {
+                        statement.message_id = MessageId::new(7, &[7; 10]);
+                        statement.not_after_ms = statement.created_ms - 3 * 24 * 3_600_000;
+                    });
+                });
+                log.entries.remove(receipt);
+            }),
+            "SENT_NOT_RECEIVED",
+        ),
     ];
     for (row, change, code) in &rows {
         let copy = kept.rewritten(JAPAN, change);
@@ -125,8 +153,24 @@ fn a_memorandum_begins_on_one_day_on_both_sides() {
 #[test]
 fn a_later_log_that_nobody_was_shown_is_not_called_sound() {
     let kept = Kept::of_demo();
+    let head = std::fs::read_to_string(kept.copy().file(JAPAN, "checkpoint")).unwrap();
+    let copy = began_anew(&kept, vec![head]);
+    copy.verify(JAPAN, &[]).good();
+    let said = copy.reconcile();
+    assert_eq!(said.code, 3, "{}", said.out);
+    assert!(said.out.contains("was never shown it") && !said.out.contains("more was lost"), "{}", said.out);
+    // One that tells less of its loss than others know, or nothing, is not called sound by what they hold.
+    let copy = began_anew(&kept, Vec::new());
+    assert_eq!(copy.verify(JAPAN, &[]).code, 3);
+    let said = copy.reconcile();
+    assert_eq!(said.code, 3, "{}", said.out);
+    assert!(said.out.contains("more was lost than it tells"), "{}", said.out);
+}
+
+/// A log that took the place of the one of the demo, of which it carries over twelve entries; it tells that others know these heads.
+fn began_anew(kept: &Kept, known_heads: Vec<String>) -> super::craft::Copy {
     let stranger = SecretKey::from_seed([7; 32]);
-    let copy = kept.rewritten(JAPAN, |log| {
+    kept.rewritten(JAPAN, |log| {
         let (time_ms, first) = decode(log, 0);
         let Event::Genesis(first) = first else { unreachable!() };
         let origin = format!("verbale/{JAPAN}/2");
@@ -144,6 +188,7 @@ fn a_later_log_that_nobody_was_shown_is_not_called_sound() {
             origin: first.origin.clone(),
             held_size: tree.size().0,
             held_root: tree.root().to_vec(),
+            known_heads,
             ..PreviousLog::default()
         };
         let now_ms = time_ms + 3_600_000;
@@ -154,9 +199,5 @@ fn a_later_log_that_nobody_was_shown_is_not_called_sound() {
         log.entries = std::iter::once((encode_entry(now_ms, genesis).unwrap(), None)).chain(carried).collect();
         log.entries.push((encode_entry(now_ms, verbale_evidence::decode_entry(&export.0).unwrap().1).unwrap(), None));
         log.key = SecretKey::from_seed([7; 32]);
-    });
-    copy.verify(JAPAN, &[]).good();
-    let said = copy.reconcile();
-    assert_eq!(said.code, 3, "{}", said.out);
-    assert!(said.out.contains("was never shown it"), "{}", said.out);
+    })
 }

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use verbale_evidence::encode_entry;
 use verbale_keys::SecretKey;
+use verbale_ledger::{Checkpoint, Note, cosign};
 use verbale_proto::v1::log_entry::Event;
 use verbale_proto::v1::{
     CarriedOver, ChannelResumed, CounterpartRotated, MemorandumAdopted, MemorandumCommenced, NoticeCarriedOn,
@@ -12,6 +13,7 @@ use verbale_proto::v1::{
 
 use super::craft::{Impostor, JAPAN, KYRGYZSTAN, Kept, Log, is_received, receipt_bytes, signed_again};
 use super::{Row, found};
+use crate::node::verbale;
 
 /// A log written anew.
 pub(super) type Anew<'r> = Box<dyn Fn(&mut Log) + 'r>;
@@ -30,6 +32,7 @@ fn a_log_that_its_own_operator_rewrote_is_found_by_what_it_says() {
     let their_card = std::fs::read_to_string(impostor.card()).unwrap();
     let their_card = verbale_evidence::parse_card_text(&their_card).unwrap();
     let is_grant = is_received("F21");
+    let theirs = kept.secret(KYRGYZSTAN, "envelope.pem");
     let rows: Vec<Row<'_, Anew<'_>>> = vec![
         (
             "an entry dropped in the middle",
@@ -392,6 +395,61 @@ fn a_log_that_its_own_operator_rewrote_is_found_by_what_it_says() {
             "ACTOR",
         ),
         (
+            "a release by nobody who may",
+            Box::new(|log| {
+                let at = log.find(|event| matches!(event, Event::Configured(_)));
+                log.change(at, |_, event| {
+                    let Event::Configured(of) = event else { unreachable!() };
+                    of.persons.iter_mut().for_each(|person| person.roles = vec!["auditor".to_owned()]);
+                });
+            }),
+            "ROLE",
+        ),
+        (
+            "nobody says who may do what",
+            Box::new(|log| {
+                let at = log.find(|event| matches!(event, Event::Configured(_)));
+                log.entries[at] = log.entries[at - 1].clone();
+            }),
+            "ACTOR",
+        ),
+        (
+            "a name that would clear the screen",
+            Box::new(|log| {
+                let at = log.find(|event| matches!(event, Event::NoticeOpened(_)));
+                log.change(at, |_, event| {
+                    let Event::NoticeOpened(of) = event else { unreachable!() };
+                    of.actor = "x\n\u{1b}[2J\u{1b}[HSound.".to_owned();
+                });
+            }),
+            "ACTOR",
+        ),
+        (
+            "a notice received before it was made",
+            Box::new(|log| {
+                let at = log.find(|event| matches!(event, Event::NoticeReceived(_)));
+                log.change(at, |_, event| {
+                    let Event::NoticeReceived(of) = event else { unreachable!() };
+                    of.envelope =
+                        signed_again(&of.envelope, &theirs, |statement| statement.created_ms += 10 * 24 * 3_600_000);
+                });
+            }),
+            "BACK_DATED",
+        ),
+        (
+            "a notice received though its time was over",
+            Box::new(|log| {
+                let at = log.find(|event| matches!(event, Event::NoticeReceived(_)));
+                log.change(at, |_, event| {
+                    let Event::NoticeReceived(of) = event else { unreachable!() };
+                    of.envelope = signed_again(&of.envelope, &theirs, |statement| {
+                        statement.not_after_ms = statement.created_ms - 3 * 24 * 3_600_000;
+                    });
+                });
+            }),
+            "RECEIVED_LATE",
+        ),
+        (
             "an opening of nothing",
             Box::new(|log| {
                 log.append(Event::NoticeOpened(NoticeOpened {
@@ -465,7 +523,22 @@ fn a_log_that_its_own_operator_rewrote_is_found_by_what_it_says() {
     for (row, change, code) in &rows {
         let copy = kept.rewritten(JAPAN, change);
         found(row, &copy.verify(JAPAN, &[]), code);
+        // Nothing of a log moves the cursor of whoever reads the report.
+        let report = verbale(&["audit", "verify", copy.export(JAPAN).to_str().unwrap()], None);
+        assert!(report.code == 4 && !report.out.contains('\u{1b}'), "{row}: {:?}", report.out);
     }
+    // Entries of a time after that of the cosignature over them.
+    let copy =
+        kept.rewritten(JAPAN, |log| log.change(log.entries.len() - 1, |time_ms, _| *time_ms += 300 * 24 * 3_600_000));
+    copy.verify(JAPAN, &[]).good();
+    let checkpoint = copy.file(JAPAN, "checkpoint");
+    let note = std::fs::read_to_string(&checkpoint).unwrap();
+    let head = Checkpoint::parse(Note::parse(&note).unwrap().text).unwrap();
+    let time_s = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let name = format!("verbale/{KYRGYZSTAN}/witness");
+    let cosigner = kept.secret(KYRGYZSTAN, "cosigner.pem");
+    std::fs::write(checkpoint, note + &cosign(&head, time_s, &name, &cosigner)).unwrap();
+    found("entries after their cosignature", &copy.verify(JAPAN, &[]), "COSIGNED_BEFORE");
 }
 
 pub(super) fn decode(log: &Log, at: usize) -> (i64, Event) {

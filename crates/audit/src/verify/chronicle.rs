@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use verbale_domain::civil;
 use verbale_domain::flow::{COMMENCEMENT_RECORD, TERMINATION};
 use verbale_domain::{Memoranda, Memorandum};
 use verbale_evidence::{Card, Cards, MessageId, StatementDigest, UnverifiedCard};
@@ -14,6 +15,7 @@ use super::crossed::{Crossing, Heads};
 use super::erasures::Erasures;
 use super::noticed::{Noticed, Notices};
 use super::prepare::{Prepared, ReadEnvelope, ReadReceipt};
+use super::roles::{actor_of, may_act};
 use super::succession::Carrying;
 use super::tally::Tally;
 use crate::export::Missing;
@@ -91,6 +93,8 @@ pub(crate) struct Chronicle<'m> {
     pub(crate) receipts_read: u64,
     /// Releases whose grant a withdrawal answers.
     pub(crate) tally_withdrawn: u64,
+    /// Releases on consent or notice.
+    pub(crate) by_instrument: u64,
     /// Releases by a code of which the log cannot show the ground.
     pub(crate) unshown: BTreeMap<String, u64>,
     /// Releases under terms of which the file is not there.
@@ -144,6 +148,7 @@ impl<'m> Chronicle<'m> {
             tally: Tally::default(),
             receipts_read: 0,
             tally_withdrawn: 0,
+            by_instrument: 0,
             unshown: BTreeMap::new(),
             terms_missing: 0,
             carrying: Vec::new(),
@@ -166,9 +171,11 @@ impl<'m> Chronicle<'m> {
         self.last_ms
     }
 
-    /// Notices that wait for a receipt.
-    pub(crate) fn waiting(&self) -> usize {
-        self.outstanding.len()
+    /// Notices that wait for a receipt, and those of which the time was over before the log ends.
+    pub(crate) fn waiting(&self) -> (usize, usize) {
+        let is_over = |waiting: &&Outstanding| is_over(waiting.not_after_ms, self.last_ms);
+        let over = self.outstanding.values().filter(is_over).count();
+        (self.outstanding.len() - over, over)
     }
 
     /// The present card of the log, once its first entry was read.
@@ -226,17 +233,25 @@ impl<'m> Chronicle<'m> {
             self.find("TIME_BACKWARDS", index, expected, found);
         }
         self.told_ms = time_ms;
-        self.actor(index, &event);
+        self.actor(index, time_ms, &event);
         self.event(index, time_ms, event, (prepared.envelope, prepared.receipt));
     }
 
-    /// Who did it is somebody whom the configuration names.
-    fn actor(&mut self, index: u64, event: &Event) {
-        if let Some(actor) = actor_of(event)
-            && let Some(configured) = &self.configured
-            && !configured.persons.iter().any(|person| person.person == actor)
-        {
-            self.find("ACTOR", index, "a person of the configuration that the log names", actor.to_owned());
+    /// Who did it is somebody whom the configuration lets do that.
+    fn actor(&mut self, index: u64, time_ms: i64, event: &Event) {
+        let Some((actor, roles)) = actor_of(event) else { return };
+        let Some(configured) = &self.configured else {
+            let expected = "an entry before it that says who may do what";
+            return self.find("ACTOR", index, expected, format!("{actor}, and no such entry"));
+        };
+        let assigned = configured.persons.iter().find(|person| person.person == actor);
+        let Some(assigned) = assigned else {
+            return self.find("ACTOR", index, "a person of the configuration that the log names", actor.to_owned());
+        };
+        if !may_act(configured, assigned, roles, time_ms) {
+            let expected = format!("a person who is {}", roles.join(" or "));
+            let found = format!("{actor}, who is {}", assigned.roles.join(", "));
+            self.find("ROLE", index, expected, found);
         }
     }
 
@@ -466,6 +481,11 @@ impl<'m> Chronicle<'m> {
     }
 }
 
+/// Whether the time of a notice was over, by every clock, when a log ended.
+pub(crate) fn is_over(not_after_ms: i64, last_ms: i64) -> bool {
+    not_after_ms != 0 && not_after_ms.saturating_add(civil::CLOCKS_APART_MS) < last_ms
+}
+
 /// A card that its own card key signed.
 pub(super) fn own_signed(bytes: &[u8]) -> Result<Card, String> {
     let verified = UnverifiedCard::parse(bytes).and_then(|card| {
@@ -481,32 +501,4 @@ pub(super) fn message_id(bytes: &[u8]) -> Option<MessageId> {
 
 fn is_code(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_uppercase() || b == b'_')
-}
-
-/// Who did it, by pseudonym.
-fn actor_of(event: &Event) -> Option<&str> {
-    Some(match event {
-        // A card statement is the node's own; that nothing else is, is seen with its envelope.
-        Event::NoticeSent(of) if of.actor.is_empty() => return None,
-        Event::NoticeSent(of) => &of.actor,
-        Event::NoticeCarriedOn(of) => &of.actor,
-        Event::NoticeOpened(of) => &of.actor,
-        Event::NoticeHandedOver(of) => &of.actor,
-        Event::PeerEnrolled(of) => &of.actor,
-        Event::NoticeDrafted(of) => &of.actor,
-        Event::DraftDropped(of) => &of.actor,
-        Event::Disclosed(of) => &of.actor,
-        Event::DisclosureDenied(of) => &of.actor,
-        Event::AudienceEntered(of) => &of.actor,
-        Event::AudienceConfirmed(of) => &of.actor,
-        Event::AudienceEnded(of) => &of.actor,
-        Event::GroundRecorded(of) => &of.actor,
-        Event::GroundConfirmed(of) => &of.actor,
-        Event::GroundEnded(of) => &of.actor,
-        Event::ErasureAsked(of) => &of.actor,
-        Event::ErasureDropped(of) => &of.actor,
-        Event::ContentErased(of) => &of.actor,
-        Event::LogExported(of) => &of.actor,
-        _ => return None,
-    })
 }

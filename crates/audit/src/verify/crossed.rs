@@ -17,6 +17,8 @@ pub(crate) struct Crossed {
     pub(crate) sent: Records<32, Sent>,
     /// Statements received or refused, likewise.
     pub(crate) taken: Records<32, Taken>,
+    /// Second statements under used numbers, likewise.
+    pub(crate) conflicts: Records<32, Taken>,
     /// Heads of counterparts.
     pub(crate) heads: Heads,
     /// Notices by message id.
@@ -104,6 +106,7 @@ pub(super) struct Crossing {
     pub(super) wanted: bool,
     pub(super) sent: Records<32, Sent>,
     pub(super) taken: Records<32, Taken>,
+    pub(super) conflicts: Records<32, Taken>,
     pub(super) cards: Vec<(Card, u64)>,
     pub(super) lost: Vec<LostNumbers>,
     pub(super) ends_with_export: bool,
@@ -114,8 +117,8 @@ impl Crossing {
     /// [`Missing`], when no file can be made in the folder for temporary files.
     pub(super) fn new(size: LogSize, wanted: bool) -> Result<Self, Missing> {
         let size = if wanted { size } else { LogSize::default() };
-        let (sent, taken) = (Records::new(size)?, Records::new(size)?);
-        Ok(Self { wanted, sent, taken, cards: Vec::new(), lost: Vec::new(), ends_with_export: false })
+        let (sent, taken, conflicts) = (Records::new(size)?, Records::new(size)?, Records::new(LogSize::default())?);
+        Ok(Self { wanted, sent, taken, conflicts, cards: Vec::new(), lost: Vec::new(), ends_with_export: false })
     }
 }
 
@@ -133,7 +136,7 @@ pub(crate) struct LostNumbers {
 impl Chronicle<'_> {
     /// What is needed to compare the log with another.
     pub(crate) fn crossed(self) -> Crossed {
-        let Crossing { sent, taken, cards, mut lost, ends_with_export, .. } = self.crossing;
+        let Crossing { sent, taken, conflicts, cards, mut lost, ends_with_export, .. } = self.crossing;
         // Of a channel that was not used since, nobody said yet where it goes on.
         let is_unsettled = |direction: &Direction| direction.resumed_in != Some(0);
         let channels = 0..u32::try_from(self.channels.len()).unwrap_or(u32::MAX);
@@ -149,6 +152,7 @@ impl Chronicle<'_> {
             own: own.cloned().collect(),
             sent,
             taken,
+            conflicts,
             heads: self.heads,
             notices: self.notices,
             cards,

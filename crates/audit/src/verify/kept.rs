@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use verbale_ledger::{Checkpoint, Frontier, Hash, Note, verify_equivocation};
 
-use super::{Chronicle, cosigned_in_time};
+use super::{Chronicle, before_cosigned, cosigned_in_time};
 use crate::export::{COSIGNED, COUNTERPARTS, ExportFolder, Missing, PROOFS};
 
 pub(super) struct KeptHeads {
@@ -12,7 +12,8 @@ pub(super) struct KeptHeads {
     counterparts: Vec<(String, String)>,
     proofs: Vec<(String, String)>,
     /// The log's own roots at the sizes that were cosigned.
-    roots: BTreeMap<u64, Option<Hash>>,
+    /// With the time of the last entry before.
+    roots: BTreeMap<u64, Option<(Hash, i64)>>,
 }
 
 impl KeptHeads {
@@ -24,10 +25,10 @@ impl KeptHeads {
         Ok(Self { cosigned, counterparts, proofs: folder.texts(PROOFS, ".equivocation")?, roots })
     }
 
-    /// The log was read so far.
-    pub(super) fn passed(&mut self, frontier: &Frontier) {
+    /// The log was read so far; its last entry is of this time.
+    pub(super) fn passed(&mut self, frontier: &Frontier, last_ms: i64) {
         if let Some(root) = self.roots.get_mut(&frontier.size().0) {
-            *root = Some(frontier.root());
+            *root = Some((frontier.root(), last_ms));
         }
     }
 
@@ -54,7 +55,10 @@ impl KeptHeads {
             if size > head.size.0 {
                 let expected = format!("{size} entries, of which {id} cosigned the head");
                 chronicle.find("TAIL_SUPPRESSED", None, expected, format!("{} entries", head.size.0));
-            } else if self.roots.get(&size).copied().flatten() == Some(cosigned.root) {
+            } else if let Some((_, last_ms)) =
+                self.roots.get(&size).copied().flatten().filter(|(root, _)| *root == cosigned.root)
+            {
+                before_cosigned(id, (size, last_ms), time_s, chronicle);
                 sound.push((id.clone(), size, time_s));
             } else {
                 let expected = format!("root {} at size {size}, which {id} cosigned", hex::encode(cosigned.root));

@@ -190,7 +190,8 @@ impl Chronicle<'_> {
         self.settled(index, channel);
         if self.crossing.wanted {
             let (message_id, number) = (statement.message_id, statement.number);
-            let sent = Sent { channel, message_id, number, entry: index, receipt: None };
+            let not_after_ms = statement.not_after_ms;
+            let sent = Sent { channel, message_id, number, entry: index, not_after_ms, receipt: None };
             self.crossing.sent.put(&envelope.digest().0, &sent);
         }
         self.last_sent = Some((statement.message_id, envelope.digest(), statement.recipient.clone()));
@@ -231,6 +232,16 @@ impl Chronicle<'_> {
         if statement.flow == CARD_STATEMENT && !self.peers.get(&statement.sender).is_some_and(is_told) {
             self.find("CARD_STATEMENT", index, "a card of its sender that the log knows", "another one");
         }
+        let apart = civil::CLOCKS_APART_MS;
+        if !refused && statement.created_ms > time_ms.saturating_add(apart) {
+            let expected =
+                format!("a time from {} on, when {} made it", moment(statement.created_ms), statement.sender);
+            self.find("BACK_DATED", index, expected, moment(time_ms));
+        }
+        if !refused && statement.flow != CARD_STATEMENT && time_ms > statement.not_after_ms.saturating_add(apart) {
+            let expected = format!("a refusal: its time was over on {}", moment(statement.not_after_ms));
+            self.find("RECEIVED_LATE", index, expected, format!("received on {}", moment(time_ms)));
+        }
         if !refused {
             // A card counts whatever terms its owner holds.
             if statement.flow != CARD_STATEMENT {
@@ -261,7 +272,18 @@ impl Chronicle<'_> {
         let direction = self.incoming.entry(channel).or_default();
         let is_used = direction.last.is_some_and(|(number, _)| statement.number <= number);
         if !is_used || !direction.conflicts.insert(envelope.bytes().to_vec()) {
-            self.find("CONFLICT", index, "a second statement under a used number", "none");
+            return self.find("CONFLICT", index, "a second statement under a used number", "none");
+        }
+        if self.crossing.wanted {
+            let conflict = Taken {
+                channel,
+                message_id: statement.message_id,
+                number: statement.number,
+                entry: index,
+                shift: u32::try_from(self.shift).unwrap_or(u32::MAX),
+                created_ms: statement.created_ms,
+            };
+            self.crossing.conflicts.put(&envelope.digest().0, &conflict);
         }
     }
 
@@ -301,6 +323,10 @@ impl Chronicle<'_> {
         let says = (receipt.index(), receipt.verdict().refusal_code(), receipt.time_ms());
         if says != (LogIndex(event.peer_index), event.code.as_str(), event.peer_time_ms) {
             self.find("RECEIPT", index, "what the receipt says", "another place, time or code in the entry");
+        }
+        if receipt.time_ms() > self.told_ms.saturating_add(civil::CLOCKS_APART_MS) {
+            let expected = format!("a time from {} on, when {peer} signed the receipt", moment(receipt.time_ms()));
+            self.find("BACK_DATED", index, expected, moment(self.told_ms));
         }
         let direction = self.outgoing.entry(waiting.channel).or_default();
         if direction.receipted.replace(event.peer_index).is_some_and(|before| before >= event.peer_index) {

@@ -10,7 +10,7 @@ use crate::export::Missing;
 use crate::table::Rows;
 
 /// Bytes of a record; each kind fills them.
-const BYTES: usize = 48;
+const BYTES: usize = 56;
 
 /// Records by keys of `K` bytes, in the order in which they came.
 pub(crate) struct Records<const K: usize, T>(Rows<K, BYTES>, PhantomData<T>);
@@ -37,6 +37,7 @@ pub(crate) struct Sent {
     pub(crate) message_id: MessageId,
     pub(crate) number: u64,
     pub(crate) entry: u64,
+    pub(crate) not_after_ms: i64,
     /// The log, by its place in the list of origins, and the entry that the last receipt names.
     pub(crate) receipt: Option<(u32, u64)>,
 }
@@ -148,6 +149,7 @@ impl Record for Sent {
             self.message_id.as_bytes(),
             &self.number.to_le_bytes(),
             &self.entry.to_le_bytes(),
+            &self.not_after_ms.to_le_bytes(),
             &log.to_le_bytes(),
             &index.to_le_bytes(),
         ])
@@ -160,6 +162,7 @@ impl Record for Sent {
             message_id: MessageId::try_from(next::<16>(rest)?.as_slice()).ok()?,
             number: u64::from_le_bytes(next(rest)?),
             entry: u64::from_le_bytes(next(rest)?),
+            not_after_ms: i64::from_le_bytes(next(rest)?),
             receipt: u32::from_le_bytes(next(rest)?).checked_sub(1).zip(next(rest).map(u64::from_le_bytes)),
         })
     }
@@ -203,7 +206,7 @@ mod tests {
         let taken = Taken { channel: 0x2122_2324, message_id, number, entry, shift: 0x3132_3334, created_ms: -5 };
         assert_eq!(Taken::decode(taken.encode()), Some(taken));
         for receipt in [None, Some((0, 0)), Some((0x4142_4344, 0x5152_5354_5556_5758))] {
-            let sent = Sent { channel: 0x2122_2324, message_id, number, entry, receipt };
+            let sent = Sent { channel: 0x2122_2324, message_id, number, entry, not_after_ms: -7, receipt };
             assert_eq!(Sent::decode(sent.encode()), Some(sent));
         }
         for entry in [None, Some(0), Some(entry)] {

@@ -75,6 +75,8 @@ impl<'m> Chronicle<'m> {
             self.judged(index, (id, &notice), time_ms, of);
         }
         let grounds = of.grounds.iter().filter_map(|ground| message_id(ground));
+        let by_instrument = [Ground::ConsentOk, Ground::ConsentExceedsNotice, Ground::NoticeOk];
+        self.by_instrument += u64::from(of.code.parse().is_ok_and(|ground| by_instrument.contains(&ground)));
         self.tally_withdrawn += u64::from(grounds.filter(|ground| self.withdrawn.contains(ground)).count() > 0);
     }
 

@@ -14,9 +14,9 @@ impl Verified {
         self.findings.is_empty()
     }
 
-    /// Whether something could not be compared, that the auditor can give.
+    /// Whether everything could be compared, and nothing is left that the auditor must look at elsewhere.
     pub fn is_whole(&self) -> bool {
-        self.terms_missing == 0
+        self.terms_missing == 0 && self.withdrawn == 0 && self.breaks.iter().all(|broke| broke.known > 0)
     }
 
     /// For machines.
@@ -28,8 +28,8 @@ impl Verified {
             "sound": self.is_sound(), "log": self.id, "origin": self.head.origin, "size": self.head.size.0,
             "root": hex::encode(self.head.root), "last_entry_at": moment(self.last_ms), "fingerprint": self.fingerprint,
             "cards_compared": self.is_compared, "counterparts": self.peers.iter().map(|(id, _)| id).collect::<Vec<_>>(),
-            "entries": self.tally.to_json(), "waiting_for_receipt": self.waiting, "released_on_withdrawn_grant": self.withdrawn,
-            "released_on_ground_not_shown": self.unshown, "released_under_terms_not_given": self.terms_missing,
+            "entries": self.tally.to_json(), "waiting_for_receipt": self.waiting, "unanswered": self.unanswered, "released_on_withdrawn_grant": self.withdrawn,
+            "released_on_consent_or_notice": self.by_instrument, "released_on_ground_not_shown": self.unshown, "released_under_terms_not_given": self.terms_missing,
             "breaks": self.breaks.iter().map(Break::to_json).collect::<Vec<_>>(), "cosigned": cosigned, "time_stamps": self.stamps.to_json(), "findings": self.findings.iter().map(Finding::to_json).collect::<Vec<_>>(),
             "more_findings": self.more_findings,
         })
@@ -66,6 +66,28 @@ impl Verified {
         }
         if self.waiting > 0 {
             let _ = writeln!(text, "  waiting       {} sent without receipt yet", self.waiting);
+        }
+        if self.unanswered > 0 {
+            let _ = writeln!(
+                text,
+                "  unanswered    {} sent without receipt, and their time is over: whether they came is seen in the counterpart's log",
+                self.unanswered
+            );
+        }
+        if self.tally.conflicts > 0 {
+            let _ = writeln!(
+                text,
+                "  to look at    {} second statements under a number that was used, each signed by its sender (reconcile)",
+                self.tally.conflicts
+            );
+        }
+        if self.by_instrument > 0 {
+            let _ = writeln!(
+                text,
+                "  not shown     {} released on consent or notice: whether fields, audience, purpose and days are such is seen in the presentation; \
+                 the days in the log are its owner's word",
+                self.by_instrument
+            );
         }
         if self.withdrawn > 0 {
             let _ = writeln!(
