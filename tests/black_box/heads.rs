@@ -240,6 +240,8 @@ fn a_recovered_node_goes_on_and_an_auditor_sees_both_logs_and_the_break() {
     assert_eq!(broken["breaks"][0]["closed"], "verbale/JP-MOJ-ISA-RMD/1");
     assert_eq!(broken["breaks"][0]["known"], done["known"]);
     assert_eq!(whole["breaks"], Value::Array(vec![]));
+    // The counterpart's evidence of the closed log is not written over by the next one.
+    assert!(theirs.join("counterparts/JP-MOJ-ISA-RMD.closed-1.checkpoint").exists());
     let pair =
         crate::node::verbale(&["audit", "reconcile", ours.to_str().unwrap(), theirs.to_str().unwrap(), "--json"], None);
     let pair = pair.good().json().remove(0);

@@ -6,7 +6,8 @@
 //! * `receipts/<N>.tlog-proof`: the receipt that stands beside entry `<N>`; its extra data is the counterpart's entry (C2SP tlog-proof)
 //! * `keys/<ID>.<serial>.…`: each card, and its Ed25519 keys as SPKI PEM and as vkey lines; `keys/cards.jsonl`: since which entry each is known
 //! * `cosigned/<ID>.checkpoint`: the newest head of this log that a counterpart cosigned, with its signature
-//! * `counterparts/<ID>.checkpoint`: the newest head of a counterpart's log that this contact point cosigned
+//! * `counterparts/<ID>.checkpoint`: the newest head of a counterpart's log that this contact point cosigned; `<ID>.closed-<N>.checkpoint`: the last of
+//!   its log `<N>`, of which another one took the place
 //! * `proofs/<ID>-<size>.equivocation`: two heads of one size with two roots, each signed by its log
 //! * `stamps/<size>.checkpoint`, `stamps/<size>.tsr`: heads of this log that a time stamping authority was shown, and its answers (RFC 3161)
 //! * `memoranda/<id>.toml`: the memorandum files

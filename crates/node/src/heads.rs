@@ -136,6 +136,21 @@ impl HeadsFolder {
         write(&path, note.as_bytes())
     }
 
+    /// The last heads of a counterpart's logs of which another one took the place: name and text of each.
+    pub(crate) fn closed_of_counterpart(&self, id: &str) -> Result<Vec<(String, String)>, HeadsError> {
+        let mut closed = Vec::new();
+        for path in names(&self.0.join("counterparts"))? {
+            let name = path.file_name().and_then(|name| name.to_str()).map(str::to_owned);
+            if let Some(name) =
+                name.filter(|name| name.strip_prefix(id).is_some_and(|rest| rest.starts_with(".closed-")))
+            {
+                closed.extend(read(&path)?.map(|text| (name, text)));
+            }
+        }
+        closed.sort();
+        Ok(closed)
+    }
+
     /// The own head that a counterpart cosigned last, with its signature.
     pub(crate) fn cosigned_by(&self, id: &str) -> Result<Option<String>, HeadsError> {
         read(&self.cosigned(id))

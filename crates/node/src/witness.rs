@@ -144,13 +144,18 @@ impl Witnesses {
             let notes = peers.keys().map(|id| Ok(read(id)?.map(|text| KeptHead { name: id.clone(), text })));
             Ok(notes.collect::<Result<Vec<_>, HeadsError>>()?.into_iter().flatten().collect())
         };
-        // Heads of logs that are closed stay in the folder; the first entries of their successors tell of them.
+        // Own heads of logs that are closed stay in the folder; the first entries of their successors tell of them.
         let of_log = |note: String, card: &Card| Checkpoint::verify(&note, &card.log_vkey()).is_ok().then_some(note);
         let cosigned = all(&|id| Ok(self.folder.cosigned_by(id)?.and_then(|note| of_log(note, own))))?;
-        let held = all(&|id| {
+        let mut held: Vec<KeptHead> = all(&|id| {
             let card = peers.get(id).map(Peer::card);
             Ok(self.folder.of_counterpart(id)?.zip(card).and_then(|(note, card)| of_log(note, card)))
         })?;
+        // What a counterpart's log was before another one took its place says how much of it was lost.
+        for id in peers.keys() {
+            let closed = self.folder.closed_of_counterpart(id)?;
+            held.extend(closed.into_iter().map(|(name, text)| KeptHead { name, text }));
+        }
         let proofs = self
             .folder
             .proofs()?

@@ -16,6 +16,7 @@ use super::{Row, found};
 
 /// It is sound in itself: the other side's log shows it.
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn a_log_that_is_sound_alone_is_found_by_the_other_sides() {
     let kept = Kept::of_demo();
     let theirs = kept.secret(KYRGYZSTAN, "envelope.pem");

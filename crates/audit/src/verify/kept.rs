@@ -65,12 +65,15 @@ impl KeptHeads {
                 chronicle.find("FORK", None, expected, "another root");
             }
         }
-        for (id, note) in &self.counterparts {
+        for (name, note) in &self.counterparts {
+            // Of a log of which another one took the place, the name says which.
+            let (id, closed) = name.split_once(".closed-").map_or((name.as_str(), false), |(id, _)| (id, true));
             let Some(peer) = chronicle.peers().get(id).cloned() else {
-                chronicle.find("COUNTERPART_HEAD", None, "a head of an enrolled counterpart", id.clone());
+                chronicle.find("COUNTERPART_HEAD", None, "a head of an enrolled counterpart", name.clone());
                 continue;
             };
-            match Checkpoint::verify(note, &peer.present().log_vkey()) {
+            let card = peer.all().find(|card| closed && Checkpoint::verify(note, &card.log_vkey()).is_ok());
+            match Checkpoint::verify(note, &card.unwrap_or(peer.present()).log_vkey()) {
                 Ok(theirs) => chronicle.counterpart_head(id, &theirs),
                 Err(error) => {
                     chronicle.find("COUNTERPART_HEAD", None, format!("a head that {id} signed"), error.to_string());
