@@ -252,7 +252,7 @@ fn what_is_disclosed_to_an_audience_with_a_key_is_opened_with_age_and_by_nobody_
         let again = folder.join("again.age");
         let said =
             japan.second(&["disclose", "KG-JP-2026-000007", "--under", &grant, "--out", again.to_str().unwrap()]);
-        assert!(said.code == 1 && said.err.contains("UNKNOWN_AUDIENCE") && !again.exists(), "{}", said.err);
+        assert!(said.code == 1 && said.out.contains("UNKNOWN_AUDIENCE") && !again.exists(), "{}{}", said.out, said.err);
     };
     refused(&japan);
     japan.stop();

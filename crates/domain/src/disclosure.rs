@@ -183,6 +183,18 @@ pub fn nothing_publishable(memorandum: Option<&Memorandum>, flow: &str, reason: 
     }
 }
 
+/// The denial of a release to whom no two persons entered into the directory.
+pub fn unknown_audience(memorandum: Option<&Memorandum>) -> Decision {
+    let reason = "the audience is none of the directory, or another one than it says: one person enters it with `verbale audience enter`, another \
+                  confirms it with `verbale audience confirm`";
+    Decision {
+        verdict: Verdict::Deny(Denial::UnknownAudience),
+        clause: memorandum.map_or_else(|| "none".to_owned(), |of| format!("{} {}", of.id, of.clause_of_disclosure())),
+        reason: reason.to_owned(),
+        relies_on: None,
+    }
+}
+
 /// The denial of a publication of what a correction took the place of, whoever wrote it.
 pub fn superseded(memorandum: Option<&Memorandum>, flow: &str) -> Decision {
     let reason = "a correction took its place; publish that one";

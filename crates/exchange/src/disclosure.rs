@@ -2,10 +2,10 @@
 
 use verbale_domain::disclosure::{
     AudienceClass, Decision, Escalation, Evidence, Ground, HeldEvidence, Marks, Question, RULES_VERSION, Release,
-    Scope, Verdict, decide, held_evidence, nothing_publishable, superseded as superseded_publication,
+    Scope, Verdict, decide, held_evidence, nothing_publishable, superseded as superseded_publication, unknown_audience,
 };
 use verbale_domain::flow::{CONSENT_REQUEST, DISCLOSURE_NOTICE};
-use verbale_domain::{Code, Course, Memorandum, NoticeKey, Refusal, civil};
+use verbale_domain::{Course, Memorandum, NoticeKey, civil};
 use verbale_envelope::SealedFacts;
 use verbale_evidence::{MessageId, SignedDisclosure, sign_disclosure, signed_disclosure};
 use verbale_ledger::LogIndex;
@@ -205,6 +205,13 @@ impl Exchange {
         Judged { decision, release, grounds, conditions, valid_from_ms, valid_until_ms }
     }
 
+    /// The denial of a release to an audience that is none of the directory.
+    pub fn stranger(&self, held: &Held, scope: &Scope) -> Option<Decision> {
+        let to = &scope.audience;
+        let is_known = to.class == AudienceClass::Public || self.audience(&to.name).as_ref() == Some(to);
+        (!is_known).then(|| unknown_audience(self.memorandum_of(held)))
+    }
+
     /// What was signed about a release that the log holds; `None` when it cannot be made again as it was logged.
     pub fn logged_disclosure(
         &self,
@@ -277,14 +284,11 @@ impl Exchange {
         let known = known.filter(|held| !matches!(held.state, NoticeState::RefusedByUs(_)));
         let Some(held) = known.cloned() else { return Told::NoSuchNotice };
         // The directory may have changed since the question was read: to whom it goes, and sealed to which key, is what stands there now.
-        let to = &scope.audience;
-        if to.class != AudienceClass::Public && self.audience(&to.name).as_ref() != Some(to) {
-            let reason = "was ended or entered anew meanwhile: look at `verbale audience list`, and ask again";
-            return Told::Refused(Refusal::new(Code::BadValue, "audience", reason));
-        }
-        let by_clock = match nothing {
-            Some(reason) => Judged::denied(nothing_publishable(self.memorandum_of(&held), &held.flow, reason)),
-            None => self.judge(now_ms, &held, &marks, &scope, asking),
+        let stranger = self.stranger(&held, &scope);
+        let by_clock = match (nothing, stranger) {
+            (_, Some(denied)) => Judged::denied(denied),
+            (Some(reason), None) => Judged::denied(nothing_publishable(self.memorandum_of(&held), &held.flow, reason)),
+            (None, None) => self.judge(now_ms, &held, &marks, &scope, asking),
         };
         // The time of the entry, which the disclosure and the log say. Once the clock was ahead it is later: both must allow it.
         let now_ms = now_ms.max(self.last_time_ms);

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use verbale_domain::Notice;
-use verbale_domain::disclosure::{AudienceClass, Decision, Release, Scope};
+use verbale_domain::disclosure::{Audience, AudienceClass, Decision, Release, Scope};
 use verbale_domain::flow::{CONSENT_GRANT, DISCLOSURE_NOTICE};
+use verbale_domain::{NAME_BYTES_MAX, Notice, is_line};
 use verbale_envelope::{BadRecipient, NoticeKeys, Recipient, Reopened, seal_text};
 use verbale_evidence::{MessageId, SignedDisclosure, part, presentation_text};
 use verbale_exchange::{Asking, DisclosureRequest, Exchange, Held, Input, Told};
@@ -14,7 +14,7 @@ use verbale_rpc::tonic::Status;
 use verbale_rpc::{Failure, FailureKind};
 
 use crate::clock::now_ms;
-use crate::consent::{particulars, require_known, require_scope, scope};
+use crate::consent::{particulars, require_scope};
 use crate::core::{Answer, Core, Needs, Stopped};
 use crate::letter::refused;
 use crate::local::stopping;
@@ -22,7 +22,6 @@ use crate::local_reads::{SealedHeld, damaged, envelope, failed, find, reveal, se
 use crate::person::{Person, Sight};
 use crate::random;
 use crate::shared::Shared;
-use crate::submit::refused_status;
 
 /// Decides without a log entry.
 pub(crate) async fn judge(shared: &Arc<Shared>, core: &Core, query: DisclosureQuery) -> Result<JudgeResponse, Status> {
@@ -34,7 +33,9 @@ pub(crate) async fn judge(shared: &Arc<Shared>, core: &Core, query: DisclosureQu
     });
     let (asked, marks) = opened.await.map_err(|_| stopping(Stopped))??;
     let judged = core.read(move |exchange, _| {
-        exchange.judge(now_ms(), &asked.held, &marks, &asked.scope, Asking::default()).decision
+        let stranger = exchange.stranger(&asked.held, &asked.scope);
+        stranger
+            .unwrap_or_else(|| exchange.judge(now_ms(), &asked.held, &marks, &asked.scope, Asking::default()).decision)
     });
     Ok(response(&judged.await.map_err(stopping)?))
 }
@@ -81,7 +82,6 @@ pub(crate) async fn release(
             let text = "it was refused: nothing of it is held";
             return Err(Failure::new(FailureKind::NotFound, "NO_SUCH_NOTICE", text).status());
         }
-        Ok(Answer::Told { told: Told::Refused(refusal), .. }) => return Err(refused_status(shared, &refusal)),
         Ok(Answer::NotNow(failure)) => return Err(failure.status()),
         _ => return Err(stopping(Stopped)),
     };
@@ -122,7 +122,14 @@ struct Asked {
 fn asked(exchange: &Exchange, journal: &Journal, query: &DisclosureQuery) -> Result<Asked, Failure> {
     let held = find(exchange, &query.id, Sight::Numbers)?;
     let scope = if query.under.is_empty() {
-        scope(exchange, &held, (&query.fields, &query.audience, &query.purpose))?
+        // Whoever is in no directory is denied by the core, which logs that.
+        let stranger = || Audience { class: AudienceClass::ThirdParty, name: query.audience.clone() };
+        if query.audience.trim().is_empty() || !is_line(&query.audience, NAME_BYTES_MAX) {
+            return Err(refused("BAD_VALUE", "name the audience with --to, in one line".to_owned()));
+        }
+        let audience = exchange.audience(&query.audience).unwrap_or_else(stranger);
+        let purpose = query.purpose.clone();
+        require_scope(&held, Scope { fields: query.fields.clone(), audience, purpose })?
     } else {
         if !query.fields.is_empty() || !query.audience.is_empty() || !query.purpose.is_empty() {
             let text = "fields, audience and purpose are those of what is named with --under; leave them out";
@@ -137,8 +144,8 @@ fn asked(exchange: &Exchange, journal: &Journal, query: &DisclosureQuery) -> Res
         let named = read.ok_or_else(none)?;
         // Whoever is named there is the one of the directory, which says who that is and to which key it is sealed.
         if named.audience.class != AudienceClass::Public {
-            let known = require_known(exchange, &named.audience.name)?;
-            if known != named.audience {
+            // Whoever is in no directory is denied by the core, which logs that.
+            if let Some(known) = exchange.audience(&named.audience.name).filter(|known| *known != named.audience) {
                 let (name, class, other) = (&named.audience.name, known.class.as_str(), named.audience.class.as_str());
                 let text = format!(
                     "{name:?} is {class} here, and {} names it as {other}: ask for one that names it as it is",

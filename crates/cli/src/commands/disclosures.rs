@@ -81,7 +81,7 @@ fn show(items: &[DisclosureItem]) -> Result<(), CliError> {
             of.actor.clone(),
             of.fields.join(", "),
             audience,
-            of.purpose.clone(),
+            if is_erased(of) { "erased by its holder, with the notice".to_owned() } else { of.purpose.clone() },
             if of.outside_kind.is_empty() {
                 String::new()
             } else {
@@ -93,13 +93,18 @@ fn show(items: &[DisclosureItem]) -> Result<(), CliError> {
     Ok(())
 }
 
+/// Whether what it was is held no more: fields, audience and purpose of a release go with the notice.
+fn is_erased(of: &DisclosureItem) -> bool {
+    ["DISCLOSED", "PUBLISHED", "DISCLOSURE_DENIED"].contains(&of.event.as_str()) && of.fields.is_empty()
+}
+
 fn item_json(of: &DisclosureItem) -> Value {
     let given = |text: &String| (!text.is_empty()).then(|| text.clone());
     json!({
         "log_index": of.log_index, "at": moment(of.time_ms), "event": of.event, "message_id": of.message_id,
         "notice_id": given(&of.notice_id), "code": given(&of.code), "actor": of.actor, "fields": of.fields,
         "audience_class": given(&of.audience_class), "audience_name": given(&of.audience_name), "purpose": given(&of.purpose),
-        "grounds": of.grounds,
+        "grounds": of.grounds, "erased": is_erased(of),
         "outside_log": (!of.outside_kind.is_empty()).then(|| {
             json!({"kind": of.outside_kind, "legal_basis": of.legal_basis, "document_sha256": hex(&of.document_sha256)})
         }),

@@ -142,6 +142,8 @@ names! {
     Denial {
         /// No such memorandum.
         UnknownMemorandum = "UNKNOWN_MEMORANDUM",
+        /// The audience is not in the directory of the contact point.
+        UnknownAudience = "UNKNOWN_AUDIENCE",
         /// Japan is no party.
         JapanNotParty = "JAPAN_NOT_PARTY",
         /// The memorandum is not in force yet.
