@@ -223,10 +223,19 @@ impl Reconciled {
         let place = receipt.map(|(origin, index)| to.place(origin, index));
         let is_over = is_over(sent.not_after_ms, from.crossed.last_ms.min(to.crossed.last_ms));
         match (to.crossed.taken.get(digest), place) {
-            (Some(Taken { entry, shift, .. }), Some(Place::Shown(shown, before)))
+            (Some(Taken { entry, shift, dates, .. }), Some(Place::Shown(shown, before)))
                 if shown == entry && before <= shift as usize =>
             {
                 self.agreed += 1;
+                if dates != sent.dates {
+                    let said = |(from_ms, until_ms): (i64, i64)| match (from_ms, until_ms) {
+                        (0, 0) => "none".to_owned(),
+                        (from_ms, 0) => format!("from {}", moment(from_ms)),
+                        (from_ms, until_ms) => format!("from {} to {}", moment(from_ms), moment(until_ms)),
+                    };
+                    let expected = format!("the dates of {}'s entry {}: {}", from.id, sent.entry, said(sent.dates));
+                    self.find("DATES", &to.id, entry, (expected, said(dates)));
+                }
             }
             // It came again, and that receipt is not back yet.
             (Some(_), Some(Place::Lost)) => self.under_way += 1,

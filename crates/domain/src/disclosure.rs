@@ -24,7 +24,7 @@ pub use cases::{Ruling, rule};
 pub use codes::{AudienceClass, Denial, Escalation, Ground, OutsideGround, Release};
 pub use evidence::{Evidence, GivenNotice, Grant};
 pub(crate) use held::grant_ended;
-pub use held::{HeldEvidence, held_evidence};
+pub use held::{HeldEvidence, dates, held_evidence};
 pub use recorded::Recorded;
 
 /// Version of these rules, as each logged decision names it: another one decides something differently.

@@ -211,7 +211,8 @@ mod tests {
         };
         let envelope = |number| sign_statement(Statement { number, ..sample_statement(&key.public()) }, &key).unwrap();
         let (mine, others) = (envelope(1), envelope(2));
-        let received = Event::NoticeReceived(NoticeReceived { envelope: mine.bytes().to_vec(), facts_digest: vec![] });
+        let received =
+            Event::NoticeReceived(NoticeReceived { envelope: mine.bytes().to_vec(), ..NoticeReceived::default() });
         let receipt = receipt_of(received, &key);
         let good = verify_receipt(&receipt, &vkey(&key), &mine).unwrap();
         assert_eq!((good.verdict(), good.index()), (&Verdict::Received, LogIndex(1)));

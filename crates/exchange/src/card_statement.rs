@@ -57,7 +57,7 @@ impl Exchange {
         match sign_statement(statement, &self.own.key) {
             Ok(envelope) => {
                 let envelope = Arc::new(envelope);
-                let event = change::sent(&envelope, &[], "", "");
+                let event = change::sent(&envelope, &[], ("", ""), None);
                 let change = Change::Sent { envelope, facts: None, actor: String::new() };
                 self.record(now_ms, event, change, Record::default(), output);
                 self.wake(channel, &mut output.effects, now_ms);
@@ -79,7 +79,7 @@ impl Exchange {
             return Told::Rejected(Rejection::UnknownCard);
         }
         let index = LogIndex(self.size);
-        let event = change::received(&envelope, &[]);
+        let event = change::received(&envelope, &[], None);
         self.record(now_ms, event, Change::Received { envelope, facts: None }, Record::default(), output);
         Told::Logged { index, refused: None }
     }

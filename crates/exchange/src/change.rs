@@ -10,10 +10,10 @@ use verbale_ledger::LogIndex;
 use verbale_proto::v1::log_entry::Event;
 use verbale_proto::v1::{
     AudienceConfirmed, AudienceEnded, AudienceEntered, ChannelReopened, ChannelResumed, Configured, ConflictKept,
-    ContentErased, CounterpartRotated, DisclosureDenied, DraftDropped, ErasureAsked, ErasureDropped, Facts, Genesis,
-    GroundConfirmed, GroundEnded, GroundRecorded, LogExported, MemorandumAdopted, MemorandumCommenced, MemorandumEnds,
-    NoticeCarriedOn, NoticeDrafted, NoticeExpired, NoticeHandedOver, NoticeOpened, NoticeReceived, NoticeRefused,
-    NoticeSent, OwnCardRotated, PeerEnrolled, PreviousLog, ReceiptReceived,
+    ContentErased, CounterpartRotated, Dates, DisclosureDenied, DraftDropped, ErasureAsked, ErasureDropped, Facts,
+    Genesis, GroundConfirmed, GroundEnded, GroundRecorded, LogExported, MemorandumAdopted, MemorandumCommenced,
+    MemorandumEnds, NoticeCarriedOn, NoticeDrafted, NoticeExpired, NoticeHandedOver, NoticeOpened, NoticeReceived,
+    NoticeRefused, NoticeSent, OwnCardRotated, PeerEnrolled, PreviousLog, ReceiptReceived,
 };
 
 use crate::audience::HeldAudience;
@@ -207,12 +207,18 @@ pub(crate) fn carried_on(message_id: MessageId, by: &VerifiedEnvelope, actor: &s
     })
 }
 
-pub(crate) fn sent(envelope: &VerifiedEnvelope, facts_digest: &[u8], actor: &str, drafted_by: &str) -> Event {
+pub(crate) fn sent(
+    envelope: &VerifiedEnvelope,
+    facts_digest: &[u8],
+    (actor, drafted_by): (&str, &str),
+    dates: Option<Dates>,
+) -> Event {
     Event::NoticeSent(NoticeSent {
         envelope: envelope.bytes().to_vec(),
         facts_digest: facts_digest.to_vec(),
         actor: actor.to_owned(),
         drafted_by: drafted_by.to_owned(),
+        dates,
     })
 }
 
@@ -235,8 +241,9 @@ pub(crate) fn draft_dropped(message_id: MessageId, actor: &str) -> Event {
     Event::DraftDropped(DraftDropped { message_id: message_id.as_bytes().to_vec(), actor: actor.to_owned() })
 }
 
-pub(crate) fn received(envelope: &VerifiedEnvelope, facts_digest: &[u8]) -> Event {
-    Event::NoticeReceived(NoticeReceived { envelope: envelope.bytes().to_vec(), facts_digest: facts_digest.to_vec() })
+pub(crate) fn received(envelope: &VerifiedEnvelope, facts_digest: &[u8], dates: Option<Dates>) -> Event {
+    let (envelope, facts_digest) = (envelope.bytes().to_vec(), facts_digest.to_vec());
+    Event::NoticeReceived(NoticeReceived { envelope, facts_digest, dates })
 }
 
 pub(crate) fn refused(envelope: &VerifiedEnvelope, refusal: &Refusal, report: Option<&BreachReport>) -> Event {

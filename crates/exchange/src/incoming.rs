@@ -282,7 +282,7 @@ impl Exchange {
     fn receive(&mut self, now_ms: i64, permitted: PermittedNotice, output: &mut Output) {
         let PermittedNotice { envelope, sealed, subject, kept } = permitted;
         let message_id = envelope.statement().message_id;
-        let event = change::received(&envelope, &kept.sealed_facts.digest);
+        let event = change::received(&envelope, &kept.sealed_facts.digest, self.dates(&subject));
         let beside = Record {
             sealed: Some(sealed),
             facts: Some(kept.sealed_facts.bytes),

@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use verbale_domain::disclosure::{Ground, Marks, Release, Scope};
+use verbale_domain::disclosure::{Ground, Marks, Release, Scope, dates};
 use verbale_domain::{Code, Header, Memorandum, Place, Refusal, Subject, check_rules, needs_approval};
 use verbale_envelope::{Keyed, Recipient, Sealed, WrappedKeys};
 use verbale_evidence::{Answers, MessageId, Statement, VerifiedReceipt, sign_statement};
 use verbale_keys::Fingerprint;
-use verbale_proto::v1::{CarriedRelease, Facts};
+use verbale_proto::v1::{CarriedRelease, Dates, Facts};
 
 use crate::change::{self, Change, Record};
 use crate::disclosure::Asking;
@@ -287,7 +287,8 @@ impl Exchange {
         let envelope = sign_statement(statement, &self.own.key)
             .map_err(|error| Refusal::new(Code::BadValue, "", format!("no statement can be made of it: {error}")))?;
         let envelope = Arc::new(envelope);
-        let event = change::sent(&envelope, &leaving.facts_digest, &leaving.actor, &leaving.drafted_by);
+        let event =
+            change::sent(&envelope, &leaving.facts_digest, (&leaving.actor, &leaving.drafted_by), self.dates(subject));
         let carried = leaving.carries.iter().map(|of| (*of, change::carried_on(*of, &envelope, &leaving.actor)));
         let (carried, recipient): (Vec<_>, _) = (carried.collect(), channel.peer.clone());
         let beside = Record {
@@ -305,6 +306,13 @@ impl Exchange {
         self.commence(now_ms, message_id, subject, output);
         self.wake(&channel, &mut output.effects, now_ms);
         Ok(Told::Accepted { message_id, number, already_known: false })
+    }
+
+    /// The dates in a notice on which decisions rest.
+    pub(crate) fn dates(&self, subject: &Subject) -> Option<Dates> {
+        let header = &subject.header;
+        let offset = self.own.memoranda.get(&header.memorandum)?.utc_offset(&header.from.party);
+        dates(&header.flow, &subject.particulars, offset).map(|(from_ms, until_ms)| Dates { from_ms, until_ms })
     }
 
     /// The notice that this one answers, where this node holds it and the counterpart does too.

@@ -194,7 +194,8 @@ impl Receiver {
         let mut log = self.log.lock().unwrap();
         let number = (log.envelopes.len() + log.lied) as u64 + 1;
         let received = |envelope: &[u8]| {
-            let event = NoticeReceived { envelope: envelope.to_vec(), facts_digest: vec![0; 32] };
+            let event =
+                NoticeReceived { envelope: envelope.to_vec(), facts_digest: vec![0; 32], ..NoticeReceived::default() };
             encode_entry(1, Event::NoticeReceived(event)).unwrap()
         };
         let mut entries = log.entries.clone();

@@ -10,7 +10,7 @@ use verbale_proto::v1::{CarriedOver, ConflictKept, Genesis, PreviousLog};
 
 use crate::disclosure::three;
 
-use super::craft::{JAPAN, KYRGYZSTAN, Kept, signed_again};
+use super::craft::{JAPAN, KYRGYZSTAN, Kept, is_received, signed_again};
 use super::rewritten::{Anew, decode, is_receipt};
 use super::{Row, found};
 
@@ -105,6 +105,22 @@ fn a_log_that_is_sound_alone_is_found_by_the_other_sides() {
                 log.append(Event::ConflictKept(ConflictKept { envelope }));
             }),
             "SIGNED_TWICE",
+        ),
+        (
+            "a grant to which both its receipt and its release give other dates",
+            Box::new(|log| {
+                let at = log.find(is_received("F21"));
+                log.change(at, |_, event| {
+                    let Event::NoticeReceived(of) = event else { unreachable!() };
+                    of.dates.as_mut().unwrap().until_ms += 365 * 24 * 3_600_000;
+                });
+                let at = log.find(|event| matches!(event, Event::Disclosed(of) if of.code == "CONSENT_OK"));
+                log.change(at, |_, event| {
+                    let Event::Disclosed(of) = event else { unreachable!() };
+                    of.valid_until_ms += 365 * 24 * 3_600_000;
+                });
+            }),
+            "DATES",
         ),
         (
             "a notice that never came, and whose time is over in both logs",

@@ -7,8 +7,8 @@ use verbale_keys::SecretKey;
 use verbale_ledger::{Checkpoint, Note, cosign};
 use verbale_proto::v1::log_entry::Event;
 use verbale_proto::v1::{
-    CarriedOver, ChannelResumed, CounterpartRotated, MemorandumAdopted, MemorandumCommenced, NoticeCarriedOn,
-    NoticeOpened, PeerEnrolled,
+    CarriedOver, ChannelResumed, CounterpartRotated, Dates, MemorandumAdopted, MemorandumCommenced, NoticeCarriedOn,
+    NoticeOpened, NoticeReceived, PeerEnrolled,
 };
 
 use super::craft::{Impostor, JAPAN, KYRGYZSTAN, Kept, Log, is_received, receipt_bytes, signed_again};
@@ -393,6 +393,41 @@ fn a_log_that_its_own_operator_rewrote_is_found_by_what_it_says() {
                 });
             }),
             "ACTOR",
+        ),
+        (
+            "a release that gives its grant other dates",
+            Box::new(|log| {
+                let at = disclosed(log);
+                log.change(at, |_, event| {
+                    let Event::Disclosed(of) = event else { unreachable!() };
+                    (of.valid_from_ms, of.valid_until_ms) = (1, 0);
+                });
+            }),
+            "GROUND_DATES",
+        ),
+        (
+            "a release after the withdrawal of its grant",
+            Box::new(|log| {
+                // Of the demo's grants one is withdrawn: the withdrawal is put before the release.
+                let at = disclosed(log);
+                let (time_ms, Event::Disclosed(of)) = decode(log, at) else { unreachable!() };
+                let grant = verbale_evidence::MessageId::try_from(of.grounds[0].as_slice()).unwrap();
+                let received = log.find(&is_grant);
+                let (_, Event::NoticeReceived(received)) = decode(log, received) else { unreachable!() };
+                let envelope = signed_again(&received.envelope, &theirs, |statement| {
+                    let answered = statement.message_id;
+                    assert_eq!(answered, grant);
+                    let digest = verbale_evidence::UnverifiedEnvelope::parse(&received.envelope).unwrap();
+                    let digest = digest.verify(&theirs.public()).unwrap().digest();
+                    statement.message_id = verbale_evidence::MessageId::new(8, &[8; 10]);
+                    "F23".clone_into(&mut statement.flow);
+                    statement.answers = Some(verbale_evidence::Answers { message_id: answered, statement: digest });
+                });
+                let dates = Some(Dates { from_ms: 1, until_ms: 0 });
+                let withdrawal = Event::NoticeReceived(NoticeReceived { envelope, dates, ..NoticeReceived::default() });
+                log.entries.insert(at, (encode_entry(time_ms, withdrawal).unwrap(), None));
+            }),
+            "GROUND_DATES",
         ),
         (
             "a release by nobody who may",

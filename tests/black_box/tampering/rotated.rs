@@ -64,7 +64,7 @@ fn append_sent(log: &mut Log, statement: Statement, key: &SecretKey, actor: &str
 
 fn append_received(log: &mut Log, statement: Statement, key: &SecretKey) {
     let envelope = sign_statement(statement, key).unwrap().bytes().to_vec();
-    log.append(Event::NoticeReceived(NoticeReceived { envelope, facts_digest: Vec::new() }));
+    log.append(Event::NoticeReceived(NoticeReceived { envelope, ..NoticeReceived::default() }));
 }
 
 fn rotated(log: &mut Log, card: &Card, card_key: &SecretKey) {

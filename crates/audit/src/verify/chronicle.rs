@@ -93,6 +93,10 @@ pub(crate) struct Chronicle<'m> {
     pub(crate) receipts_read: u64,
     /// Releases whose grant a withdrawal answers.
     pub(crate) tally_withdrawn: u64,
+    /// The dates in each grant, withdrawal and disclosure notice.
+    pub(super) dates: HashMap<MessageId, (i64, i64)>,
+    /// From when a withdrawal binds, by the grant.
+    pub(super) withdrawn_from: HashMap<MessageId, i64>,
     /// Releases on consent or notice.
     pub(crate) by_instrument: u64,
     /// Releases by a code of which the log cannot show the ground.
@@ -148,6 +152,8 @@ impl<'m> Chronicle<'m> {
             tally: Tally::default(),
             receipts_read: 0,
             tally_withdrawn: 0,
+            dates: HashMap::new(),
+            withdrawn_from: HashMap::new(),
             by_instrument: 0,
             unshown: BTreeMap::new(),
             terms_missing: 0,
@@ -270,9 +276,15 @@ impl<'m> Chronicle<'m> {
                 }
             }
             Event::PeerEnrolled(enrolled) => self.enrolled(index, &enrolled.card),
-            Event::NoticeSent(sent) => self.sent(index, time_ms, envelope, (sent.actor, sent.drafted_by)),
+            Event::NoticeSent(sent) => {
+                self.dated(time_ms, envelope.as_ref(), sent.dates);
+                self.sent(index, time_ms, envelope, (sent.actor, sent.drafted_by));
+            }
             Event::NoticeCarriedOn(of) => self.carried_on(index, &of),
-            Event::NoticeReceived(_) => self.taken(index, time_ms, envelope, false),
+            Event::NoticeReceived(received) => {
+                self.dated(time_ms, envelope.as_ref(), received.dates);
+                self.taken(index, time_ms, envelope, false);
+            }
             Event::NoticeRefused(refused) => {
                 if !is_code(&refused.code) {
                     self.find("REFUSAL_CODE", index, "a refusal code", "none");

@@ -190,8 +190,8 @@ impl Chronicle<'_> {
         self.settled(index, channel);
         if self.crossing.wanted {
             let (message_id, number) = (statement.message_id, statement.number);
-            let not_after_ms = statement.not_after_ms;
-            let sent = Sent { channel, message_id, number, entry: index, not_after_ms, receipt: None };
+            let (not_after_ms, dates) = (statement.not_after_ms, self.dates_of(&message_id));
+            let sent = Sent { channel, message_id, number, entry: index, not_after_ms, receipt: None, dates };
             self.crossing.sent.put(&envelope.digest().0, &sent);
         }
         self.last_sent = Some((statement.message_id, envelope.digest(), statement.recipient.clone()));
@@ -260,6 +260,7 @@ impl Chronicle<'_> {
                 entry: index,
                 shift: u32::try_from(self.shift).unwrap_or(u32::MAX),
                 created_ms: statement.created_ms,
+                dates: self.dates_of(&statement.message_id),
             };
             self.crossing.taken.put(&envelope.digest().0, &taken);
         }
@@ -282,6 +283,7 @@ impl Chronicle<'_> {
                 entry: index,
                 shift: u32::try_from(self.shift).unwrap_or(u32::MAX),
                 created_ms: statement.created_ms,
+                dates: self.dates_of(&statement.message_id),
             };
             self.crossing.conflicts.put(&envelope.digest().0, &conflict);
         }

@@ -10,7 +10,7 @@ use crate::export::Missing;
 use crate::table::Rows;
 
 /// Bytes of a record; each kind fills them.
-const BYTES: usize = 56;
+const BYTES: usize = 72;
 
 /// Records by keys of `K` bytes, in the order in which they came.
 pub(crate) struct Records<const K: usize, T>(Rows<K, BYTES>, PhantomData<T>);
@@ -28,6 +28,8 @@ pub(crate) struct Taken {
     /// How many logs before this one told it, each at an index that is less by one; 0: none.
     pub(crate) shift: u32,
     pub(crate) created_ms: i64,
+    /// The dates in it; 0: none.
+    pub(crate) dates: (i64, i64),
 }
 
 /// A notice that was sent.
@@ -40,6 +42,8 @@ pub(crate) struct Sent {
     pub(crate) not_after_ms: i64,
     /// The log, by its place in the list of origins, and the entry that the last receipt names.
     pub(crate) receipt: Option<(u32, u64)>,
+    /// The dates in it; 0: none.
+    pub(crate) dates: (i64, i64),
 }
 
 /// A head of a counterpart's log that is held here.
@@ -125,6 +129,8 @@ impl Record for Taken {
             &self.entry.to_le_bytes(),
             &self.shift.to_le_bytes(),
             &self.created_ms.to_le_bytes(),
+            &self.dates.0.to_le_bytes(),
+            &self.dates.1.to_le_bytes(),
         ])
     }
 
@@ -137,6 +143,7 @@ impl Record for Taken {
             entry: u64::from_le_bytes(next(rest)?),
             shift: u32::from_le_bytes(next(rest)?),
             created_ms: i64::from_le_bytes(next(rest)?),
+            dates: (i64::from_le_bytes(next(rest)?), i64::from_le_bytes(next(rest)?)),
         })
     }
 }
@@ -152,6 +159,8 @@ impl Record for Sent {
             &self.not_after_ms.to_le_bytes(),
             &log.to_le_bytes(),
             &index.to_le_bytes(),
+            &self.dates.0.to_le_bytes(),
+            &self.dates.1.to_le_bytes(),
         ])
     }
 
@@ -164,6 +173,7 @@ impl Record for Sent {
             entry: u64::from_le_bytes(next(rest)?),
             not_after_ms: i64::from_le_bytes(next(rest)?),
             receipt: u32::from_le_bytes(next(rest)?).checked_sub(1).zip(next(rest).map(u64::from_le_bytes)),
+            dates: (i64::from_le_bytes(next(rest)?), i64::from_le_bytes(next(rest)?)),
         })
     }
 }
@@ -203,10 +213,19 @@ mod tests {
     #[test]
     fn a_record_is_read_as_it_was_written() {
         let (message_id, number, entry) = (MessageId::new(7, &[1; 10]), 0x0102_0304_0506_0708, 0x1112_1314_1516_1718);
-        let taken = Taken { channel: 0x2122_2324, message_id, number, entry, shift: 0x3132_3334, created_ms: -5 };
+        let taken = Taken {
+            channel: 0x2122_2324,
+            message_id,
+            number,
+            entry,
+            shift: 0x3132_3334,
+            created_ms: -5,
+            dates: (8, -9),
+        };
         assert_eq!(Taken::decode(taken.encode()), Some(taken));
         for receipt in [None, Some((0, 0)), Some((0x4142_4344, 0x5152_5354_5556_5758))] {
-            let sent = Sent { channel: 0x2122_2324, message_id, number, entry, not_after_ms: -7, receipt };
+            let sent =
+                Sent { channel: 0x2122_2324, message_id, number, entry, not_after_ms: -7, receipt, dates: (8, -9) };
             assert_eq!(Sent::decode(sent.encode()), Some(sent));
         }
         for entry in [None, Some(0), Some(entry)] {

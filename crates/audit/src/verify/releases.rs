@@ -4,10 +4,10 @@ use time::UtcOffset;
 use verbale_domain::Basis;
 use verbale_domain::civil;
 use verbale_domain::disclosure::{Denial, Escalation, Ground, OutsideGround, Release};
-use verbale_domain::flow::{CONSENT_GRANT, CONSENT_REQUEST, DISCLOSURE_NOTICE, RETURN_ASSISTANCE};
+use verbale_domain::flow::{CONSENT_GRANT, CONSENT_REQUEST, CONSENT_WITHDRAW, DISCLOSURE_NOTICE, RETURN_ASSISTANCE};
 use verbale_domain::{CommencesOn, Memorandum};
-use verbale_evidence::MessageId;
-use verbale_proto::v1::{Disclosed, DisclosureDenied, NoticeCarriedOn};
+use verbale_evidence::{MessageId, VerifiedEnvelope};
+use verbale_proto::v1::{Dates, Disclosed, DisclosureDenied, NoticeCarriedOn};
 
 use super::chronicle::{Chronicle, message_id};
 use super::noticed::Noticed;
@@ -20,6 +20,46 @@ type Fault = (&'static str, String, String);
 const EAST: i8 = 14;
 
 impl<'m> Chronicle<'m> {
+    /// The dates in a grant, a withdrawal or a disclosure notice.
+    pub(super) fn dated(
+        &mut self,
+        time_ms: i64,
+        envelope: Option<&Result<VerifiedEnvelope, String>>,
+        dates: Option<Dates>,
+    ) {
+        let (Some(Ok(envelope)), Some(Dates { from_ms, until_ms })) = (envelope, dates) else { return };
+        let statement = envelope.statement();
+        self.dates.insert(statement.message_id, (from_ms, until_ms));
+        if let (CONSENT_WITHDRAW, Some(grant)) = (statement.flow.as_str(), statement.answers) {
+            // It binds from the later of its stated time and its receipt; the earliest one counts.
+            let binds = self.withdrawn_from.entry(grant.message_id).or_insert(i64::MAX);
+            *binds = from_ms.max(time_ms).min(*binds);
+        }
+    }
+
+    /// The dates in a notice that the log tells; 0: none.
+    pub(super) fn dates_of(&self, id: &MessageId) -> (i64, i64) {
+        self.dates.get(id).copied().unwrap_or_default()
+    }
+
+    /// The dates that a release names are those of its ground.
+    fn dates_fault(&self, ground: Option<&MessageId>, of: &Disclosed) -> Option<Fault> {
+        let ground = ground?;
+        let (from_ms, until_ms) = *self.dates.get(ground)?;
+        let until_ms = match self.withdrawn_from.get(ground) {
+            Some(binds) if until_ms != 0 => until_ms.min(binds.saturating_sub(1)),
+            _ => until_ms,
+        };
+        let text = |from_ms, until_ms| {
+            let until = if until_ms == 0 { String::new() } else { format!(" to {}", moment(until_ms)) };
+            format!("from {}{until}", moment(from_ms))
+        };
+        ((of.valid_from_ms, of.valid_until_ms) != (from_ms, until_ms)).then(|| {
+            let expected = format!("the dates of its ground, {}", text(from_ms, until_ms));
+            ("GROUND_DATES", expected, text(of.valid_from_ms, of.valid_until_ms))
+        })
+    }
+
     pub(super) fn denied(&mut self, index: u64, of: &DisclosureDenied) {
         let is_there = |id: MessageId| self.drafts.contains_key(&id) || self.content_of(id).is_some();
         if !message_id(&of.message_id).is_some_and(is_there) {
@@ -77,7 +117,9 @@ impl<'m> Chronicle<'m> {
         let grounds = of.grounds.iter().filter_map(|ground| message_id(ground));
         let by_instrument = [Ground::ConsentOk, Ground::ConsentExceedsNotice, Ground::NoticeOk];
         self.by_instrument += u64::from(of.code.parse().is_ok_and(|ground| by_instrument.contains(&ground)));
-        self.tally_withdrawn += u64::from(grounds.filter(|ground| self.withdrawn.contains(ground)).count() > 0);
+        // Of a grant whose dates the log tells it is seen whether a withdrawal bound by then.
+        let is_open = |ground: &MessageId| self.withdrawn.contains(ground) && !self.dates.contains_key(ground);
+        self.tally_withdrawn += u64::from(grounds.filter(is_open).count() > 0);
     }
 
     fn judged(&mut self, index: u64, (id, notice): (MessageId, &Noticed), time_ms: i64, of: &Disclosed) {
@@ -161,11 +203,15 @@ impl<'m> Chronicle<'m> {
             Release::Allowed(Ground::ConsentExceedsNotice) if is_other_than(Basis::Notice) => {
                 fault("INSTRUMENT", "the instrument that clause 3 of the memorandum asks for", &of.code)
             }
-            Release::Allowed(Ground::ConsentOk | Ground::ConsentExceedsNotice) => self.granted(id, notice, &grounds),
+            Release::Allowed(Ground::ConsentOk | Ground::ConsentExceedsNotice) => {
+                self.granted(id, notice, &grounds).or_else(|| self.dates_fault(grounds.first(), of))
+            }
             Release::Allowed(Ground::NoticeOk) if is_other_than(Basis::Notice) => {
                 fault("INSTRUMENT", "the consent that clause 3 of the memorandum asks for", &of.code)
             }
-            Release::Allowed(Ground::NoticeOk) => self.given(id, &grounds, time_ms),
+            Release::Allowed(Ground::NoticeOk) => {
+                self.given(id, &grounds, time_ms).or_else(|| self.dates_fault(grounds.first(), of))
+            }
             Release::Allowed(Ground::IndependentSource) | Release::Decided(_) => {
                 fault("GROUND_MISSING", "the entry of its ground", "none")
             }

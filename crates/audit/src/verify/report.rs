@@ -84,8 +84,8 @@ impl Verified {
         if self.by_instrument > 0 {
             let _ = writeln!(
                 text,
-                "  not shown     {} released on consent or notice: whether fields, audience, purpose and days are such is seen in the presentation; \
-                 the days in the log are its owner's word",
+                "  not shown     {} released on consent or notice: whether fields, audience and purpose are such is seen in the presentation; whether \
+                 its dates are those of the other side's log, by reconcile",
                 self.by_instrument
             );
         }

@@ -105,7 +105,7 @@ impl Case {
                         ..NoticeRefused::default()
                     })
                 } else {
-                    Event::NoticeReceived(NoticeReceived { envelope, facts_digest: vec![] })
+                    Event::NoticeReceived(NoticeReceived { envelope, ..NoticeReceived::default() })
                 };
                 let entry = encode_entry(civil::moment_ms(at).unwrap(), event).unwrap();
                 let (entry, proof) = logged(&self.originator, entry);

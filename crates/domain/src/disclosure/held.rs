@@ -41,6 +41,17 @@ pub fn held_evidence(memorandum: &Memorandum, course: &Course, about: &NoticeKey
     held
 }
 
+/// The dates in a grant, a withdrawal or a disclosure notice, in milliseconds since 1970-01-01 UTC: the first moment and, of a grant, the last. Days
+/// are whole days at `offset`, its sender's.
+pub fn dates(flow: &str, particulars: &Particulars, offset: time::UtcOffset) -> Option<(i64, i64)> {
+    match flow {
+        CONSENT_GRANT => Grant::read(particulars, offset, &particulars.about).map(|of| (of.from_ms, of.until_ms)),
+        CONSENT_WITHDRAW => civil::moment_ms(&particulars.effective).map(|from_ms| (from_ms, 0)),
+        DISCLOSURE_NOTICE => civil::moment_ms(&particulars.not_before).map(|from_ms| (from_ms, 0)),
+        _ => None,
+    }
+}
+
 /// From which moment on a grant may not be used any more: its last day is over, or a withdrawal binds.
 pub(crate) fn grant_ended(memorandum: &Memorandum, course: &Course, grant: &NoticeKey) -> Option<i64> {
     let docketed = course.get(grant)?;
