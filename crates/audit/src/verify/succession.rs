@@ -239,10 +239,13 @@ impl Chronicle<'_> {
             return self.find("RESUMED", index, "a log that took the place of another", "one that did not");
         }
         let (channel, log) = (self.channel(&of.counterpart, &of.memorandum), self.shift);
+        let serial = self.own().map_or(0, |own| own.serial);
         let direction = self.outgoing.entry(channel).or_default();
         let is_used = [direction.used_in, direction.resumed_in].contains(&Some(log));
         let after = direction.last.map_or(0, |(number, _)| number);
         direction.resumed_in = Some(log);
+        // Whoever said where the channel goes on had taken the present card before.
+        direction.stated = serial;
         if is_used {
             let expected = "a channel that this log used for nothing yet, and resumes once";
             return self.find("RESUMED", index, expected, "one that it used before");
@@ -259,13 +262,11 @@ impl Chronicle<'_> {
             let found = format!("key {}, which the statement says is {}'s", statement.sender_key, statement.sender);
             return self.find("KEY", index, "the envelope key of a card of the log's owner", found);
         }
-        let serial = self.own().map_or(0, |own| own.serial);
         let direction = self.outgoing.entry(channel).or_default();
         if statement.number <= after || statement.recipient != of.counterpart || statement.memorandum != of.memorandum {
             return self.find("RESUMED", index, "a later statement of this channel", "another one");
         }
         direction.last = Some((statement.number, envelope.digest()));
-        direction.stated = serial;
         let up_to = Some(statement.number);
         self.crossing.lost.push(LostNumbers { channel, after, up_to, log });
     }
