@@ -124,3 +124,42 @@ fn a_kyrgyz_notice_reaches_the_tajik_side_only_with_consent_that_names_it() {
     assert!(code == 1 && said["reason"].as_str().unwrap().contains("erased"), "{said}");
     crate::audit::sound(&japan.0, &tajik.0);
 }
+
+#[test]
+fn a_ground_that_ended_carries_nothing_whoever_prepared_the_notice_before() {
+    let [japan, kyrgyz, tajik] = three();
+    tajik.0.enrol(&kyrgyz.0).good();
+    let scope = ["KG-A", "--to", "TJ-MLMEP", "--fields", "wrongdoing", "--purpose", "prevention"];
+    let request = japan.consent(&[&["request"], scope.as_slice(), &["--until", "2099-12-31"]].concat());
+    let grant = kyrgyz.consent(&["grant", &request]);
+    let (_, file) = japan.disclose("onward", &["KG-A", "--under", &grant]);
+    // A kind that needs two persons: drafted while the consent is live, and approved after it was withdrawn.
+    let mut binding = carrying("JP-36", &[text(&file)]);
+    (binding["flow"], binding["kind"]) = ("F36".into(), "CONTACT_POINT_CHANGE".into());
+    binding["body"] = json!({
+        "new_contact": {"name_en": "Another Division", "key_fingerprint": "none"}, "effective_at": "2026-12-01T00:00:00+09:00",
+    });
+    let (code, said) = submitted(&japan, &binding);
+    assert_eq!((code, &said["outcome"]), (0, &"awaiting-approval".into()), "{said}");
+    kyrgyz.consent(&["withdraw", &grant, "--reason", "a mistake"]);
+    until("the withdrawal binds", || japan.code(&["KG-A", "--under", &grant]) == "CONSENT_WITHDRAWN");
+    japan.0.second(&["open", "JP-36", "--purpose", "approval"]).good();
+    let approved = japan.0.second(&["approve", "JP-36"]);
+    assert!(approved.code == 1 && approved.err.contains("ONWARD_NOT_SOUND"), "{}{}", approved.out, approved.err);
+    japan.0.run(&["drop", "JP-36"]).good();
+    // An own answer to the Kyrgyz side, in words that two persons compared, until one of them says that they did so in error.
+    let question = json!({"subject": "a question", "question": "in confidence", "reply_wanted_by": null});
+    send(&kyrgyz, &between(false, "KG-7", "F07", "INQUIRY", None, &question));
+    let answer = json!({"answer": "in own words", "complete": true, "attachments": []});
+    send(&japan, &between(true, "JP-8", "F08", "INQUIRY_REPLY", Some("KG-7"), &answer));
+    let to_tajik = ["JP-8", "--to", "TJ-MLMEP-MS-DLPSA", "--fields", "answer", "--purpose", "information"];
+    own_words(&japan, &to_tajik);
+    let (_, own) = japan.disclose("own", &to_tajik);
+    let (code, said) = submitted(&japan, &carrying("JP-C1", &[text(&own)]));
+    assert_eq!(code, 0, "{said}");
+    let grounds = japan.0.run(&["--json", "ground", "list"]).good().json();
+    japan.0.run(&["ground", "end", grounds.last().unwrap()["ground_id"].as_str().unwrap()]).good();
+    let (code, said) = submitted(&japan, &carrying("JP-C2", &[text(&own)]));
+    assert_eq!((code, &said["code"]), (1, &"ONWARD_NOT_SOUND".into()), "{said}");
+    assert!(said["reason"].as_str().unwrap().contains("about its words was ended"), "{said}");
+}
