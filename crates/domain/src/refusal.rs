@@ -28,6 +28,11 @@ macro_rules! codes {
                 match self { $(Self::$variant => $text),+ }
             }
 
+            /// What it means, in one sentence.
+            pub fn meaning(self) -> &'static str {
+                match self { $(Self::$variant => concat!($($doc),+).trim_ascii()),+ }
+            }
+
             /// Which check gives it.
             pub fn stage(self) -> Stage {
                 match self { $(Self::$variant => Stage::$stage),+ }
@@ -91,7 +96,7 @@ codes! {
     BeforeCommencement = "BEFORE_COMMENCEMENT" in Policy,
     /// The memorandum has ended, and the notice is none that may still travel.
     AfterTermination = "AFTER_TERMINATION" in Policy,
-    /// The two nodes hold different terms of the memorandum.
+    /// The two nodes hold different terms of the memorandum: compare the digests of its file, which `verbale memorandum list` shows on both.
     MemorandumMismatch = "MEMORANDUM_MISMATCH" in Policy,
     /// Sender or addressee is no side of the memorandum, or not its office.
     NotAParty = "NOT_A_PARTY" in Policy,

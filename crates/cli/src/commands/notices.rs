@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
+use verbale_domain::Code;
 use verbale_proto::v1::{
     AcknowledgeRequest, Box as WireBox, ListRequest, NoticeSummary, OpenRequest, ShowRequest, ShowResponse,
 };
@@ -67,6 +68,9 @@ pub(crate) async fn show(id: String, node: &NodeArgs) -> Result<ExitCode, CliErr
     say!("  message id   {}", notice.message_id);
     say!("  memorandum   {}, number {} of the channel with {}", notice.memorandum, notice.number, notice.counterpart);
     say!("  state        {}", state(notice));
+    if let Some(meaning) = meaning(notice) {
+        say!("  that is      {meaning}");
+    }
     say!("  answers      {}", or_dash(&notice.correlates_to));
     say!("  statement    {}", hex(&shown.statement_digest));
     say!("  sealed       {} bytes, valid until {}", shown.sealed_bytes, moment(shown.not_after_ms));
@@ -106,6 +110,11 @@ pub(crate) fn state(notice: &NoticeSummary) -> String {
     if notice.code.is_empty() { notice.state.clone() } else { format!("{} {}", notice.state, notice.code) }
 }
 
+/// What a refusal says by its code: the log has no more, since whoever reads it must not learn what the notice said.
+fn meaning(notice: &NoticeSummary) -> Option<&'static str> {
+    notice.code.parse::<Code>().ok().map(Code::meaning)
+}
+
 fn or_dash(text: &str) -> String {
     if text.is_empty() { "-".to_owned() } else { text.to_owned() }
 }
@@ -123,7 +132,7 @@ fn shown_json(notice: &NoticeSummary, shown: &ShowResponse) -> Value {
     let item = |item: &verbale_proto::v1::HistoryItem| json!({"log_index": item.log_index, "time": moment(item.time_ms), "event": item.event, "detail": item.detail});
     let history: Vec<Value> = shown.history.iter().map(item).collect();
     json!({
-        "notice": summary_json(notice), "history": history, "statement_digest": hex(&shown.statement_digest),
+        "notice": summary_json(notice), "meaning": meaning(notice), "history": history, "statement_digest": hex(&shown.statement_digest),
         "sealed_bytes": shown.sealed_bytes, "not_after": moment(shown.not_after_ms),
     })
 }
