@@ -115,7 +115,10 @@ fn a_counterpart_that_refuses_says_so_with_a_receipt_and_the_channel_goes_on() {
     japan.until_delivered();
     assert_eq!(japan.list("outbox")[0]["code"], "MEMORANDUM_MISMATCH");
     let shown = japan.run(&["show", "JP-1"]).good().out;
-    assert!(shown.contains("different terms of the memorandum") && shown.contains("verbale memorandum list"), "{shown}");
+    assert!(
+        shown.contains("different terms of the memorandum") && shown.contains("verbale memorandum list"),
+        "{shown}"
+    );
     assert_eq!(japan.run(&["--json", "receipts", "JP-1"]).good().json()[0]["verdict"], "MEMORANDUM_MISMATCH");
     partner.stop();
     std::fs::write(&path, ours).unwrap();

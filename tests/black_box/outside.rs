@@ -244,6 +244,11 @@ fn what_is_disclosed_to_an_audience_with_a_key_is_opened_with_age_and_by_nobody_
     let [originator, discloser] = &cards;
     let args = ["audit", "presentation", presentation.to_str().unwrap(), "--card", originator, "--card", discloser];
     verbale(&args, None).good();
+    // A name that looks like it is another one's.
+    for alike in ["jp-otit", "JP-OTIT ", "JP-\u{41e}TIT"] {
+        let said = japan.run(&["audience", "enter", alike, "--class", class, "--age", &other_recipient]);
+        assert_eq!(said.code, 1, "{alike}: {}", said.out);
+    }
     // The audience lost its key. One person ends the entry: nothing goes to that key any more, under the same grant neither.
     let nobody = japan.run(&["audience", "end", "JP-OTTI"]);
     assert!(nobody.code == 1 && nobody.err.contains("verbale audience list"), "{}", nobody.err);

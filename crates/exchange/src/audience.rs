@@ -99,13 +99,17 @@ impl Exchange {
     ) {
         let (id, actor, facts) = entering;
         let held = HeldAudience::new(id, Some(&facts), actor.clone(), LogIndex(self.size));
-        let confirmed = |name: &str| self.audiences.values().any(|held| held.counts() && held.is_named(name));
+        // Who differs only in case from another looks like that one.
+        let is_alike = |held: &HeldAudience, name: &str| {
+            held.audience.as_ref().is_some_and(|audience| audience.name.to_lowercase() == name.to_lowercase())
+        };
+        let confirmed = |name: &str| self.audiences.values().any(|held| held.counts() && is_alike(held, name));
         let refused = |reason: &str| Told::Refused(Refusal::new(Code::BadValue, "audience", reason));
         let told = match &held.audience {
             None => refused("has no class that is known"),
-            Some(audience) if confirmed(&audience.name) => {
-                refused("has a name that is in the directory already; `verbale audience end` ends that entry")
-            }
+            Some(audience) if confirmed(&audience.name) => refused(
+                "has a name that is in the directory already, or differs from one only in case; `verbale audience end` ends that entry",
+            ),
             // Who they are is said elsewhere; an entry of another class would hide that.
             Some(audience) if self.is_named_by_memorandum(&audience.name) => {
                 refused("is a party of a memorandum or an enrolled contact point, and needs no entry")

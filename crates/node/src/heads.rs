@@ -298,4 +298,18 @@ mod tests {
         OpenOptions::new().write(true).open(newest).unwrap().write_all_at(b"torn", 60).unwrap();
         assert_eq!(released(), Some(6));
     }
+
+    #[test]
+    fn a_counterpart_that_forks_at_every_size_fills_no_folder() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = HeadsFolder::new(dir.path());
+        for size in 0..PROOFS_MAX as u64 + 5 {
+            folder.keep_proof("XX-ONE", LogSize(size), ("one\n", "other\n")).unwrap();
+        }
+        assert_eq!(folder.proofs().unwrap().len(), PROOFS_MAX);
+        // Another one convicts itself beside it, also where its name begins alike.
+        folder.keep_proof("XX-ONE-2", LogSize(1), ("one\n", "other\n")).unwrap();
+        folder.keep_proof("XX-TWO", LogSize(1), ("one\n", "other\n")).unwrap();
+        assert_eq!(folder.proofs().unwrap().len(), PROOFS_MAX + 2);
+    }
 }
