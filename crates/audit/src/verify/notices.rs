@@ -253,16 +253,21 @@ impl Chronicle<'_> {
         }
         let channel = self.next(index, false, refused, &envelope);
         if self.crossing.wanted {
-            let taken = Taken {
-                channel,
-                message_id: statement.message_id,
-                number: statement.number,
-                entry: index,
-                shift: u32::try_from(self.shift).unwrap_or(u32::MAX),
-                created_ms: statement.created_ms,
-                dates: self.dates_of(&statement.message_id),
-            };
+            let taken = self.record_of(index, channel, statement);
             self.crossing.taken.put(&envelope.digest().0, &taken);
+        }
+    }
+
+    /// What of a counterpart's statement is compared with its own log.
+    fn record_of(&self, entry: u64, channel: u32, statement: &Statement) -> Taken {
+        Taken {
+            channel,
+            message_id: statement.message_id,
+            number: statement.number,
+            entry,
+            shift: u32::try_from(self.shift).unwrap_or(u32::MAX),
+            created_ms: statement.created_ms,
+            dates: self.dates_of(&statement.message_id),
         }
     }
 
@@ -276,15 +281,7 @@ impl Chronicle<'_> {
             return self.find("CONFLICT", index, "a second statement under a used number", "none");
         }
         if self.crossing.wanted {
-            let conflict = Taken {
-                channel,
-                message_id: statement.message_id,
-                number: statement.number,
-                entry: index,
-                shift: u32::try_from(self.shift).unwrap_or(u32::MAX),
-                created_ms: statement.created_ms,
-                dates: self.dates_of(&statement.message_id),
-            };
+            let conflict = self.record_of(index, channel, statement);
             self.crossing.conflicts.put(&envelope.digest().0, &conflict);
         }
     }
