@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 use verbale_domain::Memoranda;
 use verbale_domain::disclosure::{
-    Denial, Escalation, Ground, OutsideGround, Recorded, Scope, Verdict, nothing_publishable, rule,
+    Denial, Escalation, Ground, OutsideGround, Recorded, Scope, Verdict, nothing_publishable, rule, unknown_audience,
 };
 use verbale_testkit::Random;
 
@@ -54,7 +54,10 @@ fn every_worked_case_is_decided_as_its_author_expects_and_every_code_has_one() {
     // What a case cannot ask: a publication for which a notice has nothing.
     let nothing = nothing_publishable(memoranda.get("JP-KG-SSW-2023"), "F13", "a reason");
     assert!(nothing.clause.starts_with("JP-KG-SSW-2023 ") && !nothing.reason.is_empty());
-    seen.insert((nothing.verdict.decision(), nothing.verdict.code()));
+    // Nor has one a directory of audiences.
+    let stranger = unknown_audience(memoranda.get("JP-KG-SSW-2023"));
+    assert_eq!(stranger.clause, "JP-KG-SSW-2023 3");
+    seen.extend([&nothing, &stranger].map(|denied| (denied.verdict.decision(), denied.verdict.code())));
     let allowed = Ground::ALL.iter().map(|ground| Verdict::Allow(*ground));
     let denied = Denial::ALL.iter().map(|denial| Verdict::Deny(*denial));
     let escalated = Escalation::ALL.iter().map(|escalation| Verdict::Escalate(*escalation));
