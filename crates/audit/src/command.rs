@@ -46,6 +46,9 @@ Usage: verbale-audit verify DIR [--card FILE]... [--json]
 
 Exit codes: 0 sound, 2 usage, 3 could not check, 4 fault found";
 
+/// The most of an error that is shown.
+const ERROR_CHARS: usize = 4000;
+
 /// How a check ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
@@ -144,7 +147,9 @@ pub fn run(args: impl Iterator<Item = OsString>, out: &mut impl Write, err: &mut
             exit
         }
         Err((exit, text)) => {
-            let _ = writeln!(err, "verbale-audit: {}", visible(&text));
+            // A parser may quote what it was given.
+            let shown: String = text.chars().take(ERROR_CHARS).collect();
+            let _ = writeln!(err, "verbale-audit: {}", visible(&shown));
             exit
         }
     }
@@ -255,7 +260,7 @@ fn exit_of(fault: &Fault) -> Exit {
 }
 
 pub(crate) fn read(path: &Path) -> Result<String, (Exit, String)> {
-    let text = if path.as_os_str() == "-" { files::input() } else { files::text(path) };
+    let text = if path.as_os_str() == "-" { files::input() } else { files::given(path) };
     let text = text.map_err(|error| (Exit::CouldNotCheck, format!("{} cannot be read: {error}", path.display())))?;
     if text.starts_with("-----BEGIN AGE ENCRYPTED FILE-----") || text.starts_with("age-encryption.org/") {
         let text = format!("{} is sealed to its reader's key: open it first, with age -d -i KEY FILE", path.display());
@@ -301,7 +306,7 @@ fn memorandum_files(dir: &Path) -> Result<Vec<(String, String)>, String> {
     for entry in std::fs::read_dir(dir).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
         if path.extension().is_some_and(|extension| extension == "toml") {
-            files.push((path.display().to_string(), files::text(&path).map_err(unreadable)?));
+            files.push((path.display().to_string(), files::text(&path, files::TEXT_MAX).map_err(unreadable)?));
         }
     }
     files.sort();

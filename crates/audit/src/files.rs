@@ -7,21 +7,32 @@ use std::io::{self, Read};
 use std::path::Path;
 
 /// The largest file that is read whole: several times the largest bundle, of 256 entries of 64 KiB.
-const FILE_MAX: u64 = 64 << 20;
+pub(crate) const FILE_MAX: u64 = 64 << 20;
 
-/// Bytes of a file. Whoever made the folder may have put a pipe or a device there, or a file of any size.
-pub(crate) fn bytes(path: &Path) -> io::Result<Vec<u8>> {
-    all(opened(path)?)
+/// The largest text beside a log: a memorandum, a card, a head, a proof.
+pub(crate) const TEXT_MAX: u64 = 1 << 20;
+
+/// All texts of one folder beside a log.
+pub(crate) const TEXTS_MAX: usize = 32 << 20;
+
+/// Bytes of a file of a size, at most. Whoever made the folder may have put a pipe or a device there, or a file of any size.
+pub(crate) fn bytes(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    all(opened(path)?, most)
 }
 
-/// The text of a file.
-pub(crate) fn text(path: &Path) -> io::Result<String> {
-    utf8(bytes(path)?)
+/// The text of a file, likewise.
+pub(crate) fn text(path: &Path, most: u64) -> io::Result<String> {
+    utf8(bytes(path, most)?)
+}
+
+/// The text of a file that somebody names on the command line, which may be a pipe.
+pub(crate) fn given(path: &Path) -> io::Result<String> {
+    utf8(all(File::open(path)?, FILE_MAX)?)
 }
 
 /// The text of standard input.
 pub(crate) fn input() -> io::Result<String> {
-    utf8(all(io::stdin().lock())?)
+    utf8(all(io::stdin().lock(), FILE_MAX)?)
 }
 
 /// Takes a file of any size in pieces.
@@ -42,14 +53,11 @@ fn opened(path: &Path) -> io::Result<File> {
     File::open(path)
 }
 
-fn all(from: impl Read) -> io::Result<Vec<u8>> {
+fn all(from: impl Read, most: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    from.take(FILE_MAX + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > FILE_MAX {
-        return Err(io::Error::other(format!(
-            "it is larger than {} MiB, as nothing is that belongs here",
-            FILE_MAX >> 20
-        )));
+    from.take(most + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > most {
+        return Err(io::Error::other(format!("it is larger than {} KiB, as nothing is that belongs here", most >> 10)));
     }
     Ok(bytes)
 }

@@ -34,6 +34,8 @@ pub struct Reconciled {
     pub findings: Vec<Finding>,
     /// How much more does not fit than is listed.
     pub more_findings: u64,
+    /// Sent without receipt, and their time is over; the two were not in touch since.
+    pub unanswered: u64,
     /// Why something could not be compared, and what to ask for.
     pub not_compared: Vec<String>,
 }
@@ -58,6 +60,7 @@ pub fn reconcile(
         lost: 0,
         findings: Vec::new(),
         more_findings: 0,
+        unanswered: 0,
         not_compared: Vec::new(),
     };
     let one = Side::new(first, &reconciled.first, &from_one);
@@ -169,10 +172,17 @@ impl Reconciled {
                 *last = sent.number.max(*last);
             }
         })?;
+        // The last receipt of the other side: whoever was in touch after the time of a notice was over has answered it.
+        let mut in_touch_ms = i64::MIN;
+        from.crossed.heads.each(|(log, _), head| {
+            if head.entry.is_some() && to.before(from.crossed.heads.origin(log)).is_some() {
+                in_touch_ms = in_touch_ms.max(head.by_ms);
+            }
+        })?;
         from.crossed.sent.each(|digest, sent| {
             if from.is_with(sent.channel, to) {
                 let is_past = receipted.get(&sent.channel).is_some_and(|last| sent.number < *last);
-                self.sent((from, to), (digest, sent), is_past);
+                self.sent((from, to), (digest, sent), (is_past, in_touch_ms));
             }
         })?;
         // What was made after the export: the first entry that takes it, and how many.
@@ -200,6 +210,8 @@ impl Reconciled {
             }
             if from.has_lost(&kept, to) {
                 self.lost += 1;
+            } else if from.ended_before(kept.created_ms) {
+                later.get_or_insert((kept.entry, 0)).1 += 1;
             } else {
                 let expected = format!("one statement of {} under number {} of this channel", from.id, kept.number);
                 let found = format!(
@@ -217,19 +229,25 @@ impl Reconciled {
         Ok(())
     }
 
-    /// A statement that one side sent to the other; `is_past`: receipts of later ones came back.
-    fn sent(&mut self, (from, to): (&Side<'_>, &Side<'_>), (digest, sent): (&[u8; 32], Sent), is_past: bool) {
+    /// A statement that one side sent to the other; `is_past`: receipts of later ones came back. The last of any is of `in_touch_ms`.
+    fn sent(
+        &mut self,
+        (from, to): (&Side<'_>, &Side<'_>),
+        (digest, sent): (&[u8; 32], Sent),
+        (is_past, in_touch_ms): (bool, i64),
+    ) {
         let receipt = sent.receipt.map(|(log, index)| (from.crossed.heads.origin(log), index));
         let place = receipt.map(|(origin, index)| to.place(origin, index));
-        let is_over = is_over(sent.not_after_ms, from.crossed.last_ms.min(to.crossed.last_ms));
+        let ends_ms = from.crossed.last_ms.min(to.crossed.last_ms);
+        let is_unanswered = is_over(sent.not_after_ms, ends_ms);
+        let is_over = is_over(sent.not_after_ms, ends_ms.min(in_touch_ms));
         match (to.crossed.taken.get(digest), place) {
-            (Some(Taken { entry, shift, dates, .. }), Some(Place::Shown(shown, before)))
+            (Some(Taken { entry, shift, refused, dates, .. }), Some(Place::Shown(shown, before)))
                 if shown == entry && before <= shift as usize =>
             {
                 self.agreed += 1;
-                if dates != sent.dates {
+                if !refused && dates != sent.dates {
                     let said = |(from_ms, until_ms): (i64, i64)| match (from_ms, until_ms) {
-                        (0, 0) => "none".to_owned(),
                         (from_ms, 0) => format!("from {}", moment(from_ms)),
                         (from_ms, until_ms) => format!("from {} to {}", moment(from_ms), moment(until_ms)),
                     };
@@ -251,7 +269,7 @@ impl Reconciled {
                 let why = if is_past {
                     "none, though later ones came back"
                 } else {
-                    "none, and its time is over in both logs"
+                    "none, and both were in touch after its time was over"
                 };
                 self.find("RECEIPT_NOT_HELD", &to.id, entry, (expected, why));
             }
@@ -273,10 +291,11 @@ impl Reconciled {
                 let why = if is_past {
                     "none, though later ones are there"
                 } else {
-                    "none, and its time is over in both logs"
+                    "none, and both were in touch after its time was over"
                 };
                 self.find("SENT_NOT_RECEIVED", &from.id, sent.entry, (expected, why));
             }
+            (_, None) if is_unanswered => self.unanswered += 1,
             // What is behind them is under way too.
             (_, None) => self.under_way += 1,
         }
@@ -350,7 +369,7 @@ impl Reconciled {
     /// For machines.
     pub fn to_json(&self) -> Value {
         json!({
-            "sound": self.is_sound(), "agreed": self.agreed, "heads": self.heads, "under_way": self.under_way, "lost": self.lost,
+            "sound": self.is_sound(), "agreed": self.agreed, "heads": self.heads, "under_way": self.under_way, "unanswered": self.unanswered, "lost": self.lost,
             "findings": self.findings.iter().map(Finding::to_json).collect::<Vec<_>>(), "not_compared": self.not_compared,
             "more_findings": self.more_findings,
             "logs": [self.first.to_json(), self.second.to_json()],
@@ -370,6 +389,13 @@ impl Reconciled {
                 text,
                 "  under way     {}: sent and not there yet, or its receipt not back yet",
                 self.under_way
+            );
+        }
+        if self.unanswered > 0 {
+            let _ = writeln!(
+                text,
+                "  unanswered    {}: sent, and their time is over; the two were not in touch since",
+                self.unanswered
             );
         }
         if self.lost > 0 {

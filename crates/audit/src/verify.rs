@@ -78,6 +78,8 @@ pub struct Verified {
     pub last_ms: i64,
     /// Who cosigned which size, and when, in seconds since 1970-01-01 UTC.
     pub cosigned: Vec<(String, u64, u64)>,
+    /// Where the clocks of the log and of a witness were apart.
+    pub clocks: Vec<String>,
     /// By when an authority saw which part of it.
     pub stamps: Stamps,
 }
@@ -148,6 +150,7 @@ pub(crate) fn check(
     let stamps = stamps.check(&head, &mut chronicle);
     cosigned.sort();
     cosigned.dedup();
+    let clocks = ahead_of_witnesses(&cosigned, &mut chronicle);
     if folder.digest(DECISIONS)? != Some(decided.finalize().into()) {
         chronicle.find("DECISIONS", None, "a line for each decision of the log, and no other", "other lines");
     }
@@ -175,6 +178,7 @@ pub(crate) fn check(
         breaks: chronicle.breaks(),
         last_ms: chronicle.last_ms(),
         cosigned,
+        clocks,
         stamps,
     };
     Ok((verified, chronicle.crossed()))
@@ -222,13 +226,33 @@ fn cosigned_in_time(cards: &Cards, (note, time_s): (&str, u64), chronicle: &mut 
     }
 }
 
-/// What was cosigned was there before: no entry of it is of a later time, by more than clocks are apart.
+/// What was cosigned was there before: no entry of it is of a later time, by more than clocks are apart. Whose clock was wrong one witness cannot
+/// say.
 fn before_cosigned(by: &str, (size, last_ms): (u64, i64), time_s: u64, chronicle: &mut Chronicle<'_>) {
     let cosigned_ms = i64::try_from(time_s).unwrap_or(i64::MAX / 1000).saturating_mul(1000);
     if last_ms > cosigned_ms.saturating_add(civil::CLOCKS_APART_MS) {
-        let expected = format!("a time up to {}, when {by} cosigned the head with it", second(time_s));
-        chronicle.find("COSIGNED_BEFORE", size.checked_sub(1), expected, moment(last_ms));
+        chronicle.cosigned_before.insert(by.to_owned(), (size, time_s, last_ms));
     }
+}
+
+/// Where all of several witnesses say that entries were ahead of their time, they were.
+fn ahead_of_witnesses(cosigned: &[(String, u64, u64)], chronicle: &mut Chronicle<'_>) -> Vec<String> {
+    let before = std::mem::take(&mut chronicle.cosigned_before);
+    let all = cosigned.iter().all(|(by, ..)| before.contains_key(by));
+    let mut notes = Vec::new();
+    for (by, (size, time_s, last_ms)) in &before {
+        let (cosigned, last) = (second(*time_s), moment(*last_ms));
+        if all && before.len() > 1 {
+            let expected = format!("a time up to {cosigned}, when {by} cosigned the head with it");
+            chronicle.find("COSIGNED_BEFORE", size.checked_sub(1), expected, last);
+        } else {
+            let text = format!(
+                "{by} cosigned size {size} on {cosigned}, and its last entry is of {last}: one of two clocks was wrong"
+            );
+            notes.push(text);
+        }
+    }
+    notes
 }
 
 /// The files of keys are those that follow from the cards of which the log tells, and there is no other.

@@ -217,6 +217,19 @@ impl Course {
         numbers.filter(|number| *number != key.number).last()
     }
 
+    /// Whether corrections lead from one notice to another.
+    pub(crate) fn leads_to(&self, from: &NoticeKey, to: &NoticeKey) -> bool {
+        let (mut seen, mut at) = (HashSet::new(), from.clone());
+        while seen.insert(at.clone()) {
+            let Some(number) = self.replaced_by(&at) else { return false };
+            at = NoticeKey { side: at.side, number };
+            if at == *to {
+                return true;
+            }
+        }
+        false
+    }
+
     /// The notice that a number means in a notice of a flow that a side sends: the other side's, else its own. What is about a notice of
     /// its sender, a withdrawal or a correction, means its own first: nobody takes it from him by using the number too.
     pub fn answered(&self, side: &str, flow: &str, number: &str) -> Option<(NoticeKey, &Docketed)> {

@@ -4,6 +4,9 @@
 //! # Source
 //! DOMAIN section 2, column "what the receiver must do"; 7(2) for what the originator must publish itself.
 
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
+
 use time::{Date, Duration, UtcOffset};
 
 use crate::civil;
@@ -44,24 +47,33 @@ impl DutyItem {
 }
 
 /// All duties under a memorandum, oldest first.
-pub fn duties(memorandum: &Memorandum, course: &Course, today: Date) -> Vec<DutyItem> {
-    let asked = Asked { memorandum, course, today };
+pub fn duties(memorandum: &Memorandum, course: &Course, now_ms: i64) -> Vec<DutyItem> {
+    let asked = Asked { memorandum, course, now_ms, replaced: RefCell::default() };
     let mut items: Vec<DutyItem> = course.notices().flat_map(|(key, notice)| asked.of_notice(key, notice)).collect();
     items.sort_by(|a, b| (a.since_ms, &a.about).cmp(&(b.since_ms, &b.about)));
     items
 }
 
-/// Whether a side still owes something because of a notice that an answer of it would close.
-pub(crate) fn awaits_answer(
-    memorandum: &Memorandum,
-    course: &Course,
-    about: &NoticeKey,
-    side: &str,
-    today: Date,
+/// Whether a notice of this flow would close what a side still owes because of another one.
+pub(crate) fn is_owed(
+    (memorandum, course): (&Memorandum, &Course),
+    (about, side): (&NoticeKey, &str),
+    flow: &str,
+    now_ms: i64,
 ) -> bool {
-    let asked = Asked { memorandum, course, today };
-    let items = course.get(about).map(|notice| asked.of_notice(about, notice)).unwrap_or_default();
-    items.iter().any(|item| item.owed_by == side && item.closed_ms.is_none() && item.duty != Duty::Conditions)
+    let asked = Asked { memorandum, course, now_ms, replaced: RefCell::default() };
+    let Some(notice) = course.get(about) else { return false };
+    // An answer shows that what it answers arrived, even where the receipt never came.
+    let mut arrived = notice.clone();
+    arrived.delivered_ms.get_or_insert(notice.since_ms);
+    let is_reply = memorandum.kind(flow).is_some_and(KindTerms::is_answer);
+    let closes = |duty: Duty| match duty {
+        Duty::Publish => flow == PUBLICATION_CONFIRMATION,
+        Duty::Conditions | Duty::Acknowledge | Duty::RecordReceipt => false,
+        Duty::Reply | Duty::Investigate | Duty::Comply | Duty::Consult | Duty::AnswerConsent | Duty::Assist => is_reply,
+    };
+    let mut items = asked.of_notice(about, &arrived).into_iter();
+    items.any(|item| item.owed_by == side && item.closed_ms.is_none() && closes(item.duty))
 }
 
 /// What a document outside the log that carries releases asks for: its conditions, since the second person confirmed it, until its last
@@ -89,7 +101,9 @@ pub fn conditions_of_document(
 struct Asked<'a> {
     memorandum: &'a Memorandum,
     course: &'a Course,
-    today: Date,
+    now_ms: i64,
+    /// The last notice that took the place of each, as far as it was looked at.
+    replaced: RefCell<HashMap<NoticeKey, NoticeKey>>,
 }
 
 impl Asked<'_> {
@@ -105,7 +119,7 @@ impl Asked<'_> {
         let item = |(duty, side, clause): (Duty, &str, &str)| {
             let since_ms = self.reopened(duty, key).unwrap_or(since_ms);
             let closes_by = match self.replacement(duty, key) {
-                Some((by, _)) => {
+                Some(by) => {
                     format!(
                         "publish {}, which took its place, then confirm with S02 PUBLICATION_CONFIRMATION",
                         by.number
@@ -134,27 +148,54 @@ impl Asked<'_> {
         corrections.filter(|_| duty == Duty::Publish).filter_map(|(_, correction)| correction.delivered_ms).max()
     }
 
-    /// The notice that took the place of one that was to be published: it is published instead.
-    fn replacement(&self, duty: Duty, key: &NoticeKey) -> Option<(NoticeKey, &Docketed)> {
-        let number = self.course.replaced_by(key).filter(|number| duty == Duty::Publish && *number != key.number)?;
-        let by = NoticeKey { side: key.side.clone(), number };
-        let docketed = self.course.get(&by)?;
-        Some((by, docketed))
+    /// The notice that took the place of one that was to be published, the last of several: it is published instead. Where they go in a circle,
+    /// one of them stands for all.
+    fn replacement(&self, duty: Duty, key: &NoticeKey) -> Option<NoticeKey> {
+        if duty != Duty::Publish {
+            return None;
+        }
+        let (mut way, mut seen, mut last) = (Vec::new(), HashSet::new(), key.clone());
+        let mut known = self.replaced.borrow_mut();
+        loop {
+            way.push(last.clone());
+            seen.insert(last.clone());
+            if let Some(end) = known.get(&last) {
+                last = end.clone();
+                break;
+            }
+            let number = self.course.replaced_by(&last);
+            let next = number.map(|number| NoticeKey { side: last.side.clone(), number });
+            match next.filter(|next| self.course.get(next).is_some()) {
+                Some(next) if !seen.contains(&next) => last = next,
+                Some(next) => {
+                    // One of the circle stands for all of it.
+                    let circle = way.iter().skip_while(|step| **step != next);
+                    last = circle.max().cloned().unwrap_or(last);
+                    break;
+                }
+                None => break,
+            }
+        }
+        known.extend(way.into_iter().map(|step| (step, last.clone())));
+        (last != *key).then_some(last)
     }
 
     fn closed(&self, duty: Duty, side: &str, (key, notice): (&NoticeKey, &Docketed)) -> Option<i64> {
-        let answered = |closes: &dyn Fn(&Docketed) -> bool| {
+        let answered_to = |key: &NoticeKey, closes: &dyn Fn(&Docketed) -> bool| {
             let answers = self.course.answers_to(key).filter(|(answer, _)| answer.side == side);
             answers.filter(|(_, answer)| closes(answer)).filter_map(|(_, answer)| answer.delivered_ms).min()
         };
+        let answered = |closes: &dyn Fn(&Docketed) -> bool| answered_to(key, closes);
         match duty {
             Duty::Publish => {
-                let reopened = self.reopened(duty, key).unwrap_or(i64::MIN);
-                let own = answered(&|answer| answer.flow == PUBLICATION_CONFIRMATION && answer.since_ms >= reopened);
-                let instead =
-                    self.replacement(duty, key).and_then(|(by, notice)| self.closed(duty, side, (&by, notice)));
+                let published = |key: &NoticeKey| {
+                    let reopened = self.reopened(duty, key).unwrap_or(i64::MIN);
+                    answered_to(key, &|answer| answer.flow == PUBLICATION_CONFIRMATION && answer.since_ms >= reopened)
+                };
+                let instead = || self.replacement(duty, key).and_then(|by| published(&by));
                 // It may have been published before the correction came.
-                own.or(instead.map(|at_ms| at_ms.max(reopened)))
+                let reopened = self.reopened(duty, key).unwrap_or(i64::MIN);
+                published(key).or_else(|| instead().map(|at_ms| at_ms.max(reopened)))
             }
             // An answer that is not complete leaves it open.
             Duty::Reply | Duty::Investigate | Duty::Comply | Duty::Assist | Duty::AnswerConsent => {
@@ -191,7 +232,7 @@ impl Asked<'_> {
             // They bind as long as the grant is used.
             Duty::Conditions => grant_ended(self.memorandum, self.course, key)
                 .map(|ended| ended.max(notice.since_ms))
-                .filter(|ended| civil::date_of(*ended, self.memorandum.utc_offset(side)) <= self.today),
+                .filter(|ended| *ended <= self.now_ms),
         }
     }
 

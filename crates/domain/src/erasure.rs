@@ -5,7 +5,6 @@
 
 use std::collections::BTreeSet;
 
-use crate::civil;
 use crate::disclosure::grant_ended;
 use crate::docket::{Course, Docketed, NoticeKey};
 use crate::duties::{DutyItem, duties};
@@ -21,7 +20,6 @@ pub fn needed(memorandum: &Memorandum, course: &Course, key: &NoticeKey, (own, a
         return Some(format!("it answers {number}, and shows what came of that; erase {number} first"));
     }
     let below = below(course, key);
-    let today = civil::date_of(at_ms, memorandum.utc_offset(&key.side));
     // What the other side closes without a notice is never seen here: an acknowledgement, a receipt that it records, a consultation.
     let unseen = |duty: &DutyItem| match duty.duty {
         Duty::Acknowledge | Duty::RecordReceipt => duty.owed_by != own,
@@ -29,7 +27,7 @@ pub fn needed(memorandum: &Memorandum, course: &Course, key: &NoticeKey, (own, a
         _ => false,
     };
     let is_open = |duty: &DutyItem| duty.closed_ms.is_none() && !unseen(duty);
-    let open: Vec<DutyItem> = duties(memorandum, course, today).into_iter().filter(is_open).collect();
+    let open: Vec<DutyItem> = duties(memorandum, course, at_ms).into_iter().filter(is_open).collect();
     if let Some(duty) = open.iter().find(|duty| below.contains(&duty.about)) {
         let (number, owed_by, closes_by) = (&duty.about.number, &duty.owed_by, &duty.closes_by);
         return Some(format!("{owed_by} has an open duty because of {number}; what closes it: {closes_by}"));

@@ -483,6 +483,8 @@ mod tests {
         for (wrong, says) in [
             (successor("JP", "JP-NOBODY"), "JP-NOBODY at [[succession]]"),
             (successor("JP", "KG-MLSSM"), "KG-MLSSM at [[succession]]"),
+            (successor("JP", "JP-NPA").replace("XX-NEW", "KG-MLSSM"), "KG-MLSSM as what succeeded JP-NPA"),
+            (successor("JP", "JP-NPA").replace("XX-NEW", "JP-NPA"), "and that is itself"),
             (text.replace("months = 6, ", ""), "not after how many"),
             (text.replace("months = 6", "months = 0"), "not after how many"),
             (text.replace("\"2023-06-28\"", "\"banana\""), "signed on banana"),

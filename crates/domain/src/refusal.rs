@@ -148,7 +148,7 @@ codes! {
     Unopenable = "UNOPENABLE" in Policy,
     /// The content is not what the statement commits to.
     ContentMismatch = "CONTENT_MISMATCH" in Policy,
-    /// The notice came after its last moment of validity.
+    /// The notice came after its last moment of validity, or without content: its sender had given it up, or what it carried has its ground no more.
     Expired = "EXPIRED" in Policy,
     /// The statement was made at a time that has not come yet.
     CreatedInFuture = "CREATED_IN_FUTURE" in Policy,

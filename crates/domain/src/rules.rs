@@ -13,8 +13,8 @@ pub(crate) use marks::covers;
 use time::Date;
 
 use crate::civil;
-use crate::docket::{Course, Docket, NoticeKey, OF_ITS_SENDER};
-use crate::duties::awaits_answer;
+use crate::docket::{Course, Docket, NoticeKey};
+use crate::duties::is_owed;
 use crate::flow::{
     COMMENCEMENT_NOTIFICATION, COMMENCEMENT_RECORD, CONSENT_GRANT, CONSENT_REFUSE, CONSENT_REQUEST, CONSENT_WITHDRAW,
     DISCLOSURE_NOTICE, TERMINATION,
@@ -110,7 +110,7 @@ pub fn check_rules<'m>(
     asked.consent(kind)?;
     asked.disclosure_notice(kind)?;
     asked.fields(kind)?;
-    asked.commencement(kind)?;
+    asked.commencement(kind, place)?;
     asked.termination(place)?;
     asked.names(kind)?;
     asked.delta(kind)?;
@@ -135,16 +135,17 @@ impl Question<'_> {
     }
 
     /// The day is recorded once, for a memorandum whose text does not say it.
-    fn commencement(&self, kind: KindTerms<'_>) -> Result<(), Refusal> {
+    fn commencement(&self, kind: KindTerms<'_>, place: Place<'_>) -> Result<(), Refusal> {
         if self.header.flow != COMMENCEMENT_RECORD {
             return Ok(());
         }
         let on = civil::day(&self.subject.particulars.effective);
         let refuse =
             |reason: String| Err(Refusal::new(Code::BadValue, "body.commenced_on", reason).under(kind.clause()));
-        // At the receiver's clock a moment later is still the same moment.
         let offset = self.memorandum.utc_offset(&self.header.from.party);
-        let today = civil::date_of(self.now_ms.saturating_add(civil::CLOCKS_APART_MS), offset);
+        // The clock of who recorded it may be ahead of the receiver's.
+        let apart = if matches!(place, Place::Arrival { .. }) { civil::CLOCKS_APART_MS } else { 0 };
+        let today = civil::date_of(self.now_ms.saturating_add(apart), offset);
         if let Some(later) = on.filter(|on| *on > today) {
             return refuse(format!("is {later}, and today is {today}: a receipt is recorded when it was"));
         }
@@ -205,12 +206,11 @@ impl Question<'_> {
 
     /// Consent and notice, and a reply that is still owed.
     fn may_follow_the_end(&self) -> bool {
-        let is_reply = self.memorandum.kind(&self.header.flow).is_some_and(KindTerms::must_answer)
-            && !OF_ITS_SENDER.contains(&self.header.flow.as_str());
-        let is_owed = |(about, _): (NoticeKey, _)| {
-            awaits_answer(self.memorandum, self.course, &about, &self.header.from.party, self.today())
-        };
-        AFTER_THE_END.contains(&self.header.flow.as_str()) || (is_reply && self.answered().is_some_and(is_owed))
+        let (flow, side) = (self.header.flow.as_str(), self.header.from.party.as_str());
+        let must_answer = self.memorandum.kind(flow).is_some_and(KindTerms::must_answer);
+        let would_close =
+            |(about, _): (NoticeKey, _)| is_owed((self.memorandum, self.course), (&about, side), flow, self.now_ms);
+        AFTER_THE_END.contains(&flow) || (must_answer && self.answered().is_some_and(would_close))
     }
 
     /// The node that receives, if both sides are parties and their contact points write to each other.

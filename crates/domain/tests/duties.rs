@@ -25,7 +25,11 @@ fn enter(docket: &mut Docket, key: NoticeKey, flow: &str, at: &str, (answers, pa
 fn the(duty: Duty, docket: &Docket, today: &str) -> DutyItem {
     let memoranda = Memoranda::parse(Memoranda::shipped().iter().copied()).unwrap();
     let course = docket.course(MEMORANDUM).unwrap();
-    let all = duties(memoranda.get(MEMORANDUM).unwrap(), course, civil::day(today).unwrap());
+    let all = duties(
+        memoranda.get(MEMORANDUM).unwrap(),
+        course,
+        civil::start_ms(civil::day(today).unwrap(), time::UtcOffset::UTC),
+    );
     all.into_iter().find(|item| item.duty == duty && item.owed_by == "JP").unwrap()
 }
 
@@ -87,7 +91,7 @@ fn what_took_the_place_of_a_notice_is_published_instead() {
     assert_eq!(closed(&docket), None);
     let memoranda = Memoranda::parse(Memoranda::shipped().iter().copied()).unwrap();
     let of = |docket: &Docket, number: &str| {
-        let (course, today) = (docket.course(MEMORANDUM).unwrap(), civil::day("2026-06-05").unwrap());
+        let (course, today) = (docket.course(MEMORANDUM).unwrap(), civil::moment_ms("2026-06-05T00:00:00Z").unwrap());
         let all = duties(memoranda.get(MEMORANDUM).unwrap(), course, today);
         let is_it = |item: &DutyItem| item.about.number == number && item.owed_by == "JP";
         all.into_iter().find(is_it).unwrap()
@@ -100,13 +104,43 @@ fn what_took_the_place_of_a_notice_is_published_instead() {
 }
 
 #[test]
+fn corrections_that_go_in_a_circle_or_are_many_give_an_answer() {
+    let none = Particulars::default;
+    let memoranda = Memoranda::parse(Memoranda::shipped().iter().copied()).unwrap();
+    let replaced = |docket: &mut Docket, from: usize, to: usize| {
+        let correction = Particulars { replaced_by: to.to_string(), ..none() };
+        let (number, from) = (format!("S{from}"), from.to_string());
+        enter(docket, key("KG", &number), "S03", "2026-02-01T12:00:00+06:00", (&from, correction));
+    };
+    // Logs may hold what the rules refuse by now. Of a long chain each is looked at once.
+    for (length, is_circle) in [(2, true), (3, true), (20_000, false)] {
+        let mut docket = Docket::default();
+        for number in 0..length {
+            enter(&mut docket, key("KG", &number.to_string()), "F01", "2026-01-10T12:00:00+06:00", ("", none()));
+        }
+        for number in 0..length - 1 {
+            replaced(&mut docket, number, number + 1);
+        }
+        if is_circle {
+            replaced(&mut docket, length - 1, 0);
+        }
+        let course = docket.course(MEMORANDUM).unwrap();
+        let all = duties(memoranda.get(MEMORANDUM).unwrap(), course, civil::moment_ms("2026-06-05T00:00:00Z").unwrap());
+        assert_eq!(all.len(), 2 * length);
+        assert!(all.iter().all(|item| item.closed_ms.is_none()));
+        let first = all.iter().find(|item| item.about.number == "0").unwrap();
+        assert!(first.closes_by.contains(&format!("publish {},", length - 1)), "{}", first.closes_by);
+    }
+}
+
+#[test]
 fn a_duty_to_answer_is_closed_by_the_answer_that_it_asks_for_and_by_nothing_else() {
     let mut docket = Docket::default();
     let none = Particulars::default;
     let acknowledged = civil::moment_ms("2026-01-11T12:00:00+09:00").unwrap();
     let memoranda = Memoranda::parse(Memoranda::shipped().iter().copied()).unwrap();
     let closed = |docket: &Docket, number: &str| {
-        let (course, today) = (docket.course(MEMORANDUM).unwrap(), civil::day("2026-06-05").unwrap());
+        let (course, today) = (docket.course(MEMORANDUM).unwrap(), civil::moment_ms("2026-06-05T00:00:00Z").unwrap());
         let all = duties(memoranda.get(MEMORANDUM).unwrap(), course, today);
         all.into_iter().find(|item| item.about.number == number).unwrap().closed_ms
     };

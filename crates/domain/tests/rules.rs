@@ -111,7 +111,9 @@ const ROWS: [(&str, Option<Code>, Change); 64] = [
     ("JP-KG-2026-000004", Some(Code::BadCorrelation), |n| delta(n, "2026-04-14")),
     ("JP-KG-2026-000004", None, |n| delta(n, "2026-04-15")),
     ("JP-KG-2026-000004", Some(Code::MissingField), |n| {
+        let number = n["body"]["entries"][0]["registration_no"].clone();
         delta(n, "2026-04-15");
+        n["body"]["removed"] = json!([{"registration_no": number, "removed_on": "2026-04-20", "reason": "closed"}]);
         n["body"].as_object_mut().unwrap().remove("delta_from");
     }),
     ("JP-KG-2026-000004", Some(Code::BadValue), |n| {
@@ -358,4 +360,40 @@ fn a_line_may_wrap_a_notice_with_what_it_says_of_the_memorandum_inside_or_beside
     for line in [json!({"notice": inside}), json!({"notice": notice, "_context": ended})] {
         assert_eq!(check(line).refusal.map(|refusal| refusal.code), Some(Code::AfterTermination));
     }
+}
+
+#[test]
+fn a_correction_leads_to_a_notice_of_its_sender_and_never_back() {
+    let memoranda = memoranda();
+    let mut checker = knowing(&memoranda);
+    let mut code = |value: &Value| checker.check(value.to_string().as_bytes()).refusal.map(|refusal| refusal.code);
+    let order = |number: &str| {
+        let mut order = notice("JP-KG-2026-000001");
+        order["notice_id"] = number.into();
+        order
+    };
+    let correction = |number: &str, from: &str, to: &str| {
+        let mut correction = notice("JP-KG-2026-000009");
+        let members = ["notice_id", "flow", "kind", "correlates_to"];
+        for (name, value) in members.into_iter().zip([number, "S03", "CORRECTION", from]) {
+            correction[name] = value.into();
+        }
+        correction["body"] = json!({"about_notice": from, "corrected_notice": to, "reason": "a slip"});
+        correction["issued_at"] = "2026-07-01T10:00:00+09:00".into();
+        correction
+    };
+    for number in ["A", "B", "C"] {
+        assert_eq!(code(&order(number)), None);
+    }
+    assert_eq!(code(&correction("S1", "A", "B")), None);
+    assert_eq!(code(&correction("S2", "B", "A")), Some(Code::BadCorrelation));
+    assert_eq!(code(&correction("S3", "B", "C")), None);
+    assert_eq!(code(&correction("S4", "C", "A")), Some(Code::BadCorrelation));
+    // It may stay under its number; what is published goes on as what it was, what is not may have been filed as another kind.
+    assert_eq!(code(&correction("S5", "C", "C")), None);
+    assert_eq!(code(&correction("S6", "C", "JP-KG-2026-000009")), Some(Code::BadCorrelation));
+    let mut other = notice("JP-KG-2026-000009");
+    (other["notice_id"], other["issued_at"]) = ("D".into(), "2026-07-01T10:00:00+09:00".into());
+    assert_eq!(code(&other), None);
+    assert_eq!(code(&correction("S7", "D", "C")), None);
 }

@@ -228,7 +228,7 @@ pub(crate) fn duties(exchange: &Exchange, request: DutiesRequest, now_ms: i64) -
             let times = (*confirmed_ms, ground.ended_ms, now_ms);
             conditions_of_document(memorandum, (about.key()?, side), ground.recorded.as_ref()?, times)
         });
-        let items = verbale_domain::duties(memorandum, course, today).into_iter().chain(documents).filter(wanted);
+        let items = verbale_domain::duties(memorandum, course, now_ms).into_iter().chain(documents).filter(wanted);
         all.extend(items.map(|item| DutyStatus {
             duty: item.duty.as_str().to_owned(),
             memorandum: memorandum.id.clone(),

@@ -430,6 +430,39 @@ fn a_log_that_its_own_operator_rewrote_is_found_by_what_it_says() {
             "GROUND_DATES",
         ),
         (
+            "a grant without its dates",
+            Box::new(|log| {
+                let at = log.find(&is_grant);
+                log.change(at, |_, event| {
+                    let Event::NoticeReceived(of) = event else { unreachable!() };
+                    of.dates = None;
+                });
+            }),
+            "DATES",
+        ),
+        (
+            "a release to somebody that is called a publication",
+            Box::new(|log| {
+                let at = disclosed(log);
+                log.change(at, |_, event| {
+                    let Event::Disclosed(of) = event else { unreachable!() };
+                    of.published = true;
+                });
+            }),
+            "GROUND",
+        ),
+        (
+            "a notice that binds its side, of one person",
+            Box::new(|log| {
+                let at = log.find(|event| matches!(event, Event::NoticeSent(of) if !of.drafted_by.is_empty()));
+                log.change(at, |_, event| {
+                    let Event::NoticeSent(of) = event else { unreachable!() };
+                    of.drafted_by.clear();
+                });
+            }),
+            "FOUR_EYES",
+        ),
+        (
             "a release by nobody who may",
             Box::new(|log| {
                 let at = log.find(|event| matches!(event, Event::Configured(_)));
@@ -570,9 +603,12 @@ fn a_log_that_its_own_operator_rewrote_is_found_by_what_it_says() {
     let note = std::fs::read_to_string(&checkpoint).unwrap();
     let head = Checkpoint::parse(Note::parse(&note).unwrap().text).unwrap();
     let time_s = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
-    let name = format!("verbale/{KYRGYZSTAN}/witness");
-    let cosigner = kept.secret(KYRGYZSTAN, "cosigner.pem");
-    std::fs::write(checkpoint, note + &cosign(&head, time_s, &name, &cosigner)).unwrap();
+    let cosigned = |id: &str| cosign(&head, time_s, &format!("verbale/{id}/witness"), &kept.secret(id, "cosigner.pem"));
+    // One witness's clock against the log's own says nothing of either; two do.
+    std::fs::write(&checkpoint, note.clone() + &cosigned(KYRGYZSTAN)).unwrap();
+    let said = copy.verify(JAPAN, &[]).good().json().remove(0);
+    assert!(said["clocks_apart"][0].as_str().unwrap().contains("one of two clocks was wrong"), "{said}");
+    std::fs::write(&checkpoint, note.clone() + &cosigned(KYRGYZSTAN) + &cosigned("TJ-MLMEP-MS-DLPSA")).unwrap();
     found("entries after their cosignature", &copy.verify(JAPAN, &[]), "COSIGNED_BEFORE");
 }
 

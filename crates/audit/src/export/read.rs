@@ -60,12 +60,12 @@ impl ExportFolder {
 
     fn bytes(&self, name: &str) -> Result<Vec<u8>, Missing> {
         let path = self.0.join(name);
-        files::bytes(&path).map_err(|source| Missing::File { path, source, hint: NOT_WHOLE })
+        files::bytes(&path, files::FILE_MAX).map_err(|source| Missing::File { path, source, hint: NOT_WHOLE })
     }
 
     fn text(&self, name: &str) -> Result<String, Missing> {
         let path = self.0.join(name);
-        files::text(&path).map_err(|source| Missing::File { path, source, hint: NOT_WHOLE })
+        files::text(&path, files::TEXT_MAX).map_err(|source| Missing::File { path, source, hint: NOT_WHOLE })
     }
 
     /// The signed checkpoint.
@@ -161,7 +161,20 @@ impl ExportFolder {
             other => other?,
         };
         let with_ids = names.into_iter().filter_map(|name| Some((name.strip_suffix(ending)?.to_owned(), name)));
-        with_ids.map(|(id, name)| Ok((id, self.text(&format!("{folder}/{name}"))?))).collect()
+        let (mut texts, mut bytes) = (Vec::new(), 0);
+        for (id, name) in with_ids {
+            let text = self.text(&format!("{folder}/{name}"))?;
+            bytes += text.len();
+            if bytes > files::TEXTS_MAX {
+                let text = format!(
+                    "its files are larger than {} MiB together, as none are that belong here",
+                    files::TEXTS_MAX >> 20
+                );
+                return Err(Missing::Unusable { path: self.0.join(folder), text });
+            }
+            texts.push((id, text));
+        }
+        Ok(texts)
     }
 
     /// Sizes of the heads that a time stamping authority answered about, in their order.

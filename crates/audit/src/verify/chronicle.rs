@@ -93,6 +93,8 @@ pub(crate) struct Chronicle<'m> {
     pub(crate) receipts_read: u64,
     /// Releases whose grant a withdrawal answers.
     pub(crate) tally_withdrawn: u64,
+    /// Witnesses that cosigned entries of a time after their own: size, their time, that of the last entry.
+    pub(crate) cosigned_before: BTreeMap<String, (u64, u64, i64)>,
     /// The dates in each grant, withdrawal and disclosure notice.
     pub(super) dates: HashMap<MessageId, (i64, i64)>,
     /// From when a withdrawal binds, by the grant.
@@ -152,6 +154,7 @@ impl<'m> Chronicle<'m> {
             tally: Tally::default(),
             receipts_read: 0,
             tally_withdrawn: 0,
+            cosigned_before: BTreeMap::new(),
             dates: HashMap::new(),
             withdrawn_from: HashMap::new(),
             by_instrument: 0,
@@ -245,7 +248,13 @@ impl<'m> Chronicle<'m> {
 
     /// Who did it is somebody whom the configuration lets do that.
     fn actor(&mut self, index: u64, time_ms: i64, event: &Event) {
-        let Some((actor, roles)) = actor_of(event) else { return };
+        if let Some(acted) = actor_of(event) {
+            self.acts(index, time_ms, acted);
+        }
+    }
+
+    /// A person has one of the roles that are needed.
+    pub(super) fn acts(&mut self, index: u64, time_ms: i64, (actor, roles): (&str, &[&str])) {
         let Some(configured) = &self.configured else {
             let expected = "an entry before it that says who may do what";
             return self.find("ACTOR", index, expected, format!("{actor}, and no such entry"));
@@ -277,12 +286,12 @@ impl<'m> Chronicle<'m> {
             }
             Event::PeerEnrolled(enrolled) => self.enrolled(index, &enrolled.card),
             Event::NoticeSent(sent) => {
-                self.dated(time_ms, envelope.as_ref(), sent.dates);
+                self.dated((index, time_ms), envelope.as_ref(), sent.dates);
                 self.sent(index, time_ms, envelope, (sent.actor, sent.drafted_by));
             }
             Event::NoticeCarriedOn(of) => self.carried_on(index, &of),
             Event::NoticeReceived(received) => {
-                self.dated(time_ms, envelope.as_ref(), received.dates);
+                self.dated((index, time_ms), envelope.as_ref(), received.dates);
                 self.taken(index, time_ms, envelope, false);
             }
             Event::NoticeRefused(refused) => {

@@ -1,7 +1,8 @@
 //! Notices and their receipts: who signed them, where they stand in their channels, and what the counterpart's receipt says.
 
 use verbale_domain::civil;
-use verbale_domain::flow::{CONSENT_WITHDRAW, DISCLOSURE_NOTICE};
+use verbale_domain::flow::{COMMENCEMENT_RECORD, CONSENT_WITHDRAW, DISCLOSURE_NOTICE};
+use verbale_domain::needs_approval;
 use verbale_evidence::{
     CARD_STATEMENT, Card, Cards, MessageId, Statement, StatementDigest, Verdict, VerifiedEnvelope, VerifiedReceipt,
 };
@@ -12,6 +13,7 @@ use super::chronicle::{Chronicle, Outstanding, message_id};
 use super::noticed::Noticed;
 use super::prepare::{ReadEnvelope, ReadReceipt};
 use super::records::{HeldHead, Sent, Taken};
+use super::roles::APPROVER;
 use crate::presentation::moment;
 
 impl Chronicle<'_> {
@@ -180,6 +182,13 @@ impl Chronicle<'_> {
         }
         self.terms(index, &statement);
         self.own_card_stated(index, &statement, actor.is_empty());
+        if needs_approval(&statement.flow) && drafted_by.is_empty() {
+            let expected = format!("a second person behind {}, which binds its side", statement.flow);
+            self.find("FOUR_EYES", index, expected, "one person");
+        }
+        if statement.flow == COMMENCEMENT_RECORD {
+            self.acts(index, time_ms, (&actor, APPROVER));
+        }
         if !drafted_by.is_empty() {
             if self.drafts.remove(&statement.message_id).as_deref() != Some(drafted_by.as_str()) {
                 self.find("UNKNOWN_FIRST", index, format!("a draft of {drafted_by} in the log"), "none of that id");
@@ -233,12 +242,13 @@ impl Chronicle<'_> {
             self.find("CARD_STATEMENT", index, "a card of its sender that the log knows", "another one");
         }
         let apart = civil::CLOCKS_APART_MS;
-        if !refused && statement.created_ms > time_ms.saturating_add(apart) {
+        let is_notice = !refused && statement.flow != CARD_STATEMENT;
+        if is_notice && statement.created_ms > time_ms.saturating_add(apart) {
             let expected =
                 format!("a time from {} on, when {} made it", moment(statement.created_ms), statement.sender);
             self.find("BACK_DATED", index, expected, moment(time_ms));
         }
-        if !refused && statement.flow != CARD_STATEMENT && time_ms > statement.not_after_ms.saturating_add(apart) {
+        if is_notice && time_ms > statement.not_after_ms.saturating_add(apart) {
             let expected = format!("a refusal: its time was over on {}", moment(statement.not_after_ms));
             self.find("RECEIVED_LATE", index, expected, format!("received on {}", moment(time_ms)));
         }
@@ -253,13 +263,13 @@ impl Chronicle<'_> {
         }
         let channel = self.next(index, false, refused, &envelope);
         if self.crossing.wanted {
-            let taken = self.record_of(index, channel, statement);
+            let taken = self.record_of((index, channel), statement, refused);
             self.crossing.taken.put(&envelope.digest().0, &taken);
         }
     }
 
     /// What of a counterpart's statement is compared with its own log.
-    fn record_of(&self, entry: u64, channel: u32, statement: &Statement) -> Taken {
+    fn record_of(&self, (entry, channel): (u64, u32), statement: &Statement, refused: bool) -> Taken {
         Taken {
             channel,
             message_id: statement.message_id,
@@ -267,6 +277,7 @@ impl Chronicle<'_> {
             entry,
             shift: u32::try_from(self.shift).unwrap_or(u32::MAX),
             created_ms: statement.created_ms,
+            refused,
             dates: self.dates_of(&statement.message_id),
         }
     }
@@ -281,7 +292,7 @@ impl Chronicle<'_> {
             return self.find("CONFLICT", index, "a second statement under a used number", "none");
         }
         if self.crossing.wanted {
-            let conflict = self.record_of(index, channel, statement);
+            let conflict = self.record_of((index, channel), statement, false);
             self.crossing.conflicts.put(&envelope.digest().0, &conflict);
         }
     }
@@ -322,10 +333,6 @@ impl Chronicle<'_> {
         let says = (receipt.index(), receipt.verdict().refusal_code(), receipt.time_ms());
         if says != (LogIndex(event.peer_index), event.code.as_str(), event.peer_time_ms) {
             self.find("RECEIPT", index, "what the receipt says", "another place, time or code in the entry");
-        }
-        if receipt.time_ms() > self.told_ms.saturating_add(civil::CLOCKS_APART_MS) {
-            let expected = format!("a time from {} on, when {peer} signed the receipt", moment(receipt.time_ms()));
-            self.find("BACK_DATED", index, expected, moment(self.told_ms));
         }
         let direction = self.outgoing.entry(waiting.channel).or_default();
         if direction.receipted.replace(event.peer_index).is_some_and(|before| before >= event.peer_index) {

@@ -10,7 +10,7 @@ use crate::export::Missing;
 use crate::table::Rows;
 
 /// Bytes of a record; each kind fills them.
-const BYTES: usize = 72;
+const BYTES: usize = 73;
 
 /// Records by keys of `K` bytes, in the order in which they came.
 pub(crate) struct Records<const K: usize, T>(Rows<K, BYTES>, PhantomData<T>);
@@ -28,6 +28,7 @@ pub(crate) struct Taken {
     /// How many logs before this one told it, each at an index that is less by one; 0: none.
     pub(crate) shift: u32,
     pub(crate) created_ms: i64,
+    pub(crate) refused: bool,
     /// The dates in it; 0: none.
     pub(crate) dates: (i64, i64),
 }
@@ -129,6 +130,7 @@ impl Record for Taken {
             &self.entry.to_le_bytes(),
             &self.shift.to_le_bytes(),
             &self.created_ms.to_le_bytes(),
+            &[u8::from(self.refused)],
             &self.dates.0.to_le_bytes(),
             &self.dates.1.to_le_bytes(),
         ])
@@ -143,6 +145,7 @@ impl Record for Taken {
             entry: u64::from_le_bytes(next(rest)?),
             shift: u32::from_le_bytes(next(rest)?),
             created_ms: i64::from_le_bytes(next(rest)?),
+            refused: next::<1>(rest)? == [1],
             dates: (i64::from_le_bytes(next(rest)?), i64::from_le_bytes(next(rest)?)),
         })
     }
@@ -220,6 +223,7 @@ mod tests {
             entry,
             shift: 0x3132_3334,
             created_ms: -5,
+            refused: true,
             dates: (8, -9),
         };
         assert_eq!(Taken::decode(taken.encode()), Some(taken));

@@ -23,12 +23,20 @@ impl<'m> Chronicle<'m> {
     /// The dates in a grant, a withdrawal or a disclosure notice.
     pub(super) fn dated(
         &mut self,
-        time_ms: i64,
+        (index, time_ms): (u64, i64),
         envelope: Option<&Result<VerifiedEnvelope, String>>,
         dates: Option<Dates>,
     ) {
-        let (Some(Ok(envelope)), Some(Dates { from_ms, until_ms })) = (envelope, dates) else { return };
+        let Some(Ok(envelope)) = envelope else { return };
         let statement = envelope.statement();
+        let has_dates = [CONSENT_GRANT, CONSENT_WITHDRAW, DISCLOSURE_NOTICE].contains(&statement.flow.as_str());
+        let (true, Some(Dates { from_ms, until_ms })) = (has_dates, dates) else {
+            if has_dates || dates.is_some() {
+                let expected = "the dates beside a grant, a withdrawal or a disclosure notice, and beside no other";
+                self.find("DATES", index, expected, if has_dates { "none" } else { "dates" });
+            }
+            return;
+        };
         self.dates.insert(statement.message_id, (from_ms, until_ms));
         if let (CONSENT_WITHDRAW, Some(grant)) = (statement.flow.as_str(), statement.answers) {
             // It binds from the later of its stated time and its receipt; the earliest one counts.
@@ -183,6 +191,20 @@ impl<'m> Chronicle<'m> {
             let until = if of.valid_until_ms == 0 { "open".to_owned() } else { moment(of.valid_until_ms) };
             let expected = format!("a time within the validity of its ground: {} to {until}", moment(of.valid_from_ms));
             return Some(("GROUND_NOT_LIVE", expected, moment(time_ms)));
+        }
+        let for_somebody = matches!(
+            release,
+            Release::Allowed(
+                Ground::ConsentOk
+                    | Ground::ConsentExceedsNotice
+                    | Ground::NoticeOk
+                    | Ground::NotThirdParty
+                    | Ground::PreauthorisedField
+                    | Ground::Clause8Embassy
+            )
+        );
+        if of.published && for_somebody {
+            return fault("GROUND", "a ground on which something is published", &of.code);
         }
         let grounds: Vec<MessageId> = of.grounds.iter().filter_map(|ground| message_id(ground)).collect();
         if release == Release::Allowed(Ground::OwnInformation) && !notice.sent {

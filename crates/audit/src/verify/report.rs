@@ -28,7 +28,7 @@ impl Verified {
             "sound": self.is_sound(), "log": self.id, "origin": self.head.origin, "size": self.head.size.0,
             "root": hex::encode(self.head.root), "last_entry_at": moment(self.last_ms), "fingerprint": self.fingerprint,
             "cards_compared": self.is_compared, "counterparts": self.peers.iter().map(|(id, _)| id).collect::<Vec<_>>(),
-            "entries": self.tally.to_json(), "waiting_for_receipt": self.waiting, "unanswered": self.unanswered, "released_on_withdrawn_grant": self.withdrawn,
+            "entries": self.tally.to_json(), "waiting_for_receipt": self.waiting, "unanswered": self.unanswered, "clocks_apart": self.clocks, "released_on_withdrawn_grant": self.withdrawn,
             "released_on_consent_or_notice": self.by_instrument, "released_on_ground_not_shown": self.unshown, "released_under_terms_not_given": self.terms_missing,
             "breaks": self.breaks.iter().map(Break::to_json).collect::<Vec<_>>(), "cosigned": cosigned, "time_stamps": self.stamps.to_json(), "findings": self.findings.iter().map(Finding::to_json).collect::<Vec<_>>(),
             "more_findings": self.more_findings,
@@ -66,6 +66,9 @@ impl Verified {
         }
         if self.waiting > 0 {
             let _ = writeln!(text, "  waiting       {} sent without receipt yet", self.waiting);
+        }
+        for clocks in &self.clocks {
+            let _ = writeln!(text, "  to look at    {clocks}");
         }
         if self.unanswered > 0 {
             let _ = writeln!(

@@ -11,7 +11,8 @@ const ANY: &[&str] = &["system", "operator", "approver"];
 /// People.
 const PEOPLE: &[&str] = &["operator", "approver"];
 
-const APPROVER: &[&str] = &["approver"];
+/// Who decides.
+pub(super) const APPROVER: &[&str] = &["approver"];
 
 /// Who did it, by pseudonym, and the roles of which one is needed.
 pub(super) fn actor_of(event: &Event) -> Option<(&str, &'static [&'static str])> {

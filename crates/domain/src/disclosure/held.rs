@@ -5,7 +5,7 @@ use verbale_proto::v1::Particulars;
 use super::{Audience, Evidence, GivenNotice, Grant, Scope};
 use crate::civil;
 use crate::docket::{Course, Docketed, NoticeKey};
-use crate::flow::{CONSENT_GRANT, CONSENT_REQUEST, CONSENT_WITHDRAW, DISCLOSURE_NOTICE};
+use crate::flow::{CONSENT_GRANT, CONSENT_REQUEST, CONSENT_WITHDRAW, CORRECTION, DISCLOSURE_NOTICE};
 use crate::memorandum::Memorandum;
 
 /// A piece of evidence and the notices that it stands in: the grant and the request that it answers, or the disclosure notice.
@@ -56,7 +56,12 @@ pub fn dates(flow: &str, particulars: &Particulars, offset: time::UtcOffset) -> 
 pub(crate) fn grant_ended(memorandum: &Memorandum, course: &Course, grant: &NoticeKey) -> Option<i64> {
     let docketed = course.get(grant)?;
     let read = granted_by(memorandum, course, (grant, docketed), &docketed.particulars().about)?;
-    Some(read.until_ms.saturating_add(1).min(read.withdrawn_ms.unwrap_or(i64::MAX)))
+    // Nobody uses what a correction took the place of.
+    let corrected =
+        course.answers_to(grant).filter(|(_, answer)| answer.flow == CORRECTION && course.is_superseded(grant));
+    let replaced_ms = corrected.filter_map(|(_, answer)| answer.delivered_ms).max();
+    let ended = [Some(read.until_ms.saturating_add(1)), read.withdrawn_ms, replaced_ms];
+    ended.into_iter().flatten().min()
 }
 
 /// A grant as its originator wrote it, with whole days at the originator's, and its withdrawal, which binds from the later of its stated

@@ -39,7 +39,8 @@ impl<'a> TryFrom<&'a Map<String, Value>> for Registers<'a> {
 /// A list is whole, or says which earlier one it continues and how.
 fn delta(body: &Map<String, Value>, complete: Option<bool>, read: &[HashSet<&str>]) -> Result<(), Refusal> {
     let text = |name: &str| body.get(name).and_then(Value::as_str);
-    let changes = ["added", "removed"].into_iter().find(|name| body.contains_key(*name));
+    let is_change = |name: &&str| body.get(*name).and_then(Value::as_array).is_some_and(|list| !list.is_empty());
+    let changes = ["added", "removed"].into_iter().find(is_change);
     let wrong = |code, at: &str, reason: &str| Err(Refusal::new(code, at, reason));
     // A reply may be complete too, and is no list.
     if complete == Some(true) && body.contains_key("as_of") {

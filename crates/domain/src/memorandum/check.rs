@@ -1,6 +1,6 @@
 //! What must hold between the values of a memorandum file.
 
-use super::file::{Commencement, File, Organ, Termination};
+use super::file::{Commencement, File, Organ, Succession, Termination};
 use super::{MemorandumError, NO_ORGANS};
 use crate::civil;
 use crate::notice::Notice;
@@ -77,13 +77,24 @@ pub(super) fn check_terms(file: &str, read: &File) -> Result<(), MemorandumError
         }
     }
     // Whoever succeeds takes the place of a body of the same side: nothing else makes a party of anybody.
-    for (at, successor) in read.succession.iter().enumerate() {
-        let of_text = terms.sides.get(&successor.side).is_some_and(|side| side.parties.contains_key(&successor.from));
-        let mut before = read.succession.iter().take(at);
-        if !of_text && !before.any(|earlier| earlier.side == successor.side && earlier.to == successor.from) {
+    for successor in &read.succession {
+        let of_text = |body: &String| {
+            let mut sides = terms.sides.iter().filter(|(_, side)| side.parties.contains_key(body)).map(|(id, _)| id);
+            sides.next()
+        };
+        let Succession { side, from, to, .. } = successor;
+        let mut others = read.succession.iter().filter(|other| !std::ptr::eq(*other, successor));
+        if of_text(from) != Some(side) && !others.any(|other| other.side == *side && other.to == *from) {
             return wrong(format!(
-                "{} at [[succession]], where a body of {} must be, or one that succeeded it further up",
-                successor.from, successor.side
+                "{from} at [[succession]], where a body of {side} must be, or one that succeeded it"
+            ));
+        }
+        let mut all = read.succession.iter();
+        let is_others =
+            of_text(to).is_some_and(|of| of != side) || all.any(|other| other.to == *to && other.side != *side);
+        if from == to || is_others {
+            return wrong(format!(
+                "{to} as what succeeded {from} at [[succession]], and that is itself, or a body of the other side"
             ));
         }
     }

@@ -9,7 +9,7 @@ use crate::disclosure::grant_ended;
 use crate::docket::{Docketed, NoticeKey};
 use crate::flow::{CONSENT_GRANT, CONSENT_REFUSE, CONSENT_REQUEST, CONSENT_WITHDRAW, CORRECTION, DISCLOSURE_NOTICE};
 use crate::form::is_bidi_control;
-use crate::memorandum::KindTerms;
+use crate::memorandum::{Duty, KindTerms};
 use crate::notice::Notice;
 use crate::refusal::{Code, Refusal};
 
@@ -95,12 +95,23 @@ impl Question<'_> {
         if self.header.flow == CORRECTION {
             let number = &self.subject.particulars.replaced_by;
             let by = NoticeKey { side: key.side.clone(), number: number.clone() };
-            if self.course.get(&by).is_none_or(|by| by.flow != answered.flow) {
-                let reason = format!(
-                    "is corrected by a notice that is not known as one of kind {}; send that first, then the correction",
-                    answered.flow
+            let Some(replacing) = self.course.get(&by) else {
+                return bad(
+                    "is corrected by a notice that is not known; send that first, then the correction".to_owned()
                 );
-                return bad(reason);
+            };
+            // What was published, or opens something, goes on as what it was.
+            let terms = self.memorandum.kind(&answered.flow);
+            let is_public = terms.is_some_and(|terms| terms.duty().or(terms.own_duty()) == Some(Duty::Publish));
+            if (is_public || answered.flow == CONSENT_GRANT) && replacing.flow != answered.flow {
+                return bad(format!(
+                    "is corrected by a notice of another kind; {} is corrected by one of its own",
+                    answered.flow
+                ));
+            }
+            if by != key && self.course.leads_to(&by, &key) {
+                return bad("is corrected by one of which it took the place itself; send what counts as a new notice"
+                    .to_owned());
             }
         }
         if self.header.flow == CONSENT_REFUSE {
