@@ -164,3 +164,45 @@ fn an_older_export_is_not_called_a_fault_and_a_newer_one_is_asked_for() {
     let receipts = japan.run(&["receipts"]).good().out;
     assert!(receipts.contains("cosigned by us"), "{receipts}");
 }
+
+#[test]
+fn dates_that_one_side_refused_to_take_are_no_difference() {
+    let [mut japan, kyrgyz, tajik] = crate::disclosure::three();
+    // The two hold different terms for a while: the disclosure notice is refused, and its dates stand in the sender's log alone.
+    crate::disclosure::enter(&tajik, "TJ-MIA", "GOVERNMENT_BODY");
+    let file = japan.0.dir.join("memoranda/JP-TJ-SSW-2024.toml");
+    let terms = std::fs::read_to_string(&file).unwrap();
+    japan.0.stop();
+    std::fs::write(&file, terms.replace("Ministry of Justice", "Another Ministry")).unwrap();
+    japan.0.start();
+    let notify =
+        ["disclosure", "notify", "JP-M", "--to", "TJ-MIA", "--fields", "conduct", "--purpose", "investigation"];
+    tajik.0.run(&notify).good();
+    tajik.0.approve_all();
+    tajik.0.until_delivered();
+    let sent = tajik.0.list("outbox").pop().unwrap();
+    assert_eq!((&sent["flow"], &sent["code"]), (&"F24".into(), &"MEMORANDUM_MISMATCH".into()), "{sent}");
+    japan.0.stop();
+    std::fs::write(&file, terms).unwrap();
+    japan.0.start();
+    // A grant that is withdrawn has its dates in both logs.
+    let scope = ["KG-A", "--to", "JP-MAFF", "--fields", "examinees", "--purpose", "cancellation"];
+    crate::disclosure::enter(&japan, "JP-MAFF", "GOVERNMENT_BODY");
+    let request = japan.consent(&[&["request"], scope.as_slice(), &["--until", "2099-12-31"]].concat());
+    let grant = kyrgyz.consent(&["grant", &request]);
+    japan.disclose("granted", &["KG-A", "--under", &grant]);
+    kyrgyz.consent(&["withdraw", &grant, "--reason", "an end"]);
+    until("the withdrawal binds", || japan.code(&["KG-A", "--under", &grant]) == "CONSENT_WITHDRAWN");
+    let [ours, theirs, others] = [&japan, &tajik, &kyrgyz].map(|side| {
+        let (dir, said) = export(&side.0, "export", &[]);
+        said.good();
+        dir
+    });
+    let verified = verify(&ours);
+    assert_eq!(
+        (&verified["released_on_consent_or_notice"], &verified["released_on_withdrawn_grant"]),
+        (&1.into(), &0.into())
+    );
+    reconcile(&ours, &theirs).good();
+    reconcile(&ours, &others).good();
+}
