@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::node::{Node, pair, verbale};
+use crate::node::{Node, pair, until, verbale};
 use crate::notices::under;
 
 fn submit(node: &Node, number: &str) {
@@ -116,8 +116,20 @@ fn what_must_be_public_is_published_confirmed_corrected_and_marked() {
     });
     partner.submit(&correction.to_string()).good();
     partner.until_delivered();
-    assert_eq!(publish(&japan, "KG-JP-2026-000001")["code"], "SUPERSEDED");
+    for side in [&japan, &partner] {
+        let denied = publish(side, "KG-JP-2026-000001");
+        assert_eq!(denied["code"], "SUPERSEDED");
+        assert!(denied["reason"].as_str().unwrap().contains("verbale publish KG-CORRECTED"), "{denied}");
+    }
+    // Once that is published on both sides, nobody owes the publication of the one before.
+    let owed = |side: &Node| {
+        let open = side.run(&["--json", "duties"]).good().json();
+        open.iter().filter(|duty| duty["notice_id"] == "KG-JP-2026-000001").count()
+    };
+    assert_eq!((owed(&japan), owed(&partner)), (2, 2));
     publish(&japan, "KG-CORRECTED");
+    publish(&partner, "KG-CORRECTED");
+    until("both know it", || (owed(&japan), owed(&partner)) == (0, 0));
     japan.stop();
     japan.start();
     let entries = export(&japan);

@@ -1,8 +1,9 @@
 //! Disclosure: the decision with the node's own evidence, and its log entry, in one step.
 
 use verbale_domain::disclosure::{
-    AudienceClass, Decision, Escalation, Evidence, Ground, HeldEvidence, Marks, Question, RULES_VERSION, Release,
-    Scope, Verdict, decide, held_evidence, nothing_publishable, superseded as superseded_publication, unknown_audience,
+    AudienceClass, Decision, Denial, Escalation, Evidence, Ground, HeldEvidence, Marks, Question, RULES_VERSION,
+    Release, Scope, Verdict, decide, held_evidence, nothing_publishable, superseded as superseded_publication,
+    unknown_audience,
 };
 use verbale_domain::flow::{CONSENT_REQUEST, DISCLOSURE_NOTICE};
 use verbale_domain::{Course, Memorandum, NoticeKey, civil};
@@ -166,6 +167,11 @@ impl Exchange {
         // What is corrected is published no more, by its originator neither.
         if asking.publishing && superseded && decision.verdict == Verdict::Allow(Ground::OwnInformation) {
             decision = superseded_publication(memorandum, &held.flow);
+        }
+        if let (Verdict::Deny(Denial::Superseded), Some(by)) =
+            (decision.verdict, key.as_ref().and_then(|key| course.replaced_by(key)))
+        {
+            decision.reason = format!("{} (`verbale publish {by}`)", decision.reason);
         }
         let relied_on = decision.relies_on.and_then(|place| pieces.get(place));
         let (valid_from_ms, valid_until_ms) = match relied_on.map(|piece| &piece.evidence) {
