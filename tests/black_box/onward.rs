@@ -102,6 +102,14 @@ fn a_kyrgyz_notice_reaches_the_tajik_side_only_with_consent_that_names_it() {
     tajik.0.start();
     until("the channel went on", || state(&japan, "JP-C9").0 == "DELIVERED");
     assert_eq!(state(&japan, "JP-C8"), ("EXPIRED".into(), "EXPIRED".into()));
+    // Both the operator and the originator are told why.
+    let events = |history: &Value| -> Vec<Value> {
+        history.as_array().unwrap().iter().map(|item| item["event"].clone()).collect()
+    };
+    let shown = japan.0.run(&["--json", "show", "JP-C8"]).good().json().remove(0);
+    assert!(events(&shown["history"]).contains(&"HELD_BACK".into()), "{shown}");
+    let told = kyrgyz.0.run(&["--json", "disclosures", "--of", "KG-A", "--ask"]).good().json().remove(0);
+    assert_eq!(events(&told["items"]).last(), Some(&"HELD_BACK".into()), "{told}");
     assert!(!tajik.0.list("inbox").iter().any(|notice| notice["notice_id"] == "JP-C8"));
     check(&file, &[&kyrgyz, &japan]).good();
     // Japan's own notice may repeat what it carries: it leaves in own words only, and never with what it carries.

@@ -163,13 +163,13 @@ impl AccountVerifier {
 
 /// What an entry says about who learnt of a notice.
 pub struct Told<'e> {
-    /// DISCLOSED, PUBLISHED, CARRIED_ON, DISCLOSURE_DENIED, OPENED or HANDED_OVER.
+    /// DISCLOSED, PUBLISHED, CARRIED_ON, HELD_BACK, DISCLOSURE_DENIED, OPENED or HANDED_OVER.
     pub event: &'static str,
     /// The code of the decision, where there was one.
     pub code: &'e str,
     /// Pseudonym of the person or system.
     pub actor: &'e str,
-    /// The node to which a release was carried on.
+    /// The node to which a release was carried on, or was to be.
     pub recipient: Option<String>,
 }
 
@@ -186,6 +186,10 @@ impl<'e> Told<'e> {
                     Self { event: "CARRIED_ON", code: "", actor: &of.actor, recipient: Some(of.recipient.clone()) };
                 return (of.message_id == message_id).then_some(told);
             }
+            Event::NoticeHeldBack(of) => {
+                let told = Self { event: "HELD_BACK", code: "", actor: "", recipient: Some(of.recipient.clone()) };
+                return (of.message_id == message_id).then_some(told);
+            }
             Event::DisclosureDenied(of) => (&of.message_id, "DISCLOSURE_DENIED", of.code.as_str(), &of.actor),
             Event::NoticeOpened(of) => (&of.message_id, "OPENED", of.code.as_str(), &of.actor),
             Event::NoticeHandedOver(of) => (&of.message_id, "HANDED_OVER", of.code.as_str(), &of.actor),
@@ -194,9 +198,9 @@ impl<'e> Told<'e> {
         (of == message_id).then_some(Self { event, code, actor, recipient: None })
     }
 
-    /// Whether it is one by which the notice left.
+    /// Whether it is one by which the notice left, or was to and did not.
     pub fn is_release(&self) -> bool {
-        matches!(self.event, "DISCLOSED" | "PUBLISHED" | "CARRIED_ON")
+        matches!(self.event, "DISCLOSED" | "PUBLISHED" | "CARRIED_ON" | "HELD_BACK")
     }
 }
 

@@ -38,6 +38,14 @@ impl Exchange {
             Change::Sent { envelope, facts, actor } => {
                 self.sent(envelope, facts.as_deref(), actor, (index, time_ms))?;
             }
+            Change::HeldBack { message_id, recipient, carrier } => {
+                let what = What::HeldBack(recipient);
+                if let Some(carrier) = carrier.filter(|carrier| *carrier != message_id) {
+                    self.happened(&carrier, Happening { index, time_ms, what: what.clone() })?;
+                    self.held_back.insert(carrier);
+                }
+                self.happened(&message_id, Happening { index, time_ms, what })?;
+            }
             Change::CarriedOn { message_id, recipient } => {
                 self.happened(&message_id, Happening { index, time_ms, what: What::CarriedOn(recipient) })?;
             }

@@ -5,15 +5,15 @@ use std::sync::Arc;
 use time::Date;
 use verbale_domain::Refusal;
 use verbale_domain::disclosure::{Decision, RULES_VERSION};
-use verbale_evidence::{Card, EntryError, MessageId, VerifiedEnvelope, encode_entry};
+use verbale_evidence::{Card, EntryError, MessageId, StatementDigest, VerifiedEnvelope, encode_entry};
 use verbale_ledger::LogIndex;
 use verbale_proto::v1::log_entry::Event;
 use verbale_proto::v1::{
     AudienceConfirmed, AudienceEnded, AudienceEntered, ChannelReopened, ChannelResumed, Configured, ConflictKept,
     ContentErased, CounterpartRotated, Dates, DisclosureDenied, DraftDropped, ErasureAsked, ErasureDropped, Facts,
     Genesis, GroundConfirmed, GroundEnded, GroundRecorded, LogExported, MemorandumAdopted, MemorandumCommenced,
-    MemorandumEnds, NoticeCarriedOn, NoticeDrafted, NoticeExpired, NoticeHandedOver, NoticeOpened, NoticeReceived,
-    NoticeRefused, NoticeSent, OwnCardRotated, PeerEnrolled, PreviousLog, ReceiptReceived,
+    MemorandumEnds, NoticeCarriedOn, NoticeDrafted, NoticeExpired, NoticeHandedOver, NoticeHeldBack, NoticeOpened,
+    NoticeReceived, NoticeRefused, NoticeSent, OwnCardRotated, PeerEnrolled, PreviousLog, ReceiptReceived,
 };
 
 use crate::audience::HeldAudience;
@@ -59,6 +59,12 @@ pub(crate) enum Change {
         actor: String,
     },
     /// A release of a notice was carried on.
+    HeldBack {
+        message_id: MessageId,
+        recipient: String,
+        /// The notice that was to carry it, where it is known.
+        carrier: Option<MessageId>,
+    },
     CarriedOn {
         /// The notice.
         message_id: MessageId,
@@ -198,6 +204,14 @@ pub fn succeeding(
 }
 
 /// A release of a notice is carried on by a notice that was sent.
+pub(crate) fn held_back(message_id: MessageId, recipient: &str, carrier: StatementDigest) -> Event {
+    Event::NoticeHeldBack(NoticeHeldBack {
+        message_id: message_id.as_bytes().to_vec(),
+        recipient: recipient.to_owned(),
+        statement_digest: carrier.0.to_vec(),
+    })
+}
+
 pub(crate) fn carried_on(message_id: MessageId, by: &VerifiedEnvelope, actor: &str) -> Event {
     Event::NoticeCarriedOn(NoticeCarriedOn {
         message_id: message_id.as_bytes().to_vec(),

@@ -194,6 +194,7 @@ impl Exchange {
         let held = self.notices.get_mut(id).ok_or("it names a notice that the log does not hold")?;
         held.erased = true;
         self.carriers.remove(id);
+        self.held_back.remove(id);
         let (mailbox, memorandum) = (held.mailbox, held.channel.memorandum.clone());
         (held.side, held.correlates_to, held.digest) = (None, None, None);
         if let Some(number) = held.notice_id.take() {

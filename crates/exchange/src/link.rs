@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use verbale_evidence::{MessageId, VerifiedEnvelope};
 
+use crate::outgoing::CarriedOn;
 use crate::own::Peer;
 use crate::state::{ChannelId, Exchange, Held, Outgoing};
 use crate::step::{Effect, Outbound, Output};
@@ -137,6 +138,7 @@ impl Exchange {
                     link.trouble.clear();
                     link.asked = true;
                 }
+                self.hold_back(now_ms, output);
                 self.fill(channel, &mut output.effects, now_ms);
             }
             Err(trouble) => {
@@ -199,10 +201,10 @@ impl Exchange {
     pub(crate) fn fill(&mut self, channel: &ChannelId, effects: &mut Vec<Effect>, now_ms: i64) {
         // What a waiting notice carries must have its ground when it leaves: consent may have been withdrawn meanwhile. Then the statement goes
         // alone, so that the channel goes on.
-        let waiting = self.outgoing.get(channel).into_iter().flat_map(|outgoing| outgoing.outstanding.values());
-        let carries = waiting.filter_map(|waiting| Some((waiting.message_id, self.carriers.get(&waiting.message_id)?)));
-        let barred = carries.filter(|(_, carries)| self.may_carry(now_ms, carries).is_err());
-        let barred: BTreeSet<MessageId> = barred.map(|(message_id, _)| message_id).collect();
+        let is_barred = |(id, carries): &(MessageId, &Vec<CarriedOn>)| {
+            self.held_back.contains(id) || self.may_carry(now_ms, carries).is_err()
+        };
+        let barred: BTreeSet<MessageId> = self.waiting_carriers().filter(is_barred).map(|(id, _)| id).collect();
         let (Some(outgoing), Some(link)) = (self.outgoing.get(channel), self.links.get_mut(channel)) else { return };
         let LinkState::Open { sent } = link.state else { return };
         let under_way = outgoing.outstanding.range(..=sent);

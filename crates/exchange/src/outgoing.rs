@@ -354,6 +354,10 @@ impl Exchange {
             self.link_failed(now_ms, (channel, self.link_generation(channel)), trouble, 0);
             return;
         }
+        let is_refused = receipt.verdict().refusal_code() != "";
+        if is_refused && self.carriers.contains_key(&message_id) {
+            self.hold_back(now_ms, output);
+        }
         let event = change::receipt(message_id, receipt);
         let verdict = receipt.verdict().refusal_code().to_owned();
         let (is_received, peer_time_ms) = (verdict.is_empty(), receipt.time_ms());
@@ -365,6 +369,28 @@ impl Exchange {
         }
         self.link_works(channel);
         self.fill(channel, &mut output.effects, now_ms);
+    }
+
+    /// What carries a third side's information and has no receipt; few notices do.
+    pub(crate) fn waiting_carriers(&self) -> impl Iterator<Item = (MessageId, &Vec<CarriedOn>)> {
+        let waits = |id: &MessageId| self.notices.get(id).is_some_and(|held| held.receipt.is_none());
+        self.carriers.iter().filter(move |(id, _)| waits(id)).map(|(id, carries)| (*id, carries))
+    }
+
+    /// Notes what waits for its counterpart and goes without content, since what it carries has its ground no more.
+    pub(crate) fn hold_back(&mut self, now_ms: i64, output: &mut Output) {
+        let waiting = self.waiting_carriers().filter(|(id, _)| !self.held_back.contains(id));
+        let barred = waiting.filter(|(_, carries)| self.may_carry(now_ms, carries).is_err());
+        let barred: Vec<(MessageId, Vec<MessageId>)> = barred.map(|(id, carries)| (id, carried(carries))).collect();
+        for (carrier, released) in barred {
+            let Some(held) = self.notices.get(&carrier) else { continue };
+            let (recipient, statement) = (held.channel.peer.clone(), held.statement);
+            for message_id in released {
+                let event = change::held_back(message_id, &recipient, statement);
+                let change = Change::HeldBack { message_id, recipient: recipient.clone(), carrier: Some(carrier) };
+                self.record(now_ms, event, change, Record::default(), output);
+            }
+        }
     }
 
     /// Notes what ran out of time. It stays outstanding: its statement must still reach the counterpart.

@@ -105,6 +105,13 @@ impl Exchange {
                 let envelope = self.own_envelope(&sent.envelope)?;
                 Change::Sent { envelope: Arc::new(envelope), facts: facts.map(Box::new), actor: sent.actor }
             }
+            Event::NoticeHeldBack(of) => {
+                let is_it = |id: &&MessageId| {
+                    self.notices.get(*id).is_some_and(|held| held.statement.0.as_slice() == of.statement_digest)
+                };
+                let carrier = self.carriers.keys().find(is_it).copied();
+                Change::HeldBack { message_id: message_id(&of.message_id)?, recipient: of.recipient, carrier }
+            }
             Event::NoticeCarriedOn(of) => {
                 Change::CarriedOn { message_id: message_id(&of.message_id)?, recipient: of.recipient }
             }

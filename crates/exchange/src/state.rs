@@ -70,6 +70,8 @@ pub enum What {
     Opened(String),
     /// A release of it was carried on to this contact point.
     CarriedOn(String),
+    /// It was to be carried on to this contact point, and has its ground no more; of the notice that was to carry it: it goes without content.
+    HeldBack(String),
     /// Handed over by this person or system.
     HandedOver(String),
     /// Its time ran out.
@@ -229,6 +231,8 @@ pub struct Exchange {
     pub(crate) breaches: BTreeMap<MessageId, HeldBreach>,
     /// What sent notices carry of third sides' information.
     pub(crate) carriers: BTreeMap<MessageId, Vec<CarriedOn>>,
+    /// Those of them that go without content, for what they carry has its ground no more.
+    pub(crate) held_back: BTreeSet<MessageId>,
     /// Erasures, likewise.
     pub(crate) erasures: BTreeMap<MessageId, HeldErasure>,
     pub(crate) docket: Docket,
@@ -261,6 +265,7 @@ impl Exchange {
             grounds: BTreeMap::new(),
             breaches: BTreeMap::new(),
             carriers: BTreeMap::new(),
+            held_back: BTreeSet::new(),
             erasures: BTreeMap::new(),
             docket: Docket::default(),
             links: BTreeMap::new(),

@@ -317,6 +317,7 @@ impl Exchange {
             Input::Start => self.start(now_ms, out),
             Input::Tick => {
                 self.expire(now_ms, out);
+                self.hold_back(now_ms, out);
                 self.retry_links(now_ms, &mut out.effects);
             }
             Input::Submit(ticket, submission) => self.submit(now_ms, ticket, *submission, out),

@@ -43,7 +43,7 @@ fn is_told(what: &What) -> bool {
 }
 
 fn is_release(what: &What) -> bool {
-    matches!(what, What::Disclosed { .. } | What::CarriedOn(_))
+    matches!(what, What::Disclosed { .. } | What::CarriedOn(_) | What::HeldBack(_))
 }
 
 /// Sends everything that is asked for, in the order of the log.

@@ -329,6 +329,7 @@ pub(crate) fn keyed_facts(entry: &[u8]) -> Result<Option<(MessageId, Vec<u8>)>, 
         Event::GroundRecorded(ground) => (MessageId::try_from(ground.message_id.as_slice())?, ground.facts_digest),
         // Of the first three the facts are read when they are asked for: no state is made of them. The others have none.
         Event::NoticeCarriedOn(_)
+        | Event::NoticeHeldBack(_)
         | Event::NoticeOpened(_)
         | Event::Disclosed(_)
         | Event::DisclosureDenied(_)

@@ -83,6 +83,7 @@ fn history_item(happening: &Happening) -> HistoryItem {
         What::Receipt(verdict) => ("RECEIPT", verdict.as_str()),
         What::Opened(actor) => ("OPENED", actor.as_str()),
         What::CarriedOn(recipient) => ("CARRIED_ON", recipient.as_str()),
+        What::HeldBack(recipient) => ("HELD_BACK", recipient.as_str()),
         What::HandedOver(actor) => ("HANDED_OVER", actor.as_str()),
         What::Expired => ("EXPIRED", ""),
         What::Disclosed { code, published: true, .. } => ("PUBLISHED", code.as_str()),

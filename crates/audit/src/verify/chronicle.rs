@@ -80,6 +80,8 @@ pub(crate) struct Chronicle<'m> {
     pub(super) last_sent: Option<(MessageId, StatementDigest, String)>,
     /// Own notices that carry others' information on.
     pub(super) carriers: HashSet<MessageId>,
+    /// What was carried on, and by which statement.
+    pub(super) carried_by: HashSet<(MessageId, Vec<u8>)>,
     pub(super) commenced: HashMap<String, String>,
     pub(super) adopted: HashMap<String, Vec<u8>>,
     pub(super) channels: Vec<(String, String)>,
@@ -143,6 +145,7 @@ impl<'m> Chronicle<'m> {
             withdrawn: HashSet::new(),
             last_sent: None,
             carriers: HashSet::new(),
+            carried_by: HashSet::new(),
             commenced: HashMap::new(),
             adopted: HashMap::new(),
             channels: Vec::new(),
@@ -290,6 +293,7 @@ impl<'m> Chronicle<'m> {
                 self.sent(index, time_ms, envelope, (sent.actor, sent.drafted_by));
             }
             Event::NoticeCarriedOn(of) => self.carried_on(index, &of),
+            Event::NoticeHeldBack(of) => self.held_back(index, &of),
             Event::NoticeReceived(received) => {
                 self.dated((index, time_ms), envelope.as_ref(), received.dates);
                 self.taken(index, time_ms, envelope, false);

@@ -7,7 +7,7 @@ use verbale_domain::disclosure::{Denial, Escalation, Ground, OutsideGround, Rele
 use verbale_domain::flow::{CONSENT_GRANT, CONSENT_REQUEST, CONSENT_WITHDRAW, DISCLOSURE_NOTICE, RETURN_ASSISTANCE};
 use verbale_domain::{CommencesOn, Memorandum};
 use verbale_evidence::{MessageId, VerifiedEnvelope};
-use verbale_proto::v1::{Dates, Disclosed, DisclosureDenied, NoticeCarriedOn};
+use verbale_proto::v1::{Dates, Disclosed, DisclosureDenied, NoticeCarriedOn, NoticeHeldBack};
 
 use super::chronicle::{Chronicle, message_id};
 use super::noticed::Noticed;
@@ -87,8 +87,19 @@ impl<'m> Chronicle<'m> {
         }
         let last = self.last_sent.clone();
         match last.filter(|(_, digest, to)| (digest.0.as_slice(), to) == (&of.statement_digest, &of.recipient)) {
-            Some((id, ..)) => drop(self.carriers.insert(id)),
+            Some((id, ..)) => {
+                self.carriers.insert(id);
+                self.carried_by.extend(message_id(&of.message_id).map(|of_it| (of_it, of.statement_digest.clone())));
+            }
             None => self.find("UNKNOWN_NOTICE", index, "the notice sent before it, to its recipient", "another one"),
+        }
+    }
+
+    /// What is held back was to be carried on before.
+    pub(super) fn held_back(&mut self, index: u64, of: &NoticeHeldBack) {
+        let carried = message_id(&of.message_id).map(|id| (id, of.statement_digest.clone()));
+        if !carried.is_some_and(|carried| self.carried_by.contains(&carried)) {
+            self.find("UNKNOWN_NOTICE", index, "a notice that was sent to carry this release on", "none before it");
         }
     }
 
