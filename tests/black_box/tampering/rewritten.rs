@@ -8,7 +8,7 @@ use verbale_ledger::{Checkpoint, Note, cosign};
 use verbale_proto::v1::log_entry::Event;
 use verbale_proto::v1::{
     CarriedOver, ChannelResumed, CounterpartRotated, Dates, MemorandumAdopted, MemorandumCommenced, NoticeCarriedOn,
-    NoticeOpened, NoticeReceived, PeerEnrolled,
+    NoticeHeldBack, NoticeOpened, NoticeReceived, PeerEnrolled,
 };
 
 use super::craft::{Impostor, JAPAN, KYRGYZSTAN, Kept, Log, is_received, receipt_bytes, signed_again};
@@ -347,6 +347,17 @@ fn a_log_that_its_own_operator_rewrote_is_found_by_what_it_says() {
                 let (message_id, actor) = (of.message_id, of.actor);
                 let (recipient, statement_digest) = ("TJ-MLMEP-MS-DLPSA".to_owned(), vec![1; 32]);
                 log.append(Event::NoticeCarriedOn(NoticeCarriedOn { message_id, recipient, statement_digest, actor }));
+            }),
+            "UNKNOWN_NOTICE",
+        ),
+        (
+            "held back, and carried by nothing before",
+            Box::new(|log| {
+                let at = disclosed(log);
+                let (_, Event::Disclosed(of)) = decode(log, at) else { unreachable!() };
+                let (recipient, statement_digest) = ("TJ-MLMEP-MS-DLPSA".to_owned(), vec![1; 32]);
+                let held_back = NoticeHeldBack { message_id: of.message_id, recipient, statement_digest };
+                log.append(Event::NoticeHeldBack(held_back));
             }),
             "UNKNOWN_NOTICE",
         ),
