@@ -17,7 +17,8 @@ pub(crate) const TEXTS_MAX: usize = 32 << 20;
 
 /// Bytes of a file of a size, at most. Whoever made the folder may have put a pipe or a device there, or a file of any size.
 pub(crate) fn bytes(path: &Path, most: u64) -> io::Result<Vec<u8>> {
-    all(opened(path)?, most)
+    let (file, size) = opened(path)?;
+    all(file, size, most)
 }
 
 /// The text of a file, likewise.
@@ -27,17 +28,17 @@ pub(crate) fn text(path: &Path, most: u64) -> io::Result<String> {
 
 /// The text of a file that somebody names on the command line, which may be a pipe.
 pub(crate) fn given(path: &Path) -> io::Result<String> {
-    utf8(all(File::open(path)?, FILE_MAX)?)
+    utf8(all(File::open(path)?, 0, FILE_MAX)?)
 }
 
 /// The text of standard input.
 pub(crate) fn input() -> io::Result<String> {
-    utf8(all(io::stdin().lock(), FILE_MAX)?)
+    utf8(all(io::stdin().lock(), 0, FILE_MAX)?)
 }
 
 /// Takes a file of any size in pieces.
 pub(crate) fn each_piece(path: &Path, mut take: impl FnMut(&[u8])) -> io::Result<()> {
-    let (mut file, mut piece) = (opened(path)?, vec![0; 1 << 16]);
+    let ((mut file, _), mut piece) = (opened(path)?, vec![0; 1 << 16]);
     loop {
         match file.read(&mut piece)? {
             0 => return Ok(()),
@@ -46,15 +47,17 @@ pub(crate) fn each_piece(path: &Path, mut take: impl FnMut(&[u8])) -> io::Result
     }
 }
 
-fn opened(path: &Path) -> io::Result<File> {
-    if !fs::metadata(path)?.is_file() {
+/// A file, and its size as it is said to be.
+fn opened(path: &Path) -> io::Result<(File, u64)> {
+    let said = fs::metadata(path)?;
+    if !said.is_file() {
         return Err(io::Error::other("it is no file"));
     }
-    File::open(path)
+    Ok((File::open(path)?, said.len()))
 }
 
-fn all(from: impl Read, most: u64) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
+fn all(from: impl Read, said: u64, most: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(usize::try_from(said.min(most)).unwrap_or_default());
     from.take(most + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > most {
         return Err(io::Error::other(format!("it is larger than {} KiB, as nothing is that belongs here", most >> 10)));
