@@ -171,3 +171,37 @@ fn a_ground_that_ended_carries_nothing_whoever_prepared_the_notice_before() {
     assert_eq!((code, &said["code"]), (1, &"ONWARD_NOT_SOUND".into()), "{said}");
     assert!(said["reason"].as_str().unwrap().contains("about its words was ended"), "{said}");
 }
+
+#[test]
+fn what_a_counterpart_lost_does_not_come_again_once_its_ground_is_gone() {
+    let [japan, kyrgyz, mut tajik] = three();
+    tajik.0.enrol(&kyrgyz.0).good();
+    let scope = ["KG-A", "--to", "TJ-MLMEP", "--fields", "wrongdoing", "--purpose", "prevention"];
+    let request = japan.consent(&[&["request"], scope.as_slice(), &["--until", "2099-12-31"]].concat());
+    let grant = kyrgyz.consent(&["grant", &request]);
+    let (_, file) = japan.disclose("onward", &["KG-A", "--under", &grant]);
+    tajik.0.stop();
+    let kept = tajik.0.dir.with_file_name("yesterday");
+    crate::heads::copy(&tajik.0.dir, &kept);
+    tajik.0.start();
+    // Delivered as it may be, with one behind it that carries nothing.
+    send(&japan, &carrying("JP-C1", &[text(&file)]));
+    let mut behind = carrying("JP-C2", &[]);
+    behind.as_object_mut().unwrap().remove("onward");
+    send(&japan, &behind);
+    let has = |tajik: &Side, number: &str| tajik.0.list("inbox").iter().any(|notice| notice["notice_id"] == number);
+    assert!(has(&tajik, "JP-C1") && has(&tajik, "JP-C2"));
+    kyrgyz.consent(&["withdraw", &grant, "--reason", "a mistake"]);
+    until("the withdrawal binds", || japan.code(&["KG-A", "--under", &grant]) == "CONSENT_WITHDRAWN");
+    // The Tajik side puts back an older copy, and begins its next log: what it lost comes again, and this does not.
+    tajik.0.stop();
+    std::fs::remove_dir_all(&tajik.0.dir).unwrap();
+    crate::heads::copy(&kept, &tajik.0.dir);
+    tajik.0.run(&["recover", "--confirm"]).good();
+    tajik.0.start();
+    until("what was lost came again", || has(&tajik, "JP-C2"));
+    assert!(!has(&tajik, "JP-C1"), "{:?}", tajik.0.list("inbox"));
+    let shown = japan.0.run(&["--json", "show", "JP-C1"]).good().json().remove(0);
+    let events: Vec<&Value> = shown["history"].as_array().unwrap().iter().map(|item| &item["event"]).collect();
+    assert!(events.contains(&&"HELD_BACK".into()), "{shown}");
+}

@@ -60,8 +60,6 @@ pub struct Verified {
     pub waiting: usize,
     /// Sent notices without one of which the time was over before the log ends.
     pub unanswered: usize,
-    /// Releases whose grant a withdrawal answers.
-    pub withdrawn: u64,
     /// Releases on consent or notice.
     pub by_instrument: u64,
     /// Releases by a code of which the log cannot show the ground: how many by each.
@@ -169,7 +167,6 @@ pub(crate) fn check(
         tally: chronicle.tally.clone(),
         waiting,
         unanswered,
-        withdrawn: chronicle.tally_withdrawn,
         by_instrument: chronicle.by_instrument,
         unshown: std::mem::take(&mut chronicle.unshown),
         terms_missing: chronicle.terms_missing,

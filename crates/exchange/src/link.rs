@@ -1,11 +1,9 @@
 //! Links: the streams over which channels are served, and when a broken one is tried again.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use verbale_evidence::{MessageId, VerifiedEnvelope};
+use verbale_evidence::VerifiedEnvelope;
 
-use crate::outgoing::CarriedOn;
 use crate::own::Peer;
 use crate::state::{ChannelId, Exchange, Held, Outgoing};
 use crate::step::{Effect, Outbound, Output};
@@ -199,13 +197,7 @@ impl Exchange {
 
     /// Hands over what the window has room for, in the order of numbers.
     pub(crate) fn fill(&mut self, channel: &ChannelId, effects: &mut Vec<Effect>, now_ms: i64) {
-        // What a waiting notice carries must have its ground when it leaves: consent may have been withdrawn meanwhile. Then the statement goes
-        // alone, so that the channel goes on.
-        let is_barred = |(id, carries): &(MessageId, &Vec<CarriedOn>)| {
-            self.held_back.contains(id) || self.may_carry(now_ms, carries).is_err()
-        };
-        let barred: BTreeSet<MessageId> = self.waiting_carriers().filter(is_barred).map(|(id, _)| id).collect();
-        let (Some(outgoing), Some(link)) = (self.outgoing.get(channel), self.links.get_mut(channel)) else { return };
+        let (Some(outgoing), Some(link)) = (self.outgoing.get(channel), self.links.get(channel)) else { return };
         let LinkState::Open { sent } = link.state else { return };
         let under_way = outgoing.outstanding.range(..=sent);
         let (mut notices, mut bytes) = (0, 0);
@@ -213,14 +205,14 @@ impl Exchange {
             notices += 1;
             bytes += self.notices.get(&waiting.message_id).map_or(0, |held| held.sealed_bytes);
         }
-        let mut notices_out = Vec::new();
+        let (mut notices_out, mut last) = (Vec::new(), sent);
         for (number, waiting) in outgoing.outstanding.range(sent + 1..) {
             // Of a card statement there is no more than the statement.
             let stated = self.stated.get(&waiting.message_id).map(|stated| (stated.index, 0, true));
-            // Out of time it would only be refused: the statement goes alone, so that the channel goes on.
-            let held = |held: &Held| {
-                (held.index, held.sealed_bytes, now_ms > held.not_after_ms || barred.contains(&held.message_id))
-            };
+            // Out of time it would only be refused, and what it carries must have its ground when it leaves: else the statement goes alone,
+            // so that the channel goes on.
+            let is_alone = |held: &Held| now_ms > held.not_after_ms || self.is_barred(now_ms, &held.message_id);
+            let held = |held: &Held| (held.index, held.sealed_bytes, is_alone(held));
             let outbound = stated.or_else(|| self.notices.get(&waiting.message_id).map(held));
             let Some((index, sealed_bytes, statement_only)) = outbound else { continue };
             if notices > 0 && (notices >= WINDOW_NOTICES || bytes + sealed_bytes > WINDOW_BYTES) {
@@ -228,11 +220,14 @@ impl Exchange {
             }
             notices += 1;
             bytes += sealed_bytes;
-            link.state = LinkState::Open { sent: *number };
+            last = *number;
             let envelope = waiting.envelope.clone();
             notices_out.push(Outbound { number: *number, index, envelope, statement_only });
         }
         if !notices_out.is_empty() {
+            if let Some(link) = self.links.get_mut(channel) {
+                link.state = LinkState::Open { sent: last };
+            }
             effects.push(Effect::Transmit { channel: channel.clone(), notices: notices_out });
         }
     }

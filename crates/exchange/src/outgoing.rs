@@ -371,17 +371,23 @@ impl Exchange {
         self.fill(channel, &mut output.effects, now_ms);
     }
 
-    /// What carries a third side's information and has no receipt; few notices do.
-    pub(crate) fn waiting_carriers(&self) -> impl Iterator<Item = (MessageId, &Vec<CarriedOn>)> {
-        let waits = |id: &MessageId| self.notices.get(id).is_some_and(|held| held.receipt.is_none());
-        self.carriers.iter().filter(move |(id, _)| waits(id)).map(|(id, carries)| (*id, carries))
+    /// Whether what a notice carries of a third side's information has its ground no more.
+    pub(crate) fn is_barred(&self, now_ms: i64, id: &MessageId) -> bool {
+        let carries = self.carriers.get(id);
+        carries.is_some_and(|carries| self.held_back.contains(id) || self.may_carry(now_ms, carries).is_err())
     }
 
     /// Notes what waits for its counterpart and goes without content, since what it carries has its ground no more.
     pub(crate) fn hold_back(&mut self, now_ms: i64, output: &mut Output) {
-        let waiting = self.waiting_carriers().filter(|(id, _)| !self.held_back.contains(id));
-        let barred = waiting.filter(|(_, carries)| self.may_carry(now_ms, carries).is_err());
-        let barred: Vec<(MessageId, Vec<MessageId>)> = barred.map(|(id, carries)| (id, carried(carries))).collect();
+        // By the channel, and not by the receipt: what a counterpart lost waits again.
+        let waits = |id: &MessageId| {
+            self.notices.get(id).is_some_and(|held| {
+                self.outgoing.get(&held.channel).is_some_and(|of| of.outstanding.contains_key(&held.number))
+            })
+        };
+        let waiting = self.carriers.iter().filter(|(id, _)| !self.held_back.contains(id) && waits(id));
+        let barred = waiting.filter(|(id, _)| self.is_barred(now_ms, id));
+        let barred: Vec<(MessageId, Vec<MessageId>)> = barred.map(|(id, carries)| (*id, carried(carries))).collect();
         for (carrier, released) in barred {
             let Some(held) = self.notices.get(&carrier) else { continue };
             let (recipient, statement) = (held.channel.peer.clone(), held.statement);

@@ -74,8 +74,6 @@ pub(crate) struct Chronicle<'m> {
     pub(super) outstanding: HashMap<MessageId, Outstanding>,
     /// When the counterpart had a disclosure notice.
     pub(super) delivered: HashMap<MessageId, i64>,
-    /// Grants that a withdrawal answers.
-    pub(super) withdrawn: HashSet<MessageId>,
     /// The notice that was sent last: its id, its statement, and to whom.
     pub(super) last_sent: Option<(MessageId, StatementDigest, String)>,
     /// Own notices that carry others' information on.
@@ -93,8 +91,6 @@ pub(crate) struct Chronicle<'m> {
     pub(crate) tally: Tally,
     /// Files of receipts that were read.
     pub(crate) receipts_read: u64,
-    /// Releases whose grant a withdrawal answers.
-    pub(crate) tally_withdrawn: u64,
     /// Witnesses that cosigned entries of a time after their own: size, their time, that of the last entry.
     pub(crate) cosigned_before: BTreeMap<String, (u64, u64, i64)>,
     /// The dates in each grant, withdrawal and disclosure notice.
@@ -142,7 +138,6 @@ impl<'m> Chronicle<'m> {
             erasures: Erasures::default(),
             outstanding: HashMap::new(),
             delivered: HashMap::new(),
-            withdrawn: HashSet::new(),
             last_sent: None,
             carriers: HashSet::new(),
             carried_by: HashSet::new(),
@@ -156,7 +151,6 @@ impl<'m> Chronicle<'m> {
             last_ms: i64::MIN,
             tally: Tally::default(),
             receipts_read: 0,
-            tally_withdrawn: 0,
             cosigned_before: BTreeMap::new(),
             dates: HashMap::new(),
             withdrawn_from: HashMap::new(),

@@ -1,7 +1,7 @@
 //! Notices and their receipts: who signed them, where they stand in their channels, and what the counterpart's receipt says.
 
 use verbale_domain::civil;
-use verbale_domain::flow::{COMMENCEMENT_RECORD, CONSENT_WITHDRAW, DISCLOSURE_NOTICE};
+use verbale_domain::flow::{COMMENCEMENT_RECORD, DISCLOSURE_NOTICE};
 use verbale_domain::needs_approval;
 use verbale_evidence::{
     CARD_STATEMENT, Card, Cards, MessageId, Statement, StatementDigest, Verdict, VerifiedEnvelope, VerifiedReceipt,
@@ -256,9 +256,6 @@ impl Chronicle<'_> {
             // A card counts whatever terms its owner holds.
             if statement.flow != CARD_STATEMENT {
                 self.terms(index, statement);
-            }
-            if let (CONSENT_WITHDRAW, Some(answers)) = (statement.flow.as_str(), statement.answers) {
-                self.withdrawn.insert(answers.message_id);
             }
         }
         let channel = self.next(index, false, refused, &envelope);

@@ -133,12 +133,8 @@ impl<'m> Chronicle<'m> {
         if let Some(notice) = self.notices.get(&id) {
             self.judged(index, (id, &notice), time_ms, of);
         }
-        let grounds = of.grounds.iter().filter_map(|ground| message_id(ground));
         let by_instrument = [Ground::ConsentOk, Ground::ConsentExceedsNotice, Ground::NoticeOk];
         self.by_instrument += u64::from(of.code.parse().is_ok_and(|ground| by_instrument.contains(&ground)));
-        // Of a grant whose dates the log tells it is seen whether a withdrawal bound by then.
-        let is_open = |ground: &MessageId| self.withdrawn.contains(ground) && !self.dates.contains_key(ground);
-        self.tally_withdrawn += u64::from(grounds.filter(is_open).count() > 0);
     }
 
     fn judged(&mut self, index: u64, (id, notice): (MessageId, &Noticed), time_ms: i64, of: &Disclosed) {

@@ -16,7 +16,7 @@ impl Verified {
 
     /// Whether everything could be compared, and nothing is left that the auditor must look at elsewhere.
     pub fn is_whole(&self) -> bool {
-        self.terms_missing == 0 && self.withdrawn == 0 && self.breaks.iter().all(|broke| broke.known > 0)
+        self.terms_missing == 0 && self.breaks.iter().all(|broke| broke.known > 0)
     }
 
     /// For machines.
@@ -28,7 +28,7 @@ impl Verified {
             "sound": self.is_sound(), "log": self.id, "origin": self.head.origin, "size": self.head.size.0,
             "root": hex::encode(self.head.root), "last_entry_at": moment(self.last_ms), "fingerprint": self.fingerprint,
             "cards_compared": self.is_compared, "counterparts": self.peers.iter().map(|(id, _)| id).collect::<Vec<_>>(),
-            "entries": self.tally.to_json(), "waiting_for_receipt": self.waiting, "unanswered": self.unanswered, "clocks_apart": self.clocks, "released_on_withdrawn_grant": self.withdrawn,
+            "entries": self.tally.to_json(), "waiting_for_receipt": self.waiting, "unanswered": self.unanswered, "clocks_apart": self.clocks,
             "released_on_consent_or_notice": self.by_instrument, "released_on_ground_not_shown": self.unshown, "released_under_terms_not_given": self.terms_missing,
             "breaks": self.breaks.iter().map(Break::to_json).collect::<Vec<_>>(), "cosigned": cosigned, "time_stamps": self.stamps.to_json(), "findings": self.findings.iter().map(Finding::to_json).collect::<Vec<_>>(),
             "more_findings": self.more_findings,
@@ -90,13 +90,6 @@ impl Verified {
                 "  not shown     {} released on consent or notice: whether fields, audience and purpose are such is seen in the presentation; whether \
                  its dates are those of the other side's log, by reconcile",
                 self.by_instrument
-            );
-        }
-        if self.withdrawn > 0 {
-            let _ = writeln!(
-                text,
-                "  to look at    {} released on a grant that was withdrawn before; whether that bound by then shows in the presentation",
-                self.withdrawn
             );
         }
         for (code, count) in &self.unshown {
