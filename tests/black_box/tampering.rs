@@ -1,10 +1,11 @@
 //! The tampering table: what somebody changes in an exported log, and by what code an auditor finds it. Rows of the first part change
-//! files; in the others (`rewritten.rs`, `other_side.rs`) the operator of the node itself writes its log anew.
+//! files; in the others (`rewritten.rs`, `released.rs`, `other_side.rs`) the operator of the node itself writes its log anew.
 
 pub(crate) mod carried;
 pub(crate) mod craft;
 mod erased;
 mod other_side;
+mod released;
 mod rewritten;
 mod rotated;
 

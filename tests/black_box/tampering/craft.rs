@@ -215,6 +215,16 @@ impl Log {
         self.entries[index].0 = encode_entry(time_ms, event).unwrap();
     }
 
+    /// Signs the last sent statement again, changed, with the node's own key.
+    pub(crate) fn sign_last_sent_again(&mut self, change: impl FnOnce(&mut verbale_evidence::Statement)) {
+        let at = self.find_last(|event| matches!(event, Event::NoticeSent(_)));
+        let key = Rc::clone(&self.envelope_key);
+        self.change(at, |_, event| {
+            let Event::NoticeSent(sent) = event else { unreachable!() };
+            sent.envelope = signed_again(&sent.envelope, &key, change);
+        });
+    }
+
     /// Adds an entry behind the last one, at its time.
     pub(crate) fn append(&mut self, event: Event) {
         let (time_ms, _) = decode_entry(&self.entries.last().unwrap().0).unwrap();

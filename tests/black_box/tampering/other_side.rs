@@ -1,7 +1,5 @@
 //! The operator of a node writes its own log anew, sound in itself: the other side's log shows it.
 
-use std::rc::Rc;
-
 use verbale_evidence::{MessageId, encode_entry};
 use verbale_keys::SecretKey;
 use verbale_ledger::{Tree, leaf_hash};
@@ -85,13 +83,8 @@ fn a_log_that_is_sound_alone_is_found_by_the_other_sides() {
         (
             "other words under a used message id",
             Box::new(|log| {
-                let (at, key) =
-                    (log.find_last(|event| matches!(event, Event::NoticeSent(_))), Rc::clone(&log.envelope_key));
                 let receipt = log.find_last(is_receipt);
-                log.change(at, |_, event| {
-                    let Event::NoticeSent(sent) = event else { unreachable!() };
-                    sent.envelope = signed_again(&sent.envelope, &key, |statement| statement.content_root = [1; 32]);
-                });
+                log.sign_last_sent_again(|statement| statement.content_root = [1; 32]);
                 log.entries.remove(receipt);
             }),
             "DIFFERENT_BYTES",
@@ -125,15 +118,10 @@ fn a_log_that_is_sound_alone_is_found_by_the_other_sides() {
         (
             "a notice that never came, and whose time is over in both logs",
             Box::new(|log| {
-                let (at, key) =
-                    (log.find_last(|event| matches!(event, Event::NoticeSent(_))), Rc::clone(&log.envelope_key));
                 let receipt = log.find_last(is_receipt);
-                log.change(at, |_, event| {
-                    let Event::NoticeSent(sent) = event else { unreachable!() };
-                    sent.envelope = signed_again(&sent.envelope, &key, |statement| {
-                        statement.message_id = MessageId::new(7, &[7; 10]);
-                        statement.not_after_ms = statement.created_ms - 3 * 24 * 3_600_000;
-                    });
+                log.sign_last_sent_again(|statement| {
+                    statement.message_id = MessageId::new(7, &[7; 10]);
+                    statement.not_after_ms = statement.created_ms - 3 * 24 * 3_600_000;
                 });
                 log.entries.remove(receipt);
             }),
