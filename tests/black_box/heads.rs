@@ -6,6 +6,8 @@ use serde_json::Value;
 
 use crate::node::{Node, pair, until};
 use crate::notices::general;
+use crate::tampering::carried::changes_of_a_copy_are_found;
+use crate::tampering::craft::Kept;
 
 pub(crate) fn copy(from: &Path, to: &Path) {
     let done = std::process::Command::new("cp").arg("-a").arg(from).arg(to).status().unwrap();
@@ -148,6 +150,101 @@ fn the_second_of_two_copies_is_held_back() {
     japan.until_delivered();
     let (_, said) = verified(&japan, "export");
     assert_eq!(said["breaks"][0]["known"], whole, "{said}");
+}
+
+/// A copy is put back with its heads, and numbers so many notices before it meets the counterpart: it holds fewer entries than the counterpart
+/// knows, or more.
+fn numbered_by_a_copy(also: std::ops::Range<u32>) -> (Node, Node) {
+    let (mut japan, mut partner) = pair();
+    send(&japan, 1).good();
+    japan.until_delivered();
+    // Taken by the counterpart, and the copy has no receipt of it.
+    partner.stop();
+    send(&japan, 2).good();
+    japan.stop();
+    let (kept, kept_heads) = (japan.dir.with_file_name("clone"), japan.dir.with_file_name("clone-heads"));
+    copy(&japan.dir, &kept);
+    copy(&heads(&japan), &kept_heads);
+    partner.start();
+    japan.start();
+    japan.until_delivered();
+    for number in 3..6 {
+        // Receipts of the log that is lost carry its heads of sizes that the copy reaches too.
+        send(&partner, number).good();
+        partner.until_delivered();
+        send(&japan, number).good();
+        japan.until_delivered();
+    }
+    let whole = status(&japan)["log_size"].clone();
+    until("the head is cosigned", || status(&japan)["heads"][0]["cosigned_size"] == whole);
+    japan.stop();
+    partner.stop();
+    // The copy takes its place with heads of its own time, and nobody is there who could tell it: it numbers.
+    std::fs::remove_dir_all(&japan.dir).unwrap();
+    std::fs::remove_dir_all(heads(&japan)).unwrap();
+    copy(&kept, &japan.dir);
+    copy(&kept_heads, &heads(&japan));
+    japan.start();
+    // One that the log before sent too, and others.
+    let copied = u64::from(1 + also.end - also.start);
+    for number in std::iter::once(5).chain(also.clone()) {
+        assert_eq!(send(&japan, number).good().json()[0]["outcome"], "accepted");
+    }
+    partner.start();
+    until("the counterpart told", || !held_back(&japan).is_empty());
+    japan.stop();
+    let recovered = japan.run(&["--json", "recover", "--confirm"]).good().json().remove(0);
+    japan.start();
+    until("the channel is resumed", || {
+        held_back(&japan).is_empty() && send(&japan, 50).json()[0]["outcome"] == "accepted"
+    });
+    japan.until_delivered();
+    let states = |number: u32| {
+        let id = format!("JP-X-2026-{number:06}");
+        let mut notices = japan.list("outbox");
+        notices.retain(|notice| notice["notice_id"] == id.as_str());
+        notices.iter().map(|notice| notice["state"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!([1, 2, 50].map(states).concat(), ["DELIVERED", "DELIVERED", "DELIVERED"]);
+    assert!(also.clone().chain([5]).all(|number| states(number) == ["DISPLACED"]));
+    let shown = japan.run(&["show", "JP-X-2026-000007"]).good().out;
+    assert!(shown.contains("submit it again"), "{shown}");
+    // Its number is free: it goes out now. One that the counterpart has is refused there by its number.
+    send(&japan, 7).good();
+    send(&japan, 5).good();
+    until("all are answered", || japan.list("outbox").iter().all(|notice| notice["state"] != "QUEUED"));
+    assert_eq!([states(7), states(5)].concat(), ["DISPLACED", "DELIVERED", "DISPLACED", "REFUSED"]);
+    // Both start again from what they hold.
+    for node in [&mut japan, &mut partner] {
+        node.stop();
+        node.start();
+    }
+    send(&japan, 51).good();
+    japan.until_delivered();
+    send(&partner, 51).good();
+    partner.until_delivered();
+    let ((ours, said), (theirs, _)) = (verified(&japan, "export"), verified(&partner, "export"));
+    assert_eq!((&said["displaced"], &said["waiting_for_receipt"]), (&copied.into(), &0.into()), "{said}");
+    let is_longer = recovered["held"].as_u64() >= recovered["known"].as_u64();
+    assert_eq!((is_longer, said["breaks"][0]["parted_at"].is_u64()), (also.len() > 5, is_longer), "{said}");
+    let pair =
+        crate::node::verbale(&["audit", "reconcile", ours.to_str().unwrap(), theirs.to_str().unwrap(), "--json"], None);
+    let pair = pair.good().json().remove(0);
+    // Its own five, those of the log that is lost, and the heads of that.
+    assert!(pair["lost"].as_u64() > Some(copied + 3), "{}", pair["lost"]);
+    assert_eq!((&pair["under_way"], &pair["unanswered"]), (&0.into(), &0.into()), "{pair}");
+    (japan, partner)
+}
+
+#[test]
+fn what_a_copy_numbered_before_it_met_the_counterpart_never_left() {
+    let (japan, partner) = numbered_by_a_copy(7..9);
+    changes_of_a_copy_are_found(&Kept::of_nodes([&japan, &partner]));
+}
+
+#[test]
+fn nor_did_it_when_the_copy_is_longer_than_the_log_that_others_know() {
+    numbered_by_a_copy(7..27);
 }
 
 /// As a crash leaves it between setting the closed journal aside and putting the next one in place; the same command goes on.

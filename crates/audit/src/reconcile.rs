@@ -2,18 +2,18 @@
 //!
 //! A log cannot show what it left out; the other side's log can: it holds what it sent, what it got, and the other's signed heads.
 
+mod heads;
 mod side;
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use serde_json::{Value, json};
-use verbale_ledger::{Frontier, LogSize};
 
 use crate::export::{ExportFolder, Missing};
 use crate::finding::{FINDINGS_MAX, Finding};
 use crate::presentation::moment;
-use crate::verify::{Given, HeldHead, Sent, Taken, Verified, check, is_over, trees};
+use crate::verify::{Given, Sent, Taken, Verified, check, is_over};
 use side::{Place, Side, Told};
 
 /// What was established about two logs.
@@ -236,6 +236,9 @@ impl Reconciled {
         (digest, sent): (&[u8; 32], Sent),
         (is_past, in_touch_ms): (bool, i64),
     ) {
+        if sent.displaced {
+            return self.displaced((from, to), digest, &sent);
+        }
         let receipt = sent.receipt.map(|(log, index)| (from.crossed.heads.origin(log), index));
         let place = receipt.map(|(origin, index)| to.place(origin, index));
         let ends_ms = from.crossed.last_ms.min(to.crossed.last_ms);
@@ -301,69 +304,17 @@ impl Reconciled {
         }
     }
 
-    /// The heads of one log that the other side holds.
-    fn heads(&mut self, holder: &Side<'_>, of: &Side<'_>, (origin, size): (&str, LogSize)) -> Result<(), Missing> {
-        let heads = &holder.crossed.heads;
-        let Some(log) = heads.log(origin) else { return Ok(()) };
-        let before = of.before(origin).unwrap_or_default();
-        let closed = before.checked_sub(1).and_then(|at| of.breaks.get(at));
-        let ends_at = closed.map_or(size.0, |broke| broke.held);
-        // The last within; of those beyond how many, the first and the last.
-        let mut within: Option<u64> = None;
-        let mut beyond: u64 = 0;
-        let [mut first, mut last]: [Option<(u64, HeldHead)>; 2] = [None; 2];
-        heads.each(|(of_log, size), head| {
-            if of_log == log && size <= ends_at {
-                within = within.max(Some(size));
-            } else if of_log == log {
-                beyond += 1;
-                first = first.filter(|(least, _)| *least < size).or(Some((size, head)));
-                last = last.filter(|(most, _)| *most > size).or(Some((size, head)));
-            }
-        })?;
-        if let Some(within) = within {
-            let compare = |tree: &Frontier| {
-                let at = tree.size().0;
-                let Some(theirs) = heads.get(log, at).filter(|_| at <= within) else { return };
-                let root = tree.root();
-                if theirs.root == root {
-                    self.heads += 1;
-                    return;
-                }
-                let expected =
-                    format!("root {} at size {at}, which {} holds signed", hex::encode(theirs.root), holder.id);
-                let found = format!("root {}; see {}'s {}", hex::encode(root), holder.id, place(theirs.entry));
-                self.find("FORK", &of.id, None, (expected, found));
-            };
-            trees(of.folder, (size, before), within, compare)?;
-            heads.check()?;
+    /// A statement of which its log tells that it never left.
+    fn displaced(&mut self, (from, to): (&Side<'_>, &Side<'_>), digest: &[u8; 32], sent: &Sent) {
+        if to.crossed.taken.get(digest).is_none() && !to.has_taken(&sent.message_id, from) {
+            self.lost += 1;
+            return;
         }
-        if let Some(broke) = closed {
-            self.lost += beyond;
-            // What it says of its loss is what others hold of the log that it closed.
-            if let Some((last, HeldHead { entry, .. })) = last.filter(|(last, _)| *last > broke.known) {
-                let text = format!(
-                    "{} tells that others know {} entries of {origin}, which it closed, and {} holds a signed head of {last} ({}): more was lost \
-                     than it tells",
-                    of.id,
-                    broke.known,
-                    holder.id,
-                    place(entry)
-                );
-                self.not_compared.push(text);
-            }
-            return Ok(());
-        }
-        if let (Some((_, first)), Some((last, HeldHead { entry, .. }))) = (first, last) {
-            if of.ended_before(first.by_ms) {
-                let shown_by = format!("{}'s {}", holder.id, place(entry));
-                self.not_compared.push(older(&of.id, of.crossed.last_ms, &shown_by));
-            } else {
-                let expected = format!("{last} entries, of which {} holds a signed head ({})", holder.id, place(entry));
-                self.find("TAIL_SUPPRESSED", &of.id, None, (expected, format!("{} entries", size.0)));
-            }
-        }
-        Ok(())
+        let expected = format!(
+            "no entry for message {}, of which the log of {} tells that it never left",
+            sent.message_id, from.id
+        );
+        self.find("NOT_DISPLACED", &to.id, None, (expected, "one that takes it"));
     }
 
     /// For machines.
@@ -416,11 +367,6 @@ impl Reconciled {
         }
         format!("{text}\n{}\n\n{}", self.first.to_text(), self.second.to_text())
     }
-}
-
-/// Where a head is held.
-fn place(entry: Option<u64>) -> String {
-    entry.map_or("cosigned head".to_owned(), |entry| format!("entry {entry}"))
 }
 
 fn older(id: &str, last_ms: i64, shown_by: &str) -> String {

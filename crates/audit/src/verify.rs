@@ -72,6 +72,8 @@ pub struct Verified {
     pub more_findings: u64,
     /// The logs that it took the place of, the last of them first.
     pub breaks: Vec<Break>,
+    /// Sent notices that a copy of the log numbered, and that never left.
+    pub displaced: u64,
     /// Time of the last entry.
     pub last_ms: i64,
     /// Who cosigned which size, and when, in seconds since 1970-01-01 UTC.
@@ -173,6 +175,7 @@ pub(crate) fn check(
         findings: std::mem::take(&mut chronicle.findings),
         more_findings: chronicle.more_findings,
         breaks: chronicle.breaks(),
+        displaced: chronicle.displaced,
         last_ms: chronicle.last_ms(),
         cosigned,
         clocks,

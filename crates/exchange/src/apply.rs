@@ -17,7 +17,7 @@ use crate::ground::HeldGround;
 use crate::outgoing::CarriedOn;
 use crate::own::Peer;
 use crate::state::{ChannelId, Exchange, Happening, Held, Mailbox, NoticeState, Outgoing, Waiting, What};
-use crate::succession::is_later;
+use crate::succession::{GoesOn, is_later};
 
 impl Exchange {
     /// Applies a change as the next entry of the log.
@@ -219,13 +219,7 @@ impl Exchange {
                 }
                 self.succeed(*card)?;
             }
-            Change::Resumed { channel, last } => {
-                let serial = self.own_serial;
-                let outgoing = self.resume(channel, last.as_ref())?;
-                outgoing.stated = serial;
-                outgoing.resumed = true;
-            }
-            Change::ResumedBefore { channel, last } => drop(self.resume(channel, last.as_ref())?),
+            Change::Resumed { channel, goes_on, before } => self.resume((index, time_ms), channel, &goes_on, before)?,
             Change::Reopened { channel, from } => self.reopen(&channel, from)?,
             Change::OwnRotated { card } => {
                 if card.serial <= self.own_serial {
@@ -242,20 +236,50 @@ impl Exchange {
         Ok(())
     }
 
-    /// A channel goes on behind what was lost of it.
+    /// A channel goes on behind what was lost of it, or what a copy of the log numbered once more.
     fn resume(
         &mut self,
+        (index, time_ms): (LogIndex, i64),
         channel: ChannelId,
-        last: Option<&Arc<VerifiedEnvelope>>,
-    ) -> Result<&mut Outgoing, &'static str> {
+        goes_on: &GoesOn,
+        before: bool,
+    ) -> Result<(), &'static str> {
         let outgoing = self.outgoing.entry(channel).or_default();
-        if let Some(last) = last {
+        let displaced = goes_on.displaced_from.map(|from| outgoing.displace(from)).transpose()?.unwrap_or_default();
+        if let Some(last) = &goes_on.behind {
             if last.statement().number < outgoing.next_number() {
                 return Err("it resumes a channel before its end");
             }
             outgoing.resume_behind(last.statement().number, last.digest());
         }
-        Ok(outgoing)
+        if !before {
+            (outgoing.stated, outgoing.resumed) = (self.own_serial, true);
+        }
+        for id in displaced {
+            // The statement of a card says nothing but that; whoever said where the channel stands knows the present one.
+            if self.stated.contains_key(&id) {
+                continue;
+            }
+            let held = self.happened(&id, Happening { index, time_ms, what: What::Displaced })?;
+            held.state = NoticeState::Displaced;
+            self.unsaid(&id);
+        }
+        Ok(())
+    }
+
+    /// What the counterpart does not know: its number is free, and it has no part in what both sides know.
+    fn unsaid(&mut self, message_id: &MessageId) {
+        let Some(held) = self.notices.get(message_id) else { return };
+        let memorandum = held.channel.memorandum.clone();
+        if let Some(notice_id) = held.notice_id.clone() {
+            let key = (Mailbox::Outbox, memorandum.clone(), notice_id);
+            if self.numbers.get(&key) == Some(message_id) {
+                self.numbers.remove(&key);
+            }
+        }
+        if let Some(key) = held.key() {
+            self.docket.strike(&memorandum, &key);
+        }
     }
 
     /// A counterpart's later card takes the place of the one before.
@@ -298,13 +322,15 @@ impl Exchange {
         outgoing.counterpart_began_anew = false;
         let of_channel =
             |held: &&Held| held.mailbox == Mailbox::Outbox && held.channel == *channel && held.number >= from;
-        for held in self.notices.values().filter(of_channel) {
-            let waiting = || Waiting { message_id: held.message_id, statement: held.statement, envelope: None };
-            outgoing.outstanding.entry(held.number).or_insert_with(waiting);
-        }
-        for (message_id, stated) in &self.stated {
-            if stated.channel == *channel && stated.number >= from {
-                outgoing.outstanding.entry(stated.number).or_insert_with(|| stated.waiting(*message_id));
+        let notices = self.notices.values().filter(of_channel).map(|held| {
+            (held.number, Waiting { message_id: held.message_id, statement: held.statement, envelope: None })
+        });
+        let stated = self.stated.iter().filter(|(_, stated)| stated.channel == *channel && stated.number >= from);
+        let stated = stated.map(|(message_id, stated)| (stated.number, stated.waiting(*message_id)));
+        for (number, waiting) in notices.chain(stated) {
+            // Under the number of what was displaced stands another statement.
+            if outgoing.statement(number) == Some(waiting.statement) {
+                outgoing.outstanding.entry(number).or_insert(waiting);
             }
         }
         Ok(())
@@ -387,22 +413,12 @@ impl Exchange {
             code => NoticeState::Refused(code.to_owned()),
         };
         let (number, channel, key) = (held.number, held.channel.clone(), held.key());
-        let freed = (!code.is_empty()).then(|| held.notice_id.clone()).flatten();
-        if let Some(notice_id) = freed {
-            let key = (Mailbox::Outbox, channel.memorandum.clone(), notice_id);
-            if self.numbers.get(&key) == Some(&message_id) {
-                self.numbers.remove(&key);
-            }
-        }
-        match key {
-            // What the counterpart refused it does not know.
-            Some(key) if !code.is_empty() => self.docket.strike(&channel.memorandum, &key),
+        if !code.is_empty() {
+            self.unsaid(&message_id);
+        } else if let Some(key) = key {
             // By the later of both clocks, since others see the counterpart's alone; a wrong clock is no veto.
-            Some(key) => {
-                let theirs = peer_time_ms.min(time_ms.saturating_add(civil::CLOCKS_APART_MS));
-                self.docket.delivered(&channel.memorandum, &key, time_ms.max(theirs));
-            }
-            None => {}
+            let theirs = peer_time_ms.min(time_ms.saturating_add(civil::CLOCKS_APART_MS));
+            self.docket.delivered(&channel.memorandum, &key, time_ms.max(theirs));
         }
         let outgoing = self.outgoing.get_mut(&channel).ok_or("it names a channel that the log does not hold")?;
         outgoing.receipted(number, peer_index)?;

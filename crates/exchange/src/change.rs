@@ -22,6 +22,7 @@ use crate::draft::HeldDraft;
 use crate::erasure::HeldErasure;
 use crate::ground::HeldGround;
 use crate::state::ChannelId;
+use crate::succession::GoesOn;
 
 /// An entry to be committed, with what stands beside it.
 #[derive(Clone, Default)]
@@ -162,12 +163,9 @@ pub(crate) enum Change {
     },
     Resumed {
         channel: ChannelId,
-        last: Option<Arc<VerifiedEnvelope>>,
-    },
-    /// It was resumed in a log before this one.
-    ResumedBefore {
-        channel: ChannelId,
-        last: Option<Arc<VerifiedEnvelope>>,
+        goes_on: GoesOn,
+        /// It was so in a log before this one.
+        before: bool,
     },
     Reopened {
         channel: ChannelId,
@@ -328,11 +326,12 @@ pub(crate) fn own_card_rotated(card: &[u8]) -> Event {
     Event::OwnCardRotated(OwnCardRotated { card: card.to_vec() })
 }
 
-pub(crate) fn channel_resumed(channel: &ChannelId, last: Option<&Arc<VerifiedEnvelope>>) -> Event {
+pub(crate) fn channel_resumed(channel: &ChannelId, goes_on: &GoesOn) -> Event {
     Event::ChannelResumed(ChannelResumed {
         counterpart: channel.peer.clone(),
         memorandum: channel.memorandum.clone(),
-        envelope: last.map(|last| last.bytes().to_vec()).unwrap_or_default(),
+        envelope: goes_on.behind.as_ref().map(|last| last.bytes().to_vec()).unwrap_or_default(),
+        displaced_from: goes_on.displaced_from.unwrap_or_default(),
     })
 }
 

@@ -344,12 +344,12 @@ impl Exchange {
     }
 }
 
-/// Whether an own notice answers one of the other side. What the counterpart refused is in no docket, and still says what it says.
+/// Whether an own notice answers one of the other side. What the counterpart refused, or never got, is in no docket, and still says what it says.
 fn answers_other(held: &Held, course: &Course, side: &str) -> bool {
     if held.side.as_deref() != Some(side) {
         return false;
     }
-    let refused = matches!(held.state, NoticeState::Refused(_));
+    let refused = matches!(held.state, NoticeState::Refused(_) | NoticeState::Displaced);
     let docketed = held.key().filter(|_| !refused).and_then(|key| course.get(&key).cloned());
     docketed
         // What was answered may be erased: it still is what it may repeat.

@@ -62,10 +62,9 @@ impl Exchange {
         if held.erased {
             return Err(Refusal::new(Code::Erased, "", "is erased already"));
         }
-        let is_awaited = self.outgoing.get(&held.channel).is_some_and(|of| of.outstanding.contains_key(&held.number));
         match held.state {
             // Its receipt says on which day the memorandum ends.
-            _ if held.mailbox == Mailbox::Outbox && held.flow == TERMINATION && is_awaited => {
+            _ if held.mailbox == Mailbox::Outbox && held.flow == TERMINATION && self.is_outstanding(held) => {
                 return kept("has no receipt yet, which says when the memorandum ends".to_owned());
             }
             NoticeState::Queued => {

@@ -9,6 +9,7 @@ use verbale_ledger::LogIndex;
 
 use crate::breach::{BreachReport, HeldBreach};
 use crate::change::{self, Change, Record};
+use crate::link::BEHIND_MAX;
 use crate::outgoing::answers;
 use crate::own::{Kept, Peer};
 use crate::state::{ChannelId, Exchange, Incoming, Mailbox};
@@ -114,11 +115,14 @@ enum Standing {
 
 impl Exchange {
     /// The answer to a counterpart that opens a channel.
-    pub(crate) fn channel_opened(&self, channel: &ChannelId) -> Told {
+    pub(crate) fn channel_opened(&self, channel: &ChannelId, behind: Option<u64>) -> Told {
         let incoming = self.incoming.get(channel);
+        let first = behind.map_or(usize::MAX, |behind| usize::try_from(behind).unwrap_or(usize::MAX));
+        let accepted = incoming.and_then(|incoming| incoming.accepted.get(first..)).unwrap_or_default();
         Told::ChannelOpened {
             next_number: incoming.map_or(1, Incoming::next_number),
             last: incoming.and_then(|incoming| incoming.accepted.last()).map(|(_, index)| *index),
+            behind: accepted.iter().take(BEHIND_MAX).map(|(statement, _)| *statement).collect(),
         }
     }
 

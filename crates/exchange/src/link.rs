@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use verbale_evidence::VerifiedEnvelope;
+use verbale_evidence::{StatementDigest, VerifiedEnvelope};
 
 use crate::own::Peer;
 use crate::state::{ChannelId, Exchange, Held, Outgoing};
@@ -19,6 +19,9 @@ const WINDOW_NOTICES: usize = 512;
 
 /// Sealed bytes under way on one link: what both sides may have to hold in memory for it.
 const WINDOW_BYTES: u64 = 32 << 20;
+
+/// Statements that a counterpart names when it is asked what it holds: half a mebibyte of digests.
+pub(crate) const BEHIND_MAX: usize = 16_384;
 
 /// Whether a channel is served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +54,8 @@ pub struct Link {
     failures: u32,
     /// Whether the counterpart said where the channel stands, since its log took the place of another.
     pub(crate) asked: bool,
+    /// Up to this number the counterpart holds what this log does, as far as it said on earlier links.
+    pub(crate) alike: u64,
 }
 
 /// What the counterpart says of a channel when it is opened.
@@ -60,20 +65,23 @@ pub struct Opening {
     pub next_number: u64,
     /// The last envelope that it accepted, which this node signed.
     pub last: Option<Arc<VerifiedEnvelope>>,
+    /// What it accepted behind the number that it was asked about, at most 16,384 of it.
+    pub behind: Vec<StatementDigest>,
 }
 
 impl Default for Link {
     fn default() -> Self {
-        Self { state: LinkState::Idle, trouble: String::new(), generation: 0, failures: 0, asked: false }
+        Self { state: LinkState::Idle, trouble: String::new(), generation: 0, failures: 0, asked: false, alike: 0 }
     }
 }
 
 impl Link {
     /// Begins the next link of the channel.
-    fn connect(&mut self, channel: &ChannelId) -> Effect {
+    fn connect(&mut self, channel: &ChannelId, behind: Option<u64>) -> Effect {
         self.state = LinkState::Connecting;
         self.generation += 1;
-        Effect::Connect { channel: channel.clone(), link: self.generation }
+        let behind = behind.map(|behind| behind.max(self.alike));
+        Effect::Connect { channel: channel.clone(), link: self.generation, behind }
     }
 }
 
@@ -104,10 +112,11 @@ impl Exchange {
         if !waiting || self.peers.get(&channel.peer).is_none_or(Peer::is_revoked) {
             return;
         }
+        let behind = self.asks_behind(channel);
         let link = self.links.entry(channel.clone()).or_default();
         match link.state {
             LinkState::Idle => {
-                effects.push(link.connect(channel));
+                effects.push(link.connect(channel, behind));
             }
             LinkState::Open { .. } => self.fill(channel, effects, now_ms),
             LinkState::Connecting | LinkState::Backoff { .. } => {}
@@ -173,10 +182,11 @@ impl Exchange {
 
     /// Tries again what is due.
     pub(crate) fn retry_links(&mut self, now_ms: i64, effects: &mut Vec<Effect>) {
-        for (channel, link) in &mut self.links {
-            if matches!(link.state, LinkState::Backoff { retry_at_ms } if retry_at_ms <= now_ms) {
-                effects.push(link.connect(channel));
-            }
+        let is_due = |link: &Link| matches!(link.state, LinkState::Backoff { retry_at_ms } if retry_at_ms <= now_ms);
+        let due = self.links.iter().filter(|(_, link)| is_due(link));
+        let due: Vec<_> = due.map(|(channel, _)| (channel.clone(), self.asks_behind(channel))).collect();
+        for (channel, behind) in due {
+            effects.extend(self.links.get_mut(&channel).map(|link| link.connect(&channel, behind)));
         }
     }
 

@@ -380,23 +380,29 @@ impl Exchange {
     /// Notes what waits for its counterpart and goes without content, since what it carries has its ground no more.
     pub(crate) fn hold_back(&mut self, now_ms: i64, output: &mut Output) {
         // By the channel, and not by the receipt: what a counterpart lost waits again.
-        let waits = |id: &MessageId| {
-            self.notices.get(id).is_some_and(|held| {
-                self.outgoing.get(&held.channel).is_some_and(|of| of.outstanding.contains_key(&held.number))
-            })
-        };
-        let waiting = self.carriers.iter().filter(|(id, _)| !self.held_back.contains(id) && waits(id));
-        let barred = waiting.filter(|(id, _)| self.is_barred(now_ms, id));
-        let barred: Vec<(MessageId, Vec<MessageId>)> = barred.map(|(id, carries)| (*id, carried(carries))).collect();
-        for (carrier, released) in barred {
+        let waits = |id: &MessageId| self.notices.get(id).is_some_and(|held| self.is_outstanding(held));
+        let waiting = self.carriers.keys().filter(|id| !self.held_back.contains(id) && waits(id));
+        let barred: Vec<MessageId> = waiting.filter(|id| self.is_barred(now_ms, id)).copied().collect();
+        self.note_held_back(now_ms, barred, output);
+    }
+
+    /// Notes of own notices that what they were to carry on goes nowhere.
+    pub(crate) fn note_held_back(&mut self, now_ms: i64, carriers: Vec<MessageId>, output: &mut Output) {
+        for carrier in carriers {
             let Some(held) = self.notices.get(&carrier) else { continue };
             let (recipient, statement) = (held.channel.peer.clone(), held.statement);
-            for message_id in released {
+            for message_id in self.carriers.get(&carrier).map(|carries| carried(carries)).unwrap_or_default() {
                 let event = change::held_back(message_id, &recipient, statement);
                 let change = Change::HeldBack { message_id, recipient: recipient.clone(), carrier: Some(carrier) };
                 self.record(now_ms, event, change, Record::default(), output);
             }
         }
+    }
+
+    /// Whether a notice has no receipt yet, or not again.
+    pub(crate) fn is_outstanding(&self, held: &Held) -> bool {
+        let waiting = self.outgoing.get(&held.channel).and_then(|of| of.outstanding.get(&held.number));
+        waiting.is_some_and(|waiting| waiting.message_id == held.message_id)
     }
 
     /// Notes what ran out of time. It stays outstanding: its statement must still reach the counterpart.

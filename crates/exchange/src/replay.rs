@@ -21,6 +21,7 @@ use crate::draft::HeldDraft;
 use crate::erasure::HeldErasure;
 use crate::ground::HeldGround;
 use crate::state::{ChannelId, Exchange};
+use crate::succession::GoesOn;
 
 /// An entry of the own log that cannot be replayed.
 #[derive(Debug, thiserror::Error)]
@@ -82,10 +83,7 @@ impl Exchange {
                 Change::OwnBefore { cards: vec![own_signed(&card)?] }
             }
             // The counterpart said so to the log before; this one must ask again.
-            (Event::ChannelResumed(resumed), 1..) => {
-                let (channel, last) = self.read_resumed(&resumed)?;
-                Change::ResumedBefore { channel, last }
-            }
+            (Event::ChannelResumed(resumed), 1..) => self.read_resumed(&resumed, true)?,
             (event, _) => self.read_change(event, facts)?,
         };
         self.apply(told.time_ms, change).map_err(ReplayError::Order)?;
@@ -215,10 +213,7 @@ impl Exchange {
                 }
                 Change::OwnRotated { card: Box::new(card) }
             }
-            Event::ChannelResumed(resumed) => {
-                let (channel, last) = self.read_resumed(&resumed)?;
-                Change::Resumed { channel, last }
-            }
+            Event::ChannelResumed(resumed) => self.read_resumed(&resumed, false)?,
             Event::ChannelReopened(reopened) => {
                 let channel = ChannelId { peer: reopened.counterpart, memorandum: reopened.memorandum };
                 Change::Reopened { channel, from: reopened.from_number }
@@ -232,16 +227,14 @@ impl Exchange {
         })
     }
 
-    fn read_resumed(
-        &self,
-        resumed: &ChannelResumed,
-    ) -> Result<(ChannelId, Option<Arc<VerifiedEnvelope>>), ReplayError> {
+    fn read_resumed(&self, resumed: &ChannelResumed, before: bool) -> Result<Change, ReplayError> {
         let channel = ChannelId { peer: resumed.counterpart.clone(), memorandum: resumed.memorandum.clone() };
-        let last = match resumed.envelope.as_slice() {
+        let behind = match resumed.envelope.as_slice() {
             [] => None,
             bytes => Some(Arc::new(self.own_envelope(bytes)?)),
         };
-        Ok((channel, last))
+        let displaced_from = Some(resumed.displaced_from).filter(|number| *number != 0);
+        Ok(Change::Resumed { channel, goes_on: GoesOn { behind, displaced_from }, before })
     }
 
     fn read_draft(&self, drafted: NoticeDrafted, facts: Option<Facts>) -> Result<HeldDraft, ReplayError> {

@@ -53,6 +53,8 @@ pub enum NoticeState {
     HandedOver,
     /// Refused by this node, with this code.
     RefusedByUs(String),
+    /// Numbered by a copy of the log that was put back, and never sent: the counterpart holds another statement under its number.
+    Displaced,
 }
 
 /// What a log entry says of a notice.
@@ -92,6 +94,8 @@ pub enum What {
         /// The person.
         actor: String,
     },
+    /// It never left, and never will: the counterpart holds another statement under its number.
+    Displaced,
     /// Its content was erased, by this person.
     Erased(String),
 }
@@ -372,6 +376,17 @@ impl Outgoing {
     /// The last number whose receipt is held.
     pub(crate) fn last_receipted(&self) -> Option<u64> {
         (1..self.next_number()).rev().find(|number| !self.outstanding.contains_key(number))
+    }
+
+    /// Takes back what has no receipt, from a number on: the counterpart holds other statements there. Tells which messages.
+    pub(crate) fn displace(&mut self, from: u64) -> Result<Vec<MessageId>, &'static str> {
+        let kept = from.checked_sub(1).filter(|kept| *kept < self.statements.len() as u64);
+        let kept = kept.ok_or("it takes back numbers that were not given")?;
+        if self.last_receipted().is_some_and(|receipted| receipted >= from) {
+            return Err("it takes back a number that has a receipt");
+        }
+        self.statements.truncate(usize::try_from(kept).unwrap_or(usize::MAX));
+        Ok(self.outstanding.split_off(&from).into_values().map(|waiting| waiting.message_id).collect())
     }
 
     /// Goes on behind statements that the log lost: of those only the last is known.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use verbale_domain::disclosure::{Audience, Decision};
 use verbale_domain::{Code, Refusal};
 use verbale_envelope::{SealedFacts, WrappedKeys};
-use verbale_evidence::{Card, EntryError, MessageId, VerifiedEnvelope, VerifiedReceipt, encode_entry};
+use verbale_evidence::{Card, EntryError, MessageId, StatementDigest, VerifiedEnvelope, VerifiedReceipt, encode_entry};
 use verbale_ledger::LogIndex;
 use verbale_proto::v1::Facts;
 use verbale_proto::v1::log_entry::Event;
@@ -114,7 +114,14 @@ pub enum Input {
         actor: String,
     },
     /// A counterpart opens a channel to this node.
-    PeerOpened(Ticket, ChannelId),
+    PeerOpened {
+        /// Who waits.
+        ticket: Ticket,
+        /// The channel.
+        channel: ChannelId,
+        /// Behind which number it asks what was accepted.
+        behind: Option<u64>,
+    },
     /// A notice of a counterpart arrives.
     Arrived(Ticket, ChannelId, Arrival),
     /// A channel to a counterpart was opened.
@@ -211,6 +218,8 @@ pub enum Told {
         next_number: u64,
         /// The entry of the last one accepted.
         last: Option<LogIndex>,
+        /// What was accepted behind the number that was asked about.
+        behind: Vec<StatementDigest>,
     },
     /// A counterpart's notice stands in the log, received or refused.
     Logged {
@@ -253,6 +262,8 @@ pub enum Effect {
         channel: ChannelId,
         /// Which of its links: reports about it name it.
         link: u64,
+        /// The counterpart is also asked what it holds behind this number.
+        behind: Option<u64>,
     },
     /// Notices go out over an open link.
     Transmit {
@@ -342,8 +353,8 @@ impl Exchange {
                 self.settle_erasure(now_ms, ticket, (about, actor, confirm), out);
             }
             Input::Export { ticket, recipient, actor } => self.export(now_ms, ticket, recipient, &actor, out),
-            Input::PeerOpened(ticket, channel) => {
-                let told = self.channel_opened(&channel);
+            Input::PeerOpened { ticket, channel, behind } => {
+                let told = self.channel_opened(&channel, behind);
                 out.effects.push(Effect::Tell { ticket, told });
             }
             Input::Arrived(ticket, channel, arrival) => self.arrive(now_ms, ticket, &channel, arrival, out),

@@ -5,14 +5,30 @@ use std::sync::Arc;
 
 use verbale_domain::{Code, Refusal};
 use verbale_envelope::Recipient;
-use verbale_evidence::{Card, VerifiedEnvelope};
+use verbale_evidence::{Card, MessageId, VerifiedEnvelope};
 
 use crate::change::{self, Change, Record};
-use crate::link::Opening;
+use crate::link::{BEHIND_MAX, Opening};
 use crate::state::{ChannelId, Exchange, Outgoing};
 use crate::step::{Effect, Output, Ticket, Told};
 
+/// Where a channel goes on, in a log that took the place of another.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct GoesOn {
+    /// The last envelope that the counterpart holds, where this log does not hold it.
+    pub(crate) behind: Option<Arc<VerifiedEnvelope>>,
+    /// From this number on the counterpart holds other statements than this log, whose own never left.
+    pub(crate) displaced_from: Option<u64>,
+}
+
 impl Exchange {
+    /// The number behind which a counterpart is asked what it holds: what has no receipt was perhaps numbered twice, here and by the log
+    /// that was lost in part.
+    pub(crate) fn asks_behind(&self, channel: &ChannelId) -> Option<u64> {
+        let receipted = self.outgoing.get(channel).and_then(Outgoing::last_receipted);
+        self.is_unsettled(channel).then(|| receipted.unwrap_or_default())
+    }
+
     /// Whether a channel must first be resumed: the log took the place of another, which may have given numbers that this one lost.
     pub(crate) fn is_unsettled(&self, channel: &ChannelId) -> bool {
         self.succeeds && !self.outgoing.get(channel).is_some_and(|outgoing| outgoing.resumed)
@@ -62,23 +78,13 @@ impl Exchange {
         output: &mut Output,
     ) -> Result<(), &'static str> {
         if self.is_unsettled(channel) {
-            let held = self.outgoing.get(channel).map_or(0, |outgoing| outgoing.statements.len() as u64);
-            let theirs = opening.next_number.saturating_sub(1);
-            // This node signed it: that it did so for this channel and number is looked at here.
-            let is_of_channel = |last: &Arc<VerifiedEnvelope>| {
-                let statement = last.statement();
-                let of = (statement.recipient.as_str(), statement.memorandum.as_str(), statement.number);
-                theirs > held && of == (channel.peer.as_str(), channel.memorandum.as_str(), theirs)
-            };
-            let lost = opening.last.clone().filter(is_of_channel);
-            if theirs > held && lost.is_none() {
-                return Err(
-                    "the counterpart says that it holds later numbers than this log, and does not show the last one",
-                );
-            }
-            let event = change::channel_resumed(channel, lost.as_ref());
-            let change = Change::Resumed { channel: channel.clone(), last: lost };
+            let goes_on = self.goes_on(channel, opening)?;
+            let event = change::channel_resumed(channel, &goes_on);
+            let carriers = self.displaced_carriers(channel, goes_on.displaced_from);
+            let change = Change::Resumed { channel: channel.clone(), goes_on, before: false };
             self.record(now_ms, event, change, Record::default(), output);
+            // What they were to carry on went nowhere.
+            self.note_held_back(now_ms, carriers, output);
         }
         let outgoing = self.outgoing.get(channel);
         let receipted = outgoing.and_then(Outgoing::last_receipted);
@@ -89,6 +95,63 @@ impl Exchange {
             self.record(now_ms, event, change, Record::default(), output);
         }
         Ok(())
+    }
+
+    /// Where a channel goes on, by what the counterpart holds.
+    fn goes_on(&mut self, channel: &ChannelId, opening: &Opening) -> Result<GoesOn, &'static str> {
+        let held = self.outgoing.get(channel).map_or(0, |outgoing| outgoing.statements.len() as u64);
+        let theirs = opening.next_number.saturating_sub(1);
+        // This node signed it: that it did so for this channel and number is looked at here.
+        let is_of_channel = |last: &&Arc<VerifiedEnvelope>| {
+            let statement = last.statement();
+            let of = (statement.recipient.as_str(), statement.memorandum.as_str(), statement.number);
+            of == (channel.peer.as_str(), channel.memorandum.as_str(), theirs)
+        };
+        let last = opening.last.as_ref().filter(is_of_channel);
+        let not_shown =
+            "the counterpart says that it holds other statements than this log, and does not show the last one";
+        let Some(outgoing) = self.outgoing.get(channel).filter(|_| theirs > 0) else {
+            let behind = last.filter(|_| theirs > held).cloned();
+            let is_told = behind.is_some() || theirs == 0;
+            return if is_told { Ok(GoesOn { behind, displaced_from: None }) } else { Err(not_shown) };
+        };
+        let last = last.ok_or(not_shown)?;
+        if outgoing.statement(theirs) == Some(last.digest()) {
+            // Each statement quotes the one before it, so all before are alike too.
+            return Ok(GoesOn::default());
+        }
+        let receipted = outgoing.last_receipted().unwrap_or_default();
+        let behind = receipted.max(self.links.get(channel).map_or(0, |link| link.alike));
+        let both = held.min(theirs);
+        let numbered = (behind + 1..=both).zip(&opening.behind);
+        let mut compared = numbered.map(|(number, theirs)| (number, outgoing.statement(number) == Some(*theirs)));
+        if let Some((from, _)) = compared.find(|(_, is_alike)| !is_alike) {
+            return Ok(GoesOn { behind: Some(Arc::clone(last)), displaced_from: Some(from) });
+        }
+        let told = behind.saturating_add(opening.behind.len() as u64);
+        if told < both {
+            if opening.behind.len() < BEHIND_MAX {
+                return Err("the counterpart does not tell which statements it holds: its node is at fault");
+            }
+            if let Some(link) = self.links.get_mut(channel) {
+                link.alike = told;
+            }
+            return Err("the counterpart is asked in steps which statements it holds");
+        }
+        if theirs <= held {
+            return Err(
+                "the counterpart holds another statement under a number of which this log has its receipt: was its folder restored from an \
+                 old copy?",
+            );
+        }
+        Ok(GoesOn { behind: Some(Arc::clone(last)), displaced_from: None })
+    }
+
+    /// Own notices behind a number that were to carry something on, and have no receipt.
+    fn displaced_carriers(&self, channel: &ChannelId, from: Option<u64>) -> Vec<MessageId> {
+        let Some((outgoing, from)) = self.outgoing.get(channel).zip(from) else { return Vec::new() };
+        let waiting = outgoing.outstanding.range(from..).map(|(_, waiting)| waiting.message_id);
+        waiting.filter(|id| self.carriers.contains_key(id) && !self.held_back.contains(id)).collect()
     }
 
     /// Logs the own card when it is a later one than the log told.

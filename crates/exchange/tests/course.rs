@@ -139,7 +139,7 @@ fn a_termination_that_arrives_late_over_new_year_ends_the_memorandum_on_the_same
     // The receipt comes back days later: the day in it counts, not the day on which it came.
     let receipt = verify_receipt(&japan.receipt(index), &japans.card.log_vkey(), &envelope).unwrap();
     let channel = ChannelId { peer: japans.card.id.clone(), memorandum: MEMORANDUM.into() };
-    let opening = Opening { next_number: 1, last: None };
+    let opening = Opening { next_number: 1, last: None, behind: Vec::new() };
     let later_ms = moment("2027-01-09T12:00:00+06:00");
     partner.step(later_ms, Input::LinkOpened { channel: channel.clone(), link: 1, opening, jitter: 0 });
     assert_eq!(partner.step(later_ms, Input::ReceiptArrived(channel, Box::new(receipt))).len(), 2);

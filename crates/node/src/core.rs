@@ -307,7 +307,7 @@ impl Running {
         for effect in committed.into_inner() {
             match effect {
                 Effect::Tell { ticket, told } => self.tell(ticket, told)?,
-                Effect::Connect { channel, link } => self.connect(channel, link),
+                Effect::Connect { channel, link, behind } => self.connect(channel, link, behind),
                 Effect::Transmit { channel, notices } => self.transmit(&channel, notices)?,
                 Effect::Erase { message_id, sealed } => self.journal.erase(message_id.as_bytes(), &sealed)?,
                 Effect::Disconnect(channel) => drop(self.links.remove(&channel)),
@@ -341,10 +341,15 @@ impl Running {
         self.exchange.own_cards().verify(envelope).ok().map(Arc::new)
     }
 
-    fn connect(&mut self, channel: ChannelId, link: u64) {
+    fn connect(&mut self, channel: ChannelId, link: u64, behind: Option<u64>) {
         let (queue, waiting) = mpsc::channel(LINK_QUEUE_MAX);
         self.links.insert(channel.clone(), queue);
-        self.runtime.spawn(delivery::run(Arc::clone(&self.shared), self.core.clone(), (channel, link), waiting));
+        self.runtime.spawn(delivery::run(
+            Arc::clone(&self.shared),
+            self.core.clone(),
+            (channel, link, behind),
+            waiting,
+        ));
     }
 
     fn transmit(&mut self, channel: &ChannelId, notices: Vec<Outbound>) -> Result<(), JournalError> {

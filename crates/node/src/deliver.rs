@@ -196,7 +196,7 @@ async fn serve(
         return Err(protocol("the memorandum's id has not its form"));
     }
     let channel = ChannelId { peer: peer.name.clone(), memorandum: open.memorandum };
-    let opened = opened(&core, &channel).await?;
+    let opened = opened(&core, &channel, open.behind_number).await?;
     send(&responses, deliver_response::Part::Opened(opened)).await?;
     tracing::debug!(peer.id = channel.peer, memorandum.id = channel.memorandum, "a channel was opened to us");
     let (batches, answered) = mpsc::channel(BATCHES_UNDER_WAY);
@@ -207,14 +207,15 @@ async fn serve(
     answered.and(read)
 }
 
-async fn opened(core: &Core, channel: &ChannelId) -> Result<ChannelOpened, Status> {
-    let asked = channel.clone();
-    let answer =
-        core.ask(Needs::Nothing, move |ticket| Input::PeerOpened(ticket, asked)).await.map_err(|_| stopping())?;
+async fn opened(core: &Core, channel: &ChannelId, behind: Option<u64>) -> Result<ChannelOpened, Status> {
+    let channel = channel.clone();
+    let asking = core.ask(Needs::Nothing, move |ticket| Input::PeerOpened { ticket, channel, behind });
+    let answer = asking.await.map_err(|_| stopping())?;
     match answer.await {
-        Ok(Answer::Told { told: Told::ChannelOpened { next_number, .. }, logged }) => {
+        Ok(Answer::Told { told: Told::ChannelOpened { next_number, behind, .. }, logged }) => {
             let last_envelope = logged.map(|logged| envelope_in(&logged)).unwrap_or_default();
-            Ok(ChannelOpened { next_number, last_envelope })
+            let statements_behind = behind.iter().flat_map(|statement| statement.0).collect();
+            Ok(ChannelOpened { next_number, last_envelope, statements_behind })
         }
         Ok(Answer::NotNow(failure)) => Err(failure.status()),
         _ => Err(stopping()),

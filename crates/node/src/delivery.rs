@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, mpsc};
 use tokio_rustls::TlsConnector;
 use tokio_stream::wrappers::ReceiverStream;
-use verbale_evidence::{ReceiptVerifier, UnverifiedEnvelope, VerifiedEnvelope, VerifiedReceipt};
+use verbale_evidence::{ReceiptVerifier, StatementDigest, UnverifiedEnvelope, VerifiedEnvelope, VerifiedReceipt};
 use verbale_exchange::{ChannelId, Input, Opening, Peer};
 use verbale_ledger::{LogIndex, TlogProof};
 use verbale_proto::v1::{
@@ -95,10 +95,10 @@ fn progress(unanswered: &Unanswered) -> MutexGuard<'_, Progress> {
 pub(crate) async fn run(
     shared: Arc<Shared>,
     core: Core,
-    (channel, link): (ChannelId, u64),
+    (channel, link, behind): (ChannelId, u64, Option<u64>),
     queue: mpsc::Receiver<ToSend>,
 ) {
-    let trouble = match serve(&shared, &core, (&channel, link), queue).await {
+    let trouble = match serve(&shared, &core, (&channel, link, behind), queue).await {
         Ok(()) => "the counterpart ended the link".to_owned(),
         Err(trouble) => trouble,
     };
@@ -109,7 +109,7 @@ pub(crate) async fn run(
 async fn serve(
     shared: &Arc<Shared>,
     core: &Core,
-    (channel, link): (&ChannelId, u64),
+    (channel, link, behind): (&ChannelId, u64, Option<u64>),
     queue: mpsc::Receiver<ToSend>,
 ) -> Result<(), String> {
     let peers = shared.peers.now();
@@ -121,7 +121,8 @@ async fn serve(
         witness::show(shared, core, peer, connection.clone()).await?;
     }
     let (requests, stream) = mpsc::channel(MESSAGES_UNDER_WAY);
-    let open = OpenChannel { memorandum: channel.memorandum.clone(), version: PROTOCOL_VERSION };
+    let memorandum = channel.memorandum.clone();
+    let open = OpenChannel { memorandum, version: PROTOCOL_VERSION, behind_number: behind };
     let opened = send(&requests, deliver_request::Part::Open(open)).await;
     opened.map_err(|()| "the link ended before it began".to_owned())?;
     let mut client = PeerClient::new(connection).max_decoding_message_size(DELIVER_MESSAGE_BYTES_MAX);
@@ -174,7 +175,7 @@ async fn opening(shared: &Shared, peer: &str, responses: &mut Streaming<DeliverR
     let first = tokio::time::timeout(CONNECT_TIME, responses.message()).await;
     let first = first.map_err(|_| "the counterpart did not open the channel within 10 s".to_owned())?;
     let first = first.map_err(|status| said(peer, &status))?;
-    let Some(deliver_response::Part::Opened(ChannelOpened { next_number, last_envelope })) =
+    let Some(deliver_response::Part::Opened(ChannelOpened { next_number, last_envelope, statements_behind })) =
         first.and_then(|first| first.part)
     else {
         return Err("the counterpart did not say where the channel stands: its node is at fault".to_owned());
@@ -187,7 +188,11 @@ async fn opening(shared: &Shared, peer: &str, responses: &mut Streaming<DeliverR
             envelope.map_err(|_| "the counterpart named a last envelope that this node did not sign".to_owned())?;
         Some(Arc::new(envelope))
     };
-    Ok(Opening { next_number, last })
+    let (digests, []) = statements_behind.as_chunks() else {
+        return Err("the counterpart named half a statement: its node is at fault".to_owned());
+    };
+    let behind = digests.iter().map(|digest| StatementDigest(*digest)).collect();
+    Ok(Opening { next_number, last, behind })
 }
 
 /// Sends what the core hands over, in batches.

@@ -30,6 +30,7 @@ pub(crate) fn summary(held: &Held, sight: Sight) -> NoticeSummary {
         NoticeState::Received => ("RECEIVED", ""),
         NoticeState::HandedOver => ("HANDED_OVER", ""),
         NoticeState::RefusedByUs(code) => ("REFUSED_BY_US", code.as_str()),
+        NoticeState::Displaced => ("DISPLACED", ""),
     };
     NoticeSummary {
         message_id: held.message_id.to_string(),
@@ -89,6 +90,7 @@ fn history_item(happening: &Happening) -> HistoryItem {
         What::Disclosed { code, published: true, .. } => ("PUBLISHED", code.as_str()),
         What::Disclosed { code, .. } => ("DISCLOSED", code.as_str()),
         What::Denied { code, .. } => ("DISCLOSURE_DENIED", code.as_str()),
+        What::Displaced => ("DISPLACED", ""),
         What::Erased(actor) => ("ERASED", actor.as_str()),
     };
     HistoryItem {

@@ -50,7 +50,7 @@ pub struct Stats {
 /// What travels.
 #[derive(Clone)]
 enum Packet {
-    Open { link: u64 },
+    Open { link: u64, behind: Option<u64> },
     Opened { link: u64, opening: Opening },
     Notice { link: u64, envelope: Vec<u8>, sealed: Option<Vec<u8>> },
     Receipt { number: u64, receipt: Receipt },
@@ -181,7 +181,7 @@ impl World {
                         self.tell(node, waits, told)?;
                     }
                 }
-                Effect::Connect { link, .. } => self.send(1 - node, Packet::Open { link }),
+                Effect::Connect { link, behind, .. } => self.send(1 - node, Packet::Open { link, behind }),
                 Effect::Disconnect(_) | Effect::Erase { .. } => {}
                 Effect::ReceiptContradicts(_) => {
                     return Err(Violation("an honest receipt was taken for one that contradicts another".to_owned()));
@@ -238,13 +238,13 @@ impl World {
                 self.stats.rejected += 1;
                 self.send(1 - node, Packet::Rejected { link });
             }
-            (Waits::Opening { link }, Told::ChannelOpened { next_number, last }) => {
+            (Waits::Opening { link }, Told::ChannelOpened { next_number, last, behind }) => {
                 let last = last.map(|index| {
                     let entry = &self.nodes[node].durable[usize::try_from(index.0).unwrap()].entry;
                     let card = self.nodes[node].peer_card();
                     Arc::new(envelope_in(entry, &card.envelope_key))
                 });
-                self.send(1 - node, Packet::Opened { link, opening: Opening { next_number, last } });
+                self.send(1 - node, Packet::Opened { link, opening: Opening { next_number, last, behind } });
             }
             (Waits::Opening { .. }, Told::Done(_)) => {}
             _ => return Err(Violation("an answer of a kind that nobody asked for".to_owned())),
@@ -307,9 +307,9 @@ impl World {
         let jitter = self.jitter();
         let this = &mut self.nodes[node];
         match packet {
-            Packet::Open { link } => {
+            Packet::Open { link, behind } => {
                 let ticket = this.ticket(Waits::Opening { link });
-                this.step(self.now_ms, Input::PeerOpened(ticket, channel));
+                this.step(self.now_ms, Input::PeerOpened { ticket, channel, behind });
             }
             Packet::Opened { link, opening } => {
                 this.step(self.now_ms, Input::LinkOpened { channel, link, opening, jitter });

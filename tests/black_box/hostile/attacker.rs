@@ -113,7 +113,7 @@ impl Attacker {
 
     pub(crate) async fn open(&self, address: &str, memorandum: &str) -> Result<Link, Status> {
         let (requests, mut responses) = self.stream(address).await?;
-        let open = OpenChannel { memorandum: memorandum.to_owned(), version: 1 };
+        let open = OpenChannel { memorandum: memorandum.to_owned(), version: 1, behind_number: None };
         let _ = requests.send(DeliverRequest { part: Some(deliver_request::Part::Open(open)) }).await;
         match soon(responses.message()).await?.and_then(|response| response.part) {
             Some(deliver_response::Part::Opened(opened)) => {

@@ -265,5 +265,9 @@ fn piece(length: usize) -> DeliverRequest {
 }
 
 fn open(memorandum: &str, version: u32) -> DeliverRequest {
-    request(deliver_request::Part::Open(OpenChannel { memorandum: memorandum.to_owned(), version }))
+    request(deliver_request::Part::Open(OpenChannel {
+        memorandum: memorandum.to_owned(),
+        version,
+        behind_number: None,
+    }))
 }

@@ -37,9 +37,9 @@ fn envelope_to(event: &Event, to: &str) -> Option<Vec<u8>> {
     (statement.recipient == to).then(|| sent.envelope.clone())
 }
 
-/// Makes each log quote what is carried over from the one before it.
-fn quote_again(log: &mut Log) {
-    for before in [2_usize, 1] {
+/// Makes each log quote what is carried over from the one before it, of which so many follow each other.
+fn quote_again(log: &mut Log, logs: usize) {
+    for before in (1..=logs).rev() {
         let mut tree = Tree::default();
         for (entry, _) in &log.entries {
             let told = (0..before).try_fold(entry.clone(), |entry, _| carried_entry(&entry));
@@ -87,7 +87,7 @@ pub(crate) fn changes_are_found(kept: &Kept) {
                     let Event::Genesis(Genesis { previous: Some(previous), .. }) = event else { unreachable!() };
                     "verbale/JP-MOJ-ISA-RMD/7".clone_into(&mut previous.origin);
                 });
-                quote_again(log);
+                quote_again(log, 2);
             }),
             "CARD",
         ),
@@ -102,7 +102,7 @@ pub(crate) fn changes_are_found(kept: &Kept) {
                     let Event::Genesis(Genesis { previous: Some(previous), .. }) = event else { unreachable!() };
                     previous.known_heads.clone_from(&others);
                 });
-                quote_again(log);
+                quote_again(log, 2);
             }),
             "CARRIED",
         ),
@@ -111,7 +111,7 @@ pub(crate) fn changes_are_found(kept: &Kept) {
             Box::new(|log| {
                 let at = carried(log, 2, is_received);
                 log.entries[at].0 = change_within(&log.entries[at].0, &|time_ms, _| *time_ms -= 3_600_000);
-                quote_again(log);
+                quote_again(log, 2);
             }),
             "TIME_BACKWARDS",
         ),
@@ -121,7 +121,7 @@ pub(crate) fn changes_are_found(kept: &Kept) {
                 let at =
                     carried(log, 1, |event| matches!(event, Event::CounterpartRotated(_) | Event::NoticeReceived(_)));
                 log.entries[at].0 = change_within(&log.entries[at].0, &|time_ms, _| *time_ms -= 3_600_000);
-                quote_again(log);
+                quote_again(log, 2);
             }),
             "TIME_BACKWARDS",
         ),
@@ -144,7 +144,7 @@ pub(crate) fn changes_are_found(kept: &Kept) {
             Box::new(|log| {
                 let at = carried(log, 2, |event| matches!(event, Event::Disclosed(_)));
                 log.entries[at].0 = change_within(&log.entries[at].0, &|time_ms, _| *time_ms += 1);
-                quote_again(log);
+                quote_again(log, 2);
             }),
             "FORK",
         ),
@@ -156,7 +156,7 @@ pub(crate) fn changes_are_found(kept: &Kept) {
                 drop(log.entries.remove(third));
                 let second = carried(log, 1, |event| matches!(event, Event::Disclosed(_)));
                 drop(log.entries.remove(second));
-                quote_again(log);
+                quote_again(log, 2);
             }),
             "MOVED",
         ),
@@ -178,6 +178,72 @@ pub(crate) fn changes_are_found(kept: &Kept) {
                 });
             }),
             "RECEIVED_NOT_SENT",
+        ),
+    ];
+    for (row, change, code) in &by_the_other {
+        let copy = kept.rewritten(JAPAN, change);
+        let alone = copy.verify(JAPAN, &[]);
+        assert_eq!(alone.code, 0, "{row}: {}", alone.out);
+        found(row, &copy.reconcile(), code);
+    }
+}
+
+/// A log that a copy wrote in part, which numbered notices before it met the other side: nothing else is excused by that.
+pub(crate) fn changes_of_a_copy_are_found(kept: &Kept) {
+    kept.copy().reconcile().good();
+    let resumed = |log: &Log| carried(log, 0, |event| is_resumed(event, KYRGYZSTAN));
+    let displaced_from = |log: &mut Log, change: &dyn Fn(u64) -> u64| {
+        let at = resumed(log);
+        log.change(at, |_, event| {
+            let Event::ChannelResumed(of) = event else { unreachable!() };
+            of.displaced_from = change(of.displaced_from);
+        });
+    };
+    let alone: Vec<Row<'_, Anew<'_>>> = vec![
+        (
+            "a notice that has a receipt told as one that never left",
+            Box::new(|log| displaced_from(log, &|_| 1)),
+            "RESUMED",
+        ),
+        ("all of them told as lost", Box::new(|log| displaced_from(log, &|_| 0)), "RESUMED"),
+        (
+            "notices that never left, and nothing that took their numbers",
+            Box::new(|log| {
+                let at = resumed(log);
+                log.change(at, |_, event| {
+                    let Event::ChannelResumed(of) = event else { unreachable!() };
+                    of.envelope.clear();
+                });
+            }),
+            "RESUMED",
+        ),
+    ];
+    for (row, change, code) in &alone {
+        found(row, &kept.rewritten(JAPAN, change).verify(JAPAN, &[]), code);
+    }
+    let by_the_other: Vec<Row<'_, Anew<'_>>> = vec![
+        (
+            "what the other side took told as one that never left",
+            Box::new(|log| {
+                displaced_from(log, &|from| from - 1);
+                // The receipt of that one came to the log that goes on.
+                drop(log.entries.remove(carried(log, 0, |event| matches!(event, Event::ReceiptReceived(_)))));
+            }),
+            "NOT_DISPLACED",
+        ),
+        (
+            "one that never left told as one that did",
+            Box::new(|log| displaced_from(log, &|from| from + 1)),
+            "SENT_NOT_RECEIVED",
+        ),
+        (
+            "an entry from before a copy was made dated a moment later",
+            Box::new(|log| {
+                let at = carried(log, 1, |event| matches!(event, Event::NoticeSent(_)));
+                log.entries[at].0 = change_within(&log.entries[at].0, &|time_ms, _| *time_ms += 1);
+                quote_again(log, 1);
+            }),
+            "FORK",
         ),
     ];
     for (row, change, code) in &by_the_other {

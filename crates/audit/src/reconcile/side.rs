@@ -2,7 +2,7 @@
 
 use verbale_evidence::{Card, MessageId};
 
-use crate::export::ExportFolder;
+use crate::export::{ExportFolder, Missing};
 use crate::verify::{Break, Crossed, LostNumbers, Taken, Verified};
 
 /// One of the two.
@@ -116,6 +116,24 @@ impl<'c> Side<'c> {
         // Whoever has another log goes on there: what is taken afterwards is not of the one before.
         let learnt = to.crossed.cards.iter().find(|(card, _)| Some(card.log_origin.as_str()) == self.origin_of(log));
         learnt.is_none_or(|(_, entry)| taken.entry < *entry)
+    }
+
+    /// Whether a log that was closed, by how many were begun after it, tells from one of its entries on of anything that came from the other side.
+    ///
+    /// # Errors
+    /// [`Missing`].
+    pub(super) fn met(&self, other: &Side<'_>, before: usize, from: u64) -> Result<bool, Missing> {
+        let held = before.checked_sub(1).and_then(|at| self.breaks.get(at)).map_or(0, |broke| broke.held);
+        let is_within = |entry: u64| entry.checked_sub(before as u64).is_some_and(|at| (from..held).contains(&at));
+        let mut met = false;
+        for records in [&self.crossed.taken, &self.crossed.conflicts] {
+            records.each(|_, taken| met |= is_within(taken.entry) && self.is_with(taken.channel, other))?;
+        }
+        let heads = &self.crossed.heads;
+        heads.each(|(log, _), head| {
+            met |= head.entry.is_some_and(is_within) && other.before(heads.origin(log)).is_some();
+        })?;
+        Ok(met)
     }
 
     /// Whether something that happened at a moment is after everything that its export shows.

@@ -26,6 +26,7 @@ use crate::presentation::moment;
 pub(super) struct Outstanding {
     pub(super) envelope: Vec<u8>,
     pub(super) channel: u32,
+    pub(super) number: u64,
     pub(super) not_after_ms: i64,
 }
 
@@ -72,6 +73,8 @@ pub(crate) struct Chronicle<'m> {
     audiences: HashMap<MessageId, String>,
     pub(super) erasures: Erasures,
     pub(super) outstanding: HashMap<MessageId, Outstanding>,
+    /// Sent notices that a copy of the log numbered, and that never left.
+    pub(crate) displaced: u64,
     /// When the counterpart had a disclosure notice.
     pub(super) delivered: HashMap<MessageId, i64>,
     /// The notice that was sent last: its id, its statement, and to whom.
@@ -137,6 +140,7 @@ impl<'m> Chronicle<'m> {
             audiences: HashMap::new(),
             erasures: Erasures::default(),
             outstanding: HashMap::new(),
+            displaced: 0,
             delivered: HashMap::new(),
             last_sent: None,
             carriers: HashSet::new(),

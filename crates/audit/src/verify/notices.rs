@@ -200,12 +200,13 @@ impl Chronicle<'_> {
         if self.crossing.wanted {
             let (message_id, number) = (statement.message_id, statement.number);
             let (not_after_ms, dates) = (statement.not_after_ms, self.dates_of(&message_id));
-            let sent = Sent { channel, message_id, number, entry: index, not_after_ms, receipt: None, dates };
+            let (receipt, displaced) = (None, false);
+            let sent = Sent { channel, message_id, number, entry: index, not_after_ms, receipt, dates, displaced };
             self.crossing.sent.put(&envelope.digest().0, &sent);
         }
         self.last_sent = Some((statement.message_id, envelope.digest(), statement.recipient.clone()));
-        let waiting =
-            Outstanding { envelope: envelope.bytes().to_vec(), channel, not_after_ms: statement.not_after_ms };
+        let (envelope, not_after_ms) = (envelope.bytes().to_vec(), statement.not_after_ms);
+        let waiting = Outstanding { envelope, channel, number: statement.number, not_after_ms };
         self.outstanding.insert(statement.message_id, waiting);
     }
 
@@ -362,7 +363,8 @@ impl Chronicle<'_> {
         let is_reopened = self.outgoing.get(&notice.channel).is_some_and(|direction| direction.reopened);
         let (envelope, verified) = receipt.as_ref()?.as_ref().ok()?;
         let is_same = is_reopened && verified.about() == notice.digest;
-        is_same.then(|| Outstanding { envelope: envelope.clone(), channel: notice.channel, not_after_ms: 0 })
+        let channel = notice.channel;
+        is_same.then(|| Outstanding { envelope: envelope.clone(), channel, number: 0, not_after_ms: 0 })
     }
 
     /// A head of a counterpart's log that was cosigned here.

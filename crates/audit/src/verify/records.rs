@@ -45,6 +45,8 @@ pub(crate) struct Sent {
     pub(crate) receipt: Option<(u32, u64)>,
     /// The dates in it; 0: none.
     pub(crate) dates: (i64, i64),
+    /// Its log tells that it never left.
+    pub(crate) displaced: bool,
 }
 
 /// A head of a counterpart's log that is held here.
@@ -164,6 +166,7 @@ impl Record for Sent {
             &index.to_le_bytes(),
             &self.dates.0.to_le_bytes(),
             &self.dates.1.to_le_bytes(),
+            &[u8::from(self.displaced)],
         ])
     }
 
@@ -177,6 +180,7 @@ impl Record for Sent {
             not_after_ms: i64::from_le_bytes(next(rest)?),
             receipt: u32::from_le_bytes(next(rest)?).checked_sub(1).zip(next(rest).map(u64::from_le_bytes)),
             dates: (i64::from_le_bytes(next(rest)?), i64::from_le_bytes(next(rest)?)),
+            displaced: next::<1>(rest)? == [1],
         })
     }
 }
@@ -228,8 +232,8 @@ mod tests {
         };
         assert_eq!(Taken::decode(taken.encode()), Some(taken));
         for receipt in [None, Some((0, 0)), Some((0x4142_4344, 0x5152_5354_5556_5758))] {
-            let sent =
-                Sent { channel: 0x2122_2324, message_id, number, entry, not_after_ms: -7, receipt, dates: (8, -9) };
+            let (channel, dates, displaced) = (0x2122_2324, (8, -9), receipt.is_none());
+            let sent = Sent { channel, message_id, number, entry, not_after_ms: -7, receipt, dates, displaced };
             assert_eq!(Sent::decode(sent.encode()), Some(sent));
         }
         for entry in [None, Some(0), Some(entry)] {

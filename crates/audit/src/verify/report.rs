@@ -28,7 +28,7 @@ impl Verified {
             "sound": self.is_sound(), "log": self.id, "origin": self.head.origin, "size": self.head.size.0,
             "root": hex::encode(self.head.root), "last_entry_at": moment(self.last_ms), "fingerprint": self.fingerprint,
             "cards_compared": self.is_compared, "counterparts": self.peers.iter().map(|(id, _)| id).collect::<Vec<_>>(),
-            "entries": self.tally.to_json(), "waiting_for_receipt": self.waiting, "unanswered": self.unanswered, "clocks_apart": self.clocks,
+            "entries": self.tally.to_json(), "waiting_for_receipt": self.waiting, "unanswered": self.unanswered, "displaced": self.displaced, "clocks_apart": self.clocks,
             "released_on_consent_or_notice": self.by_instrument, "released_on_ground_not_shown": self.unshown, "released_under_terms_not_given": self.terms_missing,
             "breaks": self.breaks.iter().map(Break::to_json).collect::<Vec<_>>(), "cosigned": cosigned, "time_stamps": self.stamps.to_json(), "findings": self.findings.iter().map(Finding::to_json).collect::<Vec<_>>(),
             "more_findings": self.more_findings,
@@ -75,6 +75,13 @@ impl Verified {
                 text,
                 "  unanswered    {} sent without receipt, and their time is over: whether they came is seen in the counterpart's log",
                 self.unanswered
+            );
+        }
+        if self.displaced > 0 {
+            let _ = writeln!(
+                text,
+                "  never left    {} numbered by a copy of the log, while the counterpart held others under their numbers (reconcile)",
+                self.displaced
             );
         }
         if self.tally.conflicts > 0 {

@@ -1,14 +1,18 @@
 //! A log that took the place of another, cards that follow each other, and channels that went on behind what was lost.
 
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+
 use serde_json::{Value, json};
-use verbale_evidence::{Card, Cards};
+use verbale_evidence::{CARD_STATEMENT, Card, Cards, MessageId};
 use verbale_keys::Fingerprint;
 use verbale_ledger::{Checkpoint, Frontier, Hash, Note};
 use verbale_proto::v1::{ChannelReopened, ChannelResumed, PreviousLog};
 
-use super::chronicle::{Chronicle, own_signed};
+use super::chronicle::{Chronicle, Outstanding, own_signed};
 use super::crossed::LostNumbers;
 use super::prepare::ReadEnvelope;
+use super::records::Sent;
 use crate::presentation::moment;
 
 /// Where a log took the place of another.
@@ -24,6 +28,8 @@ pub struct Break {
     pub at_ms: i64,
     /// Origin of a later log of which nothing is held.
     pub lost: Option<String>,
+    /// Size of the first head that others know, and to which what is held does not lead: a copy went on by itself.
+    pub parted_at: Option<u64>,
 }
 
 /// What was carried over so far from one of the logs before.
@@ -32,6 +38,8 @@ pub(super) struct Carrying {
     root: Hash,
     frontier: Frontier,
     heads: Vec<String>,
+    /// Their roots, by size.
+    roots: BTreeMap<u64, Hash>,
     /// The cards of the log that was closed, the present one being its last.
     card: Option<Cards>,
     /// The last card of before of which nothing else is held.
@@ -40,6 +48,15 @@ pub(super) struct Carrying {
 }
 
 impl Carrying {
+    /// Takes the next entry.
+    fn append(&mut self, leaf: Hash) {
+        self.frontier.append(leaf);
+        let size = self.frontier.size().0;
+        if self.roots.get(&size).is_some_and(|root| *root != self.frontier.root()) {
+            self.at.parted_at.get_or_insert(size);
+        }
+    }
+
     /// Cards of the own contact point that only logs before this one tell of.
     pub(super) fn cards(&self) -> impl Iterator<Item = &Card> {
         self.card.iter().flat_map(Cards::all).chain(&self.lost)
@@ -47,9 +64,15 @@ impl Carrying {
 }
 
 impl Break {
+    /// Whether the log says that others know something else than it holds.
+    pub(crate) fn tells_a_loss(&self) -> bool {
+        self.known > self.held || self.parted_at.is_some()
+    }
+
     pub(super) fn to_json(&self) -> Value {
         json!({
             "closed": self.closed, "held": self.held, "known": self.known, "at": moment(self.at_ms), "lost": self.lost,
+            "parted_at": self.parted_at,
         })
     }
 
@@ -57,6 +80,11 @@ impl Break {
         let lost = self.lost.as_ref().map(|lost| format!("; {lost}, which was begun after it, was lost whole"));
         let known = match self.known {
             0 => "how many others know, it does not tell".to_owned(),
+            known if self.parted_at.is_some() => {
+                format!(
+                    "others know {known} of another copy, to which these do not lead: what only that one held was lost"
+                )
+            }
             known => format!("others know {known}: {} were lost", known.saturating_sub(self.held)),
         };
         format!(
@@ -73,13 +101,23 @@ impl Chronicle<'_> {
     /// The log before this one, as the first entry quotes it.
     pub(super) fn succeeds(&mut self, index: u64, time_ms: i64, previous: PreviousLog) {
         let lost = if previous.lost_card.is_empty() { None } else { self.lost(index, &previous.lost_card) };
-        let size = |note: &String| Some(Checkpoint::parse(Note::parse(note).ok()?.text).ok()?.size.0);
-        let known = previous.known_heads.iter().filter_map(size).max().unwrap_or_default();
+        let head = |note: &String| Checkpoint::parse(Note::parse(note).ok()?.text).ok();
+        let heads = previous.known_heads.iter().filter_map(head);
+        let roots: BTreeMap<u64, Hash> = heads.map(|head| (head.size.0, head.root)).collect();
+        let known = roots.last_key_value().map_or(0, |(size, _)| *size);
         let later = lost.as_ref().map(|lost| lost.log_origin.clone()).filter(|origin| *origin != previous.origin);
-        let at = Break { closed: previous.origin, held: previous.held_size, known, at_ms: time_ms, lost: later };
+        let at = Break {
+            closed: previous.origin,
+            held: previous.held_size,
+            known,
+            at_ms: time_ms,
+            lost: later,
+            parted_at: None,
+        };
         let root = previous.held_root.try_into().unwrap_or_default();
         let heads = previous.known_heads;
-        self.carrying.push(Carrying { at, root, frontier: Frontier::default(), heads, card: None, lost, ended: false });
+        let frontier = Frontier::default();
+        self.carrying.push(Carrying { at, root, frontier, heads, roots, card: None, lost, ended: false });
     }
 
     /// A card of the own contact point from between the log that was closed and this one.
@@ -118,7 +156,7 @@ impl Chronicle<'_> {
             return false;
         }
         for (carrying, leaf) in self.carrying.iter_mut().zip(leaves) {
-            carrying.frontier.append(*leaf);
+            carrying.append(*leaf);
         }
         true
     }
@@ -250,7 +288,15 @@ impl Chronicle<'_> {
             let expected = "a channel that this log used for nothing yet, and resumes once";
             return self.find("RESUMED", index, expected, "one that it used before");
         }
+        let after = match of.displaced_from {
+            0 => after,
+            from if self.displace(index, channel, from..=after) => from.saturating_sub(1),
+            _ => return,
+        };
         if of.envelope.is_empty() {
+            if of.displaced_from > 0 {
+                self.find("RESUMED", index, "the last statement that the counterpart holds", "none");
+            }
             return;
         }
         // It was signed at any time before, in what was lost.
@@ -262,13 +308,39 @@ impl Chronicle<'_> {
             let found = format!("key {}, which the statement says is {}'s", statement.sender_key, statement.sender);
             return self.find("KEY", index, "the envelope key of a card of the log's owner", found);
         }
+        let is_held = self.notices.get(&statement.message_id).is_some_and(|held| held.digest == envelope.digest());
         let direction = self.outgoing.entry(channel).or_default();
-        if statement.number <= after || statement.recipient != of.counterpart || statement.memorandum != of.memorandum {
+        if is_held
+            || statement.number <= after
+            || statement.recipient != of.counterpart
+            || statement.memorandum != of.memorandum
+        {
             return self.find("RESUMED", index, "a later statement of this channel", "another one");
         }
         direction.last = Some((statement.number, envelope.digest()));
         let up_to = Some(statement.number);
         self.crossing.lost.push(LostNumbers { channel, after, up_to, log });
+    }
+
+    /// Numbers that a copy of the log gave once more: nothing that has a receipt.
+    fn displace(&mut self, index: u64, channel: u32, numbers: RangeInclusive<u64>) -> bool {
+        let is_one = |waiting: &Outstanding| waiting.channel == channel && numbers.contains(&waiting.number);
+        let displaced: Vec<MessageId> =
+            self.outstanding.iter().filter(|(_, waiting)| is_one(waiting)).map(|(id, _)| *id).collect();
+        if numbers.is_empty() || numbers.end() - numbers.start() + 1 != displaced.len() as u64 {
+            let expected = "the last statements of this channel, none of which has a receipt, as those that never left";
+            self.find("RESUMED", index, expected, "another number");
+            return false;
+        }
+        for id in displaced {
+            self.outstanding.remove(&id);
+            let Some(notice) = self.notices.get(&id) else { continue };
+            self.displaced += u64::from(self.flow_of(&notice) != CARD_STATEMENT);
+            if let Some(sent) = self.crossing.sent.get(&notice.digest.0) {
+                self.crossing.sent.put(&notice.digest.0, &Sent { displaced: true, ..sent });
+            }
+        }
+        true
     }
 
     /// Whatever a log sends that took the place of another, it knows where the channel goes on.

@@ -110,8 +110,13 @@ pub(crate) fn state(notice: &NoticeSummary) -> String {
     if notice.code.is_empty() { notice.state.clone() } else { format!("{} {}", notice.state, notice.code) }
 }
 
-/// What a refusal says by its code: the log has no more, since whoever reads it must not learn what the notice said.
+/// What a state or a refusal's code says: the log has no more, since whoever reads it must not learn what the notice said.
 fn meaning(notice: &NoticeSummary) -> Option<&'static str> {
+    if notice.state == "DISPLACED" {
+        return Some(
+            "it never left: this folder was put back from a copy, and the counterpart holds another notice under its number; submit it again",
+        );
+    }
     notice.code.parse::<Code>().ok().map(Code::meaning)
 }
 

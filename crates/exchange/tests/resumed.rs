@@ -1,0 +1,115 @@
+//! A log that took the place of another asks which of its statements the counterpart holds: a copy may have numbered others.
+
+#![expect(clippy::unwrap_used, reason = "a test")]
+
+use std::sync::Arc;
+
+use verbale_evidence::{MessageId, Statement, StatementDigest, VerifiedEnvelope, encode_entry, sign_statement};
+use verbale_exchange::{ChannelId, Effect, Exchange, Input, LinkState, NoticeState, Opening, Output, succeeding};
+use verbale_keys::Role;
+use verbale_proto::v1::log_entry::Event;
+use verbale_proto::v1::{CarriedOver, NoticeSent, PeerEnrolled, PreviousLog};
+use verbale_testkit::ContactPoint;
+
+const MEMORANDUM: &str = "JP-KG-SSW-2023";
+
+/// More statements without receipt than a counterpart names at once.
+const SENT: u64 = 16_390;
+
+fn statement(from: &ContactPoint, to: &ContactPoint, number: u64, previous: StatementDigest, by: u8) -> Statement {
+    Statement {
+        message_id: MessageId::new(number, &[by; 10]),
+        memorandum: MEMORANDUM.to_owned(),
+        terms_digest: [1; 32],
+        flow: "F14".to_owned(),
+        sender: from.card.id.clone(),
+        sender_key: from.card.envelope_key.fingerprint(),
+        recipient: to.card.id.clone(),
+        recipient_key: to.recipient.fingerprint(),
+        created_ms: 1,
+        not_after_ms: i64::MAX,
+        number,
+        previous,
+        answers: None,
+        sealed_sha256: [2; 32],
+        sealed_bytes: 10,
+        content_root: [3; 32],
+    }
+}
+
+/// The log that took the place of one which sent these.
+fn successor(own: &ContactPoint, other: &ContactPoint, sent: &[VerifiedEnvelope]) -> Exchange {
+    let mut exchange = Exchange::new(own.own(i64::MAX));
+    let previous = PreviousLog { origin: own.card.log_origin.clone(), held_size: 2, ..PreviousLog::default() };
+    let first = succeeding(5, &own.card, &own.card_bytes, None).unwrap().entry;
+    exchange.replay(&succeeding(5, &own.card, &own.card_bytes, Some(previous)).unwrap().entry, None).unwrap();
+    let (card, address) = (other.card_bytes.clone(), "host:1".to_owned());
+    let enrolled = Event::PeerEnrolled(PeerEnrolled { card, address, actor: "person".to_owned() });
+    let sent = sent.iter().map(|envelope| {
+        Event::NoticeSent(NoticeSent {
+            envelope: envelope.bytes().to_vec(),
+            actor: "person".to_owned(),
+            ..NoticeSent::default()
+        })
+    });
+    let entries = std::iter::once(enrolled).chain(sent).map(|event| encode_entry(5, event).unwrap());
+    for entry in std::iter::once(first).chain(entries) {
+        exchange.replay(&encode_entry(5, Event::CarriedOver(CarriedOver { entry })).unwrap(), None).unwrap();
+    }
+    exchange
+}
+
+fn asked(output: &Output) -> Option<(u64, Option<u64>)> {
+    output.effects.iter().find_map(|effect| match effect {
+        Effect::Connect { link, behind, .. } => Some((*link, *behind)),
+        _ => None,
+    })
+}
+
+#[test]
+fn it_asks_in_steps_and_takes_back_what_the_counterpart_has_others_for() {
+    let (own, other) = (ContactPoint::new("JP-MOJ-ISA-RMD", 1), ContactPoint::new("KG-MLSSM-CECA", 2));
+    let key = own.secret(Role::Envelope);
+    let mut sent: Vec<VerifiedEnvelope> = Vec::new();
+    for number in 1..=SENT {
+        let previous = sent.last().map_or(StatementDigest::NONE, VerifiedEnvelope::digest);
+        sent.push(sign_statement(statement(&own, &other, number, previous, 1), &key).unwrap());
+    }
+    let mut exchange = successor(&own, &other, &sent);
+    let channel = ChannelId { peer: other.card.id.clone(), memorandum: MEMORANDUM.to_owned() };
+    // It holds all but the last three, and another one under the number of the first of these.
+    let parted = sent.len() - 3;
+    let mut theirs: Vec<StatementDigest> = sent[..parted].iter().map(VerifiedEnvelope::digest).collect();
+    let other_one = statement(&own, &other, parted as u64 + 1, *theirs.last().unwrap(), 2);
+    let last = Arc::new(sign_statement(other_one, &key).unwrap());
+    theirs.push(last.digest());
+    let next_number = theirs.len() as u64 + 1;
+    let opening = |behind: u64, most: usize| {
+        let behind = theirs.iter().skip(usize::try_from(behind).unwrap()).take(most).copied().collect();
+        Opening { next_number, last: Some(Arc::clone(&last)), behind }
+    };
+    let opened = |exchange: &mut Exchange, now_ms, link, opening| {
+        exchange.step(now_ms, Input::LinkOpened { channel: channel.clone(), link, opening, jitter: 0 })
+    };
+
+    let (link, behind) = asked(&exchange.step(10, Input::Start)).unwrap();
+    assert_eq!(behind, Some(0));
+    // One that tells less than it could is believed nothing.
+    assert!(opened(&mut exchange, 11, link, opening(0, 5)).records.is_empty());
+    let (link, behind) = asked(&exchange.step(2_000, Input::Tick)).unwrap();
+    assert_eq!(behind, Some(0));
+    assert!(opened(&mut exchange, 2_001, link, opening(0, 16_384)).records.is_empty());
+    let (link, behind) = asked(&exchange.step(10_000, Input::Tick)).unwrap();
+    assert_eq!(behind, Some(16_384), "it goes on asking where it stopped");
+    let output = opened(&mut exchange, 10_001, link, opening(16_384, 16_384));
+    assert_eq!(output.records.len(), 1, "where the channel goes on");
+    let state = |number: usize| exchange.notice(&sent[number - 1].statement().message_id).unwrap().state.clone();
+    assert_eq!([1, parted].map(state), [NoticeState::Queued, NoticeState::Queued]);
+    assert_eq!([parted + 1, parted + 3].map(state), [NoticeState::Displaced, NoticeState::Displaced]);
+    let (_, next, waiting, link) = exchange.outgoing().next().unwrap();
+    assert_eq!((next, waiting), (next_number, parted as u64));
+    assert!(
+        matches!(link.unwrap().state, LinkState::Open { sent } if sent > 0),
+        "what it holds is sent for its receipts"
+    );
+}
