@@ -11,6 +11,19 @@ fn submit(node: &Node, number: &str) {
     node.until_delivered();
 }
 
+/// The Kyrgyz side says that a notice of it takes the place of another.
+fn correct(partner: &Node, number: &str, by: &str) {
+    let correction = json!({
+        "notice_id": format!("{number}-S03"), "memorandum": "JP-KG-SSW-2023", "flow": "S03", "kind": "CORRECTION", "clause": "7(2)",
+        "from": {"party": "KG", "office": "KG-MLSSM-CECA"}, "to": {"party": "JP", "office": "JP-MOJ-ISA-RMD"},
+        "issued_at": "2026-02-11T10:00:00+06:00", "correlates_to": number, "classification": "CONFIDENTIAL",
+        "receiver_obligation": "NONE", "languages": ["en"],
+        "body": {"about_notice": number, "corrected_notice": by, "reason": "a slip"},
+    });
+    partner.submit(&correction.to_string()).good();
+    partner.until_delivered();
+}
+
 fn publish(node: &Node, number: &str) -> Value {
     let said = node.run(&["--json", "publish", number]);
     node.until_delivered();
@@ -107,15 +120,7 @@ fn what_must_be_public_is_published_confirmed_corrected_and_marked() {
     publish(&japan, "KG-JP-2026-000001");
     let line = under("JP-KG-SSW-2023").into_iter().find(|(_, line)| line.contains("\"KG-JP-2026-000001\"")).unwrap().1;
     partner.submit(&line.replace("KG-JP-2026-000001", "KG-CORRECTED").replace("12/3", "12/4")).good();
-    let correction = json!({
-        "notice_id": "KG-S03", "memorandum": "JP-KG-SSW-2023", "flow": "S03", "kind": "CORRECTION", "clause": "7(2)",
-        "from": {"party": "KG", "office": "KG-MLSSM-CECA"}, "to": {"party": "JP", "office": "JP-MOJ-ISA-RMD"},
-        "issued_at": "2026-02-11T10:00:00+06:00", "correlates_to": "KG-JP-2026-000001", "classification": "CONFIDENTIAL",
-        "receiver_obligation": "NONE", "languages": ["en"],
-        "body": {"about_notice": "KG-JP-2026-000001", "corrected_notice": "KG-CORRECTED", "reason": "a slip"},
-    });
-    partner.submit(&correction.to_string()).good();
-    partner.until_delivered();
+    correct(&partner, "KG-JP-2026-000001", "KG-CORRECTED");
     for side in [&japan, &partner] {
         let denied = publish(side, "KG-JP-2026-000001");
         assert_eq!(denied["code"], "SUPERSEDED");
@@ -275,4 +280,23 @@ fn a_revocation_shows_on_the_approval_that_it_takes_back() {
     let entries = export(&japan);
     assert_eq!(entries[0]["revoked"], json!([{"number": "KGSO-F-0041", "from": "2026-04-20", "by": "KG-R41"}]));
     assert_eq!(entries[1]["revoked"], json!([]), "it shows on itself");
+    // What takes the place of the approval is as old as that: it is published with the mark.
+    let approval =
+        under("JP-KG-SSW-2023").into_iter().find(|(_, line)| line.contains("\"KG-JP-2026-000001\"")).unwrap().1;
+    partner.submit(&approval.replace("KG-JP-2026-000001", "KG-A41")).good();
+    correct(&partner, "KG-JP-2026-000001", "KG-A41");
+    publish(&japan, "KG-A41");
+    let marks = |number: &str| {
+        let entries = export(&japan);
+        entries.iter().find(|entry| entry["notice_id"] == number).unwrap()["revoked"].clone()
+    };
+    let by = |number: &str, from: &str| json!([{"number": "KGSO-F-0041", "from": from, "by": number}]);
+    assert_eq!(marks("KG-A41"), by("KG-R41", "2026-04-20"));
+    // What takes the place of a published revocation marks once it is published, and until then that one does.
+    (revocation["notice_id"], revocation["body"]["effective_on"]) = ("KG-R42".into(), "2026-04-22".into());
+    partner.submit(&revocation.to_string()).good();
+    correct(&partner, "KG-R41", "KG-R42");
+    assert_eq!(marks("KG-A41"), by("KG-R41", "2026-04-20"));
+    publish(&japan, "KG-R42");
+    assert_eq!(marks("KG-A41"), by("KG-R42", "2026-04-22"));
 }

@@ -13,6 +13,9 @@ use crate::organisations::is_full_list;
 /// What is about an earlier notice of its own sender.
 pub(crate) const OF_ITS_SENDER: [&str; 2] = [CONSENT_WITHDRAW, CORRECTION];
 
+/// Full lists of one side and kind whose rows are kept in memory.
+const LISTS_KEPT: usize = 8;
+
 /// A notice by the side that sent it and its registry number.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NoticeKey {
@@ -188,17 +191,27 @@ impl Course {
         Self { commenced, ends, ..Self::default() }
     }
 
-    /// A full list that both sides know replaces the last: the rows of older ones are not kept in memory.
+    /// A full list that both sides know replaces the last: the rows of those that were corrected, or are older than [`LISTS_KEPT`] others, are not
+    /// kept in memory. An older one counts again when a later one is corrected by one of a day before it.
     fn forget_older_lists(&mut self, key: &NoticeKey) {
         let Some(list) = self.notices.get(key).filter(|list| is_full_list(list)) else { return };
-        let (flow, as_of) = (list.flow.clone(), list.particulars().as_of.clone());
-        let older = |other: &NoticeKey, docketed: &Docketed| {
-            other.side == key.side && docketed.flow == flow && docketed.particulars().as_of < as_of
+        let is_like = |(other, docketed): &(&NoticeKey, &Docketed)| {
+            other.side == key.side
+                && docketed.flow == list.flow
+                && is_full_list(docketed)
+                && docketed.delivered_ms.is_some()
         };
-        for (other, docketed) in &mut self.notices {
-            if older(other, docketed)
-                && let Some(particulars) = &mut docketed.particulars
-            {
+        let lists: Vec<(NoticeKey, Option<String>)> = (self.notices.iter().filter(is_like))
+            .map(|(other, docketed)| {
+                let counts = !self.is_superseded(other);
+                (other.clone(), counts.then(|| docketed.particulars().as_of.clone()))
+            })
+            .collect();
+        let mut days: Vec<&String> = lists.iter().filter_map(|(_, day)| day.as_ref()).collect();
+        days.sort();
+        let first = days.iter().rev().nth(LISTS_KEPT - 1).map(|day| (*day).clone()).unwrap_or_default();
+        for (other, _) in lists.iter().filter(|(_, day)| day.as_ref().is_none_or(|day| *day < first)) {
+            if let Some(particulars) = self.notices.get_mut(other).and_then(|docketed| docketed.particulars.as_mut()) {
                 particulars.organisations = Vec::new();
             }
         }

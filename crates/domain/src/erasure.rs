@@ -10,7 +10,7 @@ use crate::docket::{Course, Docketed, NoticeKey};
 use crate::duties::{DutyItem, duties};
 use crate::flow::{CONSENT_GRANT, DISPUTE_CONSULTATION};
 use crate::memorandum::{Duty, Memorandum};
-use crate::organisations::{REVOKED, is_full_list, organisations, organisations_without};
+use crate::organisations::{REVOKED, Told, is_full_list};
 
 /// Why a notice's content is needed by a side at a moment, in words for the person who wants to erase it; `None`: it is not.
 pub fn needed(memorandum: &Memorandum, course: &Course, key: &NoticeKey, (own, at_ms): (&str, i64)) -> Option<String> {
@@ -87,5 +87,6 @@ fn carries(course: &Course, key: &NoticeKey, notice: &Docketed) -> Option<String
         return Some(rests.to_owned());
     }
     let names_some = !particulars.organisations.is_empty();
-    (names_some && organisations(course) != organisations_without(course, Some(key))).then(|| rests.to_owned())
+    let shown = |told: Told<'_>| told.organisations();
+    (names_some && shown(Told::new(course)) != shown(Told::without(course, Some(key)))).then(|| rests.to_owned())
 }

@@ -49,7 +49,7 @@ pub use erasure::needed;
 pub use memorandum::{Basis, Class, CommencesOn, ContactPoint, Duty, Memoranda, Memorandum, MemorandumError};
 pub use notice::{Header, Notice, Party};
 pub use offline::{OfflineCheck, Verdict};
-pub use organisations::{Organisation, REVOKED, Revocation, organisations, revocations};
+pub use organisations::{Organisation, REVOKED, Revocation, Told};
 pub use partial::Partial;
 pub use particulars::{Subject, mixes_scripts};
 pub use refusal::{Code, Fault, Refusal, Stage};

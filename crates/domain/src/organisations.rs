@@ -1,15 +1,17 @@
-//! The sending organisations of a side as its notices list them: a full list replaces the last, a revocation marks what is listed.
-//! Derived from the docket each time, as duties are.
+//! The sending organisations of a side as its notices list them: a full list replaces the last, a revocation marks what is listed. The day that
+//! a notice describes decides, then when it was said: what comes late, or again in a correction, is no newer for that. Derived from the docket
+//! each time, as duties are.
 //!
 //! # Source
 //! Clauses 6(1), 6(2), 7(2) and 7(4); DOMAIN section 2, F01 to F03, T01 and T02.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use time::Date;
 
 use crate::civil;
 use crate::docket::{Course, Docketed, NoticeKey};
+use crate::flow::CORRECTION;
 
 /// An approval of one organisation.
 pub(crate) const SENDING_ORG_APPROVED: &str = "F01";
@@ -56,94 +58,150 @@ pub struct Revocation {
     pub by: NoticeKey,
     /// The first day of its effect.
     pub from: Date,
+    /// When it was said first, in milliseconds since 1970-01-01 UTC.
     since_ms: i64,
 }
 
-impl Revocation {
-    /// Whether it shows on what another notice says of organisations: that one came before it, or describes a day before its effect.
-    pub fn shows_on(&self, course: &Course, about: &NoticeKey) -> bool {
-        let told =
-            course.get(about).filter(|told| !REVOKED.contains(&told.flow.as_str()) && about.side == self.by.side);
-        told.is_some_and(|told| {
-            let described = civil::day(&told.particulars().as_of);
-            told.since_ms <= self.since_ms || described.is_some_and(|day| day < self.from)
-        })
+/// What a notice says of organisations: of which day, and since when that was said, in this notice or in one that it corrects.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Said {
+    day: Option<Date>,
+    since_ms: i64,
+}
+
+impl Said {
+    /// Whether a revocation shows on it: it came before that, or describes a day before its effect.
+    fn is_revoked_by(self, revocation: &Revocation) -> bool {
+        self.since_ms <= revocation.since_ms || self.day.is_some_and(|day| day < revocation.from)
     }
 }
 
-/// Every revocation under a memorandum that was delivered and not corrected.
-pub fn revocations(course: &Course) -> Vec<Revocation> {
-    let counts = |(key, notice): &(&NoticeKey, &Docketed)| {
-        REVOKED.contains(&notice.flow.as_str()) && notice.delivered_ms.is_some() && !course.is_superseded(key)
-    };
-    let of = |(key, notice): (&NoticeKey, &Docketed)| {
-        let (particulars, since_ms, by) = (notice.particulars().clone(), notice.since_ms, key.clone());
-        let from = civil::day(&particulars.effective);
-        let numbers = particulars.organisations.into_iter().map(|organisation| organisation.number);
-        numbers.filter_map(move |number| Some(Revocation { number, by: by.clone(), from: from?, since_ms }))
-    };
-    course.notices().filter(counts).flat_map(of).collect()
+/// What a notice says, in the order of that, and its number, which decides between those of one day and moment.
+type At<'k> = (Said, &'k NoticeKey);
+
+/// What both sides know of the organisations under a memorandum.
+pub struct Told<'c> {
+    course: &'c Course,
+    /// The notice that is taken as not known.
+    without: Option<&'c NoticeKey>,
+    /// What each notice took the place of, by a correction that both sides know.
+    corrects: HashMap<NoticeKey, &'c NoticeKey>,
+    /// Revocations that were delivered, corrected ones too.
+    revocations: Vec<Revocation>,
+}
+
+impl<'c> Told<'c> {
+    /// Reads the course of a memorandum.
+    pub fn new(course: &'c Course) -> Self {
+        Self::without(course, None)
+    }
+
+    /// The same, as if one notice were not known.
+    pub(crate) fn without(course: &'c Course, without: Option<&'c NoticeKey>) -> Self {
+        let mut corrects = HashMap::new();
+        let known = || course.notices().filter(|(key, notice)| Some(*key) != without && notice.delivered_ms.is_some());
+        for (key, notice) in known().filter(|(_, notice)| notice.flow == CORRECTION) {
+            if let Some(corrected) = notice.answers.as_ref().filter(|corrected| Some(*corrected) != without) {
+                let number = notice.particulars().replaced_by.clone();
+                corrects.insert(NoticeKey { side: key.side.clone(), number }, corrected);
+            }
+        }
+        let mut told = Self { course, without, corrects, revocations: Vec::new() };
+        let revoking = known().filter(|(_, notice)| is_revocation(notice));
+        told.revocations = revoking.flat_map(|(key, notice)| told.revoked(key, notice)).collect();
+        // Those of one moment in the order of their numbers.
+        told.revocations.sort_by(|a, b| (a.since_ms, &a.by).cmp(&(b.since_ms, &b.by)));
+        told
+    }
+
+    fn revoked(&self, key: &NoticeKey, notice: &Docketed) -> Vec<Revocation> {
+        let Some(from) = civil::day(&notice.particulars().effective) else { return Vec::new() };
+        let since_ms = self.said(key, notice).since_ms;
+        let numbers = notice.particulars().organisations.iter().map(|organisation| organisation.number.clone());
+        numbers.map(|number| Revocation { number, by: key.clone(), from, since_ms }).collect()
+    }
+
+    fn said(&self, key: &NoticeKey, notice: &Docketed) -> Said {
+        let particulars = notice.particulars();
+        let day = civil::day(&particulars.as_of).or_else(|| civil::day(&particulars.effective));
+        // Who corrects says the same once more, and no later than before.
+        let (mut since_ms, mut at, mut seen) = (notice.since_ms, key, HashSet::new());
+        while let Some(before) = self.corrects.get(at).filter(|_| seen.insert(at)) {
+            since_ms = since_ms.min(self.course.get(before).map_or(since_ms, |before| before.since_ms));
+            at = before;
+        }
+        Said { day, since_ms }
+    }
+
+    /// The revocations that show on what another notice says of organisations, corrected ones too.
+    pub fn revocations_on(&self, about: &NoticeKey) -> impl Iterator<Item = &Revocation> {
+        let told = self.course.get(about).filter(|told| !is_revocation(told));
+        let said = told.map(|told| self.said(about, told));
+        let side = &about.side;
+        self.revocations.iter().filter(move |of| of.by.side == *side && said.is_some_and(|said| said.is_revoked_by(of)))
+    }
+
+    /// All organisations that are listed, by side and number. What was corrected or not delivered does not count.
+    pub fn organisations(&self) -> Vec<Organisation> {
+        let counts = |key: &NoticeKey, notice: &Docketed| {
+            notice.delivered_ms.is_some() && !self.course.is_superseded(key) && Some(key) != self.without
+        };
+        // An empty list is legitimate: it says that there is none.
+        let names = |notice: &Docketed| !notice.particulars().organisations.is_empty() || is_full_list(notice);
+        let told = self
+            .course
+            .notices()
+            .filter(|(key, notice)| names(notice) && !is_revocation(notice) && counts(key, notice));
+        let told: Vec<_> = told.map(|(key, notice)| ((self.said(key, notice), key), notice)).collect();
+        // A full list replaces the last: of an earlier day it says nothing of later ones, whenever it comes.
+        let mut last: HashMap<&str, At<'_>> = HashMap::new();
+        for (at, _) in told.iter().filter(|(_, notice)| is_full_list(notice)) {
+            let known = last.entry(&at.1.side).or_insert(*at);
+            *known = (*known).max(*at);
+        }
+        let is_left = |at: At<'_>, notice: &Docketed| {
+            last.get(at.1.side.as_str()).is_none_or(|list| {
+                // Who approves after the list was sent adds to it, whatever day he writes.
+                let adds = notice.flow == SENDING_ORG_APPROVED && at.0.since_ms > list.0.since_ms;
+                at >= *list || adds
+            })
+        };
+        let mut listed: BTreeMap<(String, String), (At<'_>, Organisation)> = BTreeMap::new();
+        for (at, notice) in told.into_iter().filter(|(at, notice)| is_left(*at, notice)) {
+            for organisation in &notice.particulars().organisations {
+                let place = (at.1.side.clone(), organisation.number.clone());
+                if listed.get(&place).is_some_and(|(known, _)| *known > at) {
+                    continue;
+                }
+                let entry = Organisation {
+                    side: at.1.side.clone(),
+                    number: organisation.number.clone(),
+                    status: organisation.status.clone(),
+                    listed_in: at.1.clone(),
+                    flow: notice.flow.clone(),
+                    revoked: None,
+                };
+                listed.insert(place, (at, entry));
+            }
+        }
+        for revocation in &self.revocations {
+            let place = (revocation.by.side.clone(), revocation.number.clone());
+            if let Some(((said, _), entry)) = listed.get_mut(&place)
+                && said.is_revoked_by(revocation)
+                && self.course.get(&revocation.by).is_some_and(|notice| counts(&revocation.by, notice))
+            {
+                entry.revoked = Some((revocation.by.clone(), revocation.from));
+            }
+        }
+        listed.into_values().map(|(_, entry)| entry).collect()
+    }
+}
+
+fn is_revocation(notice: &Docketed) -> bool {
+    REVOKED.contains(&notice.flow.as_str())
 }
 
 /// Whether a notice is a list of everything there is.
 pub(crate) fn is_full_list(notice: &Docketed) -> bool {
     LISTS.contains(&notice.flow.as_str()) && notice.particulars().complete == Some(true)
-}
-
-/// All organisations that are listed under a memorandum, by side and number. What was corrected or not delivered does not count.
-pub fn organisations(course: &Course) -> Vec<Organisation> {
-    organisations_without(course, None)
-}
-
-/// The same, as if one notice were not known.
-pub(crate) fn organisations_without(course: &Course, without: Option<&NoticeKey>) -> Vec<Organisation> {
-    let told = course.notices().filter(|(key, notice)| {
-        // An empty list is legitimate: it says that there is none.
-        (!notice.particulars().organisations.is_empty() || is_full_list(notice))
-            && notice.delivered_ms.is_some()
-            && !course.is_superseded(key)
-            && Some(*key) != without
-    });
-    let mut told: Vec<_> = told.collect();
-    // In the order in which they came; the number decides between those of one moment.
-    told.sort_by(|(a, first), (b, second)| (first.since_ms, *a).cmp(&(second.since_ms, *b)));
-    let mut listed: BTreeMap<(String, String), Organisation> = BTreeMap::new();
-    let mut last_list: BTreeMap<(&str, &str), &str> = BTreeMap::new();
-    let mut marks: BTreeMap<(String, String), (NoticeKey, Date)> = BTreeMap::new();
-    for (key, notice) in told {
-        let particulars = notice.particulars();
-        if is_full_list(notice) {
-            let last = last_list.entry((&key.side, &notice.flow)).or_default();
-            // A list of an earlier day that comes late replaces nothing.
-            if particulars.as_of.as_str() < *last {
-                continue;
-            }
-            *last = &particulars.as_of;
-            listed.retain(|(side, _), _| *side != key.side);
-        }
-        for organisation in &particulars.organisations {
-            let at = (key.side.clone(), organisation.number.clone());
-            if !REVOKED.contains(&notice.flow.as_str()) {
-                // A list that describes an earlier day says nothing about a revocation that comes after it.
-                let in_force_then =
-                    |(_, from): &&(NoticeKey, Date)| civil::day(&particulars.as_of).is_some_and(|day| day < *from);
-                let revoked = marks.get(&at).filter(in_force_then).cloned();
-                let entry = Organisation {
-                    side: key.side.clone(),
-                    number: organisation.number.clone(),
-                    status: organisation.status.clone(),
-                    listed_in: key.clone(),
-                    flow: notice.flow.clone(),
-                    revoked,
-                };
-                listed.insert(at, entry);
-            } else if let Some(from) = civil::day(&particulars.effective) {
-                if let Some(entry) = listed.get_mut(&at) {
-                    entry.revoked = Some((key.clone(), from));
-                }
-                marks.insert(at, (key.clone(), from));
-            }
-        }
-    }
-    listed.into_values().collect()
 }

@@ -42,7 +42,7 @@ pub(crate) fn particulars(flow: &str, body: &Map<String, Value>) -> Particulars 
         purpose: text(&["purpose"]),
         valid_from: text(&["validity/from", "requested_validity/from"]),
         valid_to: text(&["validity/to", "requested_validity/to"]),
-        effective: text(&["effective_at", "effective_on", "commenced_on", "revoked_on"]),
+        effective: text(&["effective_at", "effective_on", "commenced_on", "revoked_on", "approved_on"]),
         received_on: text(&["received_on"]),
         not_before: text(&["disclose_not_before"]),
         complete: body.get("complete").and_then(Value::as_bool),

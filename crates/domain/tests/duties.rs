@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
-use verbale_domain::{Docket, Duty, DutyItem, Entered, Memoranda, NoticeKey, civil, duties, organisations};
+use verbale_domain::{Docket, Duty, DutyItem, Entered, Memoranda, NoticeKey, Told, civil, duties};
 use verbale_proto::v1::{ListedOrganisation, Particulars};
 
 const MEMORANDUM: &str = "JP-KG-SSW-2023";
@@ -190,7 +190,7 @@ fn listing(numbers: &[&str], status: &str, as_of: &str, effective: &str) -> Part
 fn a_revocation_marks_what_is_listed_and_a_full_list_replaces_the_last() {
     let mut docket = Docket::default();
     let marked = |docket: &Docket, today: &str| -> Vec<(String, bool)> {
-        let all = organisations(docket.course(MEMORANDUM).unwrap());
+        let all = Told::new(docket.course(MEMORANDUM).unwrap()).organisations();
         all.iter().map(|of| (of.number.clone(), of.is_revoked(civil::day(today).unwrap()))).collect()
     };
     let of = |number: &str, revoked| (number.to_owned(), revoked);
@@ -215,4 +215,78 @@ fn a_revocation_marks_what_is_listed_and_a_full_list_replaces_the_last() {
     enter(&mut docket, key("KG", "7"), "F02", "2026-04-04T12:00:00+06:00", ("", list(&["D"], "2026-04-01")));
     enter(&mut docket, key("KG", "8"), "S03", "2026-04-04T12:00:01+06:00", ("7", corrected("9")));
     assert_eq!(marked(&docket, "2026-04-05"), [of("B", false)]);
+}
+
+/// One notice after the other, by its minute.
+struct Registry {
+    docket: Docket,
+    minutes: u32,
+}
+
+impl Registry {
+    fn enter(&mut self, number: &str, flow: &str, said: Particulars) {
+        self.minutes += 1;
+        let at = format!("2026-07-01T12:{:02}:00+06:00", self.minutes);
+        enter(&mut self.docket, key("KG", number), flow, &at, ("", said));
+    }
+
+    fn correct(&mut self, number: &str, by: &str) {
+        self.minutes += 1;
+        let at = format!("2026-07-01T12:{:02}:00+06:00", self.minutes);
+        let said = Particulars { replaced_by: by.to_owned(), ..Particulars::default() };
+        enter(&mut self.docket, key("KG", &format!("{number}-S")), "S03", &at, (number, said));
+    }
+
+    /// Number, the notice that lists it, and the one that revokes it.
+    fn shown(&self) -> Vec<(String, String, Option<String>)> {
+        let all = Told::new(self.docket.course(MEMORANDUM).unwrap()).organisations();
+        all.into_iter().map(|of| (of.number, of.listed_in.number, of.revoked.map(|(by, _)| by.number))).collect()
+    }
+}
+
+#[test]
+fn the_day_that_a_notice_describes_decides_and_a_correction_is_no_newer_than_what_it_corrects() {
+    let shown =
+        |number: &str, by: &str, revoked: Option<&str>| (number.to_owned(), by.to_owned(), revoked.map(str::to_owned));
+    let list = |numbers: &[&str], as_of: &str| listing(numbers, "APPROVED", as_of, "");
+    let approved = |number: &str, on| listing(&[number], "APPROVED", "", on);
+    let revoked = |number: &str, from| listing(&[number], "REVOKED", "", from);
+    let mut of = Registry { docket: Docket::default(), minutes: 0 };
+    of.enter("A", "F01", approved("1", "2026-01-05"));
+    of.enter("R", "F03", revoked("1", "2026-02-02"));
+    // The same approval once more, in a correction or late, does not lift what came after it.
+    of.enter("B", "F01", approved("1", "2026-01-05"));
+    of.correct("A", "B");
+    assert_eq!(of.shown(), [shown("1", "B", Some("R"))]);
+    of.enter("C", "F01", approved("1", "2026-02-01"));
+    assert_eq!(of.shown(), [shown("1", "C", Some("R"))]);
+    // One of a later day does, and a correction of the revocation changes nothing about that.
+    of.enter("D", "F01", approved("1", "2026-02-03"));
+    of.correct("C", "D");
+    of.enter("R2", "F03", revoked("1", "2026-02-02"));
+    of.correct("R", "R2");
+    assert_eq!(of.shown(), [shown("1", "D", None)], "approved anew, after the revocation had effect");
+    // A list of an earlier day takes away nothing that was approved after it, and drops what it does not have.
+    of.enter("E", "F01", approved("2", "2026-06-20"));
+    of.enter("L1", "F02", list(&["3"], "2026-06-18"));
+    assert_eq!(of.shown(), [shown("2", "E", None), shown("3", "L1", None)]);
+    // An approval that comes after the list adds to it, and one that the list dropped does not come back by a correction.
+    of.enter("F", "F01", approved("4", "2026-06-01"));
+    of.enter("G", "F01", approved("1", "2026-02-03"));
+    of.correct("D", "G");
+    assert_eq!(of.shown(), [shown("2", "E", None), shown("3", "L1", None), shown("4", "F", None)]);
+    // A later list that is corrected by the one before it leaves that one, with its rows.
+    of.enter("L2", "F02", list(&["9"], "2026-06-25"));
+    assert_eq!(of.shown(), [shown("9", "L2", None)]);
+    of.correct("L2", "L1");
+    assert_eq!(of.shown(), [shown("2", "E", None), shown("3", "L1", None), shown("4", "F", None)]);
+    // The rows of older lists are there as far back as a correction may lead.
+    for day in 1..8 {
+        let as_of = format!("2026-06-2{day}");
+        of.enter(&format!("M{day}"), "F02", list(&["9"], &as_of));
+    }
+    for day in (1..8).rev() {
+        of.correct(&format!("M{day}"), "L1");
+    }
+    assert_eq!(of.shown(), [shown("2", "E", None), shown("3", "L1", None), shown("4", "F", None)]);
 }

@@ -1,13 +1,13 @@
 //! The public register: publication, its confirmation, and every entry again from the journal.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use verbale_domain::disclosure::{Audience, AudienceClass, Ground, Release, Scope};
 use verbale_domain::flow::PUBLICATION_CONFIRMATION;
-use verbale_domain::{Notice, NoticeKey, Partial, REVOKED, Revocation, civil, revocations};
+use verbale_domain::{Notice, NoticeKey, Partial, REVOKED, Revocation, Told, civil};
 use verbale_evidence::{EntryTold, MessageId, SignedDisclosure, read_entry};
 use verbale_exchange::{Asking, Exchange, Held, What};
 use verbale_journal::{Journal, Logged, Store};
@@ -271,8 +271,8 @@ fn body_of(notice: &Notice, fields: &[String]) -> Result<Value, Failure> {
 fn publications(exchange: &Exchange) -> Vec<Publication> {
     // Once for each memorandum: the core's others wait.
     let memoranda = exchange.own().memoranda.iter().map(|memorandum| memorandum.id.as_str());
-    let revoked: BTreeMap<&str, Vec<Revocation>> =
-        memoranda.filter_map(|id| Some((id, revocations(exchange.docket().course(id)?)))).collect();
+    let told: BTreeMap<&str, Told<'_>> =
+        memoranda.filter_map(|id| Some((id, Told::new(exchange.docket().course(id)?)))).collect();
     let of = |held: &Held| -> Vec<Publication> {
         let published = held.history.iter().filter(|happening| is_published(&happening.what));
         let publication = |index| Publication {
@@ -280,7 +280,10 @@ fn publications(exchange: &Exchange) -> Vec<Publication> {
             index,
             replaced_by: replaced_by(exchange, held, index),
             revokes: REVOKED.contains(&held.flow.as_str()),
-            marks: marks(exchange, held, revoked.get(held.channel.memorandum.as_str()).map_or(&[], Vec::as_slice)),
+            marks: told
+                .get(held.channel.memorandum.as_str())
+                .map(|told| marks(exchange, held, told))
+                .unwrap_or_default(),
         };
         published.map(|happening| publication(happening.index)).collect()
     };
@@ -327,8 +330,9 @@ fn replaced_by(exchange: &Exchange, held: &Held, index: LogIndex) -> String {
     key.and_then(|key| course?.replaced_by(&key)).unwrap_or_default()
 }
 
-/// The revocations that show on an entry, of whatever organisation it names, by notices that are published too.
-fn marks(exchange: &Exchange, held: &Held, revoked: &[Revocation]) -> Vec<Mark> {
+/// The revocations that show on an entry, of whatever organisation it names, by notices that are published too: one that was corrected shows
+/// until what took its place is published.
+fn marks(exchange: &Exchange, held: &Held, told: &Told<'_>) -> Vec<Mark> {
     let public = |key: &NoticeKey| {
         let mut found = exchange.find(&key.number).into_iter();
         let is_it = |other: &&Held| {
@@ -340,10 +344,20 @@ fn marks(exchange: &Exchange, held: &Held, revoked: &[Revocation]) -> Vec<Mark> 
     let Some((course, key)) = exchange.docket().course(&held.channel.memorandum).zip(held.key()) else {
         return Vec::new();
     };
+    let is_replaced = |key: &NoticeKey| {
+        let (mut at, mut seen) = (key.clone(), BTreeSet::new());
+        while let Some(number) = course.replaced_by(&at).filter(|_| seen.insert(at.clone())) {
+            at.number = number;
+            if public(&at).is_some() {
+                return true;
+            }
+        }
+        false
+    };
     let mark = |of: &Revocation| {
-        let by_message = public(&of.by)?;
+        let by_message = public(&of.by).filter(|_| !is_replaced(&of.by))?;
         let shown = RegisterMark { number: of.number.clone(), from: of.from.to_string(), by: of.by.number.clone() };
         Some(Mark { shown, by_message })
     };
-    revoked.iter().filter(|of| of.shows_on(course, &key)).filter_map(mark).collect()
+    told.revocations_on(&key).filter_map(mark).collect()
 }

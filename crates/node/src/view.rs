@@ -2,7 +2,7 @@
 
 use time::Date;
 use verbale_domain::flow::TERMINATION;
-use verbale_domain::{DutyItem, Memorandum, Notice, Organisation, civil, conditions_of_document};
+use verbale_domain::{DutyItem, Memorandum, Notice, Organisation, Told, civil, conditions_of_document};
 use verbale_exchange::{Exchange, Happening, Held, LinkState, Mailbox, NoticeState, What};
 use verbale_ledger::LogIndex;
 use verbale_proto::v1::{
@@ -195,7 +195,7 @@ pub(crate) fn organisations(exchange: &Exchange, now_ms: i64) -> Vec<Organisatio
     for memorandum in exchange.own().memoranda.iter() {
         let Some(course) = exchange.docket().course(&memorandum.id) else { continue };
         let (_, today) = own_day(exchange, memorandum, now_ms);
-        all.extend(verbale_domain::organisations(course).into_iter().map(|of: Organisation| {
+        all.extend(Told::new(course).organisations().into_iter().map(|of: Organisation| {
             let revoked = of.is_revoked(today);
             let (revoked_by, revoked_from) =
                 of.revoked.map(|(by, from)| (by.number, from.to_string())).unwrap_or_default();
