@@ -258,9 +258,13 @@ impl Exchange {
     /// What the state and the rules say of the notice.
     fn check_notice(&self, now_ms: i64, opened: &OpenedNotice, subject: &Subject, kept: &Kept) -> Result<(), Refusal> {
         let header = &subject.header;
+        let sender = &opened.envelope().statement().sender;
         let key = (Mailbox::Inbox, header.memorandum.clone(), header.notice_id.clone());
         let known = self.numbers.get(&key).and_then(|id| self.notices.get(id));
-        if let Some(known) = known {
+        // Who has no part in the memorandum does not learn which numbers were used under it.
+        let memorandum = self.own.memoranda.get(&header.memorandum);
+        let takes_part = || memorandum.is_some_and(|memorandum| memorandum.nodes().any(|node| node == sender));
+        if let Some(known) = known.filter(|known| known.channel.peer == *sender || takes_part()) {
             let same = known.digest.as_deref() == Some(kept.digest.as_slice());
             let reason = if same {
                 "this notice was received before under the same registry number"
@@ -269,7 +273,6 @@ impl Exchange {
             };
             return Err(Refusal::new(Code::IdReuse, "notice_id", reason));
         }
-        let sender = &opened.envelope().statement().sender;
         let place = Place::Arrival { sender, own: &self.own.card.id };
         check_rules(subject, &self.own.memoranda, &self.docket, place, now_ms)?;
         // What is signed about the answered notice must be the notice that the content names: consent rests on it.

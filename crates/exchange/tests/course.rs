@@ -4,7 +4,9 @@
 
 use verbale_domain::{Notice, civil};
 use verbale_envelope::{SealedNotice, open, seal};
-use verbale_evidence::{MessageId, UnverifiedEnvelope, decode_entry, verify_receipt};
+use verbale_evidence::{
+    MessageId, Statement, StatementDigest, UnverifiedEnvelope, decode_entry, sign_statement, verify_receipt,
+};
 use verbale_exchange::{
     Approval, Arrival, ChannelId, Draft, Exchange, Input, Kept, Opening, Record, Submission, genesis,
 };
@@ -61,6 +63,68 @@ impl Side {
         let proof = TlogProof { index: LogIndex(index as u64), hashes, checkpoint }.to_text();
         Receipt { entry, proof }
     }
+}
+
+/// A notice that a contact point sends as the first of its channel, and the code with which it is refused.
+fn refused(japan: &mut Side, from: &ContactPoint, notice: &Notice) -> Option<String> {
+    let to = japan.point.known();
+    let message_id = MessageId::new(1, &[japan.entries.len().try_into().unwrap(); 10]);
+    let sealed = seal(notice, &from.card.id, (&to.card.id, &to.recipient), message_id, [8; 32]).unwrap();
+    let memorandum = notice.header().memorandum.clone();
+    let memoranda = from.own(YEAR_MS).memoranda;
+    let statement = Statement {
+        message_id,
+        terms_digest: memoranda.get(&memorandum).unwrap().terms_digest(),
+        memorandum: memorandum.clone(),
+        flow: notice.header().flow.clone(),
+        sender: from.card.id.clone(),
+        sender_key: from.card.envelope_key.fingerprint(),
+        recipient: to.card.id.clone(),
+        recipient_key: to.recipient.fingerprint(),
+        created_ms: 2,
+        not_after_ms: i64::MAX,
+        number: 1,
+        previous: StatementDigest::NONE,
+        answers: None,
+        sealed_sha256: sealed.sha256,
+        sealed_bytes: sealed.bytes.len() as u64,
+        content_root: sealed.content_root,
+    };
+    let envelope = sign_statement(statement, &from.secret(Role::Envelope)).unwrap();
+    let bound = SealedNotice::bind(envelope, sealed.bytes).unwrap();
+    let opened = open(bound, &japan.point.identity).unwrap_or_else(|unopened| panic!("{}", unopened.refusal));
+    let (archive, subject) = (japan.point.archive(), opened.notice().subject());
+    let digest = archive.notice_digest(opened.notice());
+    let kept = Kept::prepare(&archive, message_id, &subject, digest, (opened.file_key(), &[]), &[5; 80]);
+    let channel = ChannelId { peer: from.card.id.clone(), memorandum };
+    let records = japan.step(3, Input::Arrived(3, channel, Arrival::Opened(Box::new((opened, kept)))));
+    match decode_entry(&records[0].entry).unwrap().1 {
+        Event::NoticeRefused(refused) => Some(refused.code),
+        _ => None,
+    }
+}
+
+#[test]
+fn who_has_no_part_in_a_memorandum_does_not_learn_which_numbers_were_used_under_it() {
+    let (tajik, kyrgyz) = (ContactPoint::new("TJ-MLMEP-MS-DLPSA", 2), ContactPoint::new("KG-MLSSM-CECA", 3));
+    let notice = |number: &str| {
+        let json = format!(
+            r#"{{"notice_id":"{number}","memorandum":"JP-TJ-SSW-2024","flow":"F33","kind":"COMMENCEMENT_NOTIFICATION","clause":"10",
+            "from":{{"party":"TJ","office":"TJ-MLMEP-MS-DLPSA"}},"to":{{"party":"JP","office":"JP-MOJ-ISA-RMD"}},
+            "issued_at":"2024-12-20T10:15:00+05:00","classification":"CONFIDENTIAL","receiver_obligation":"NONE","languages":["en"],
+            "body":{{"statement":"a statement","last_notification":true}}}}"#
+        );
+        Notice::from_json(json.as_bytes()).unwrap_or_else(|refusal| panic!("{refusal}"))
+    };
+    let codes = ["TJ-1", "TJ-2"].map(|number| {
+        // Each as the first of its channel.
+        let mut japan = Side::new("JP-MOJ-ISA-RMD", 1);
+        japan.enrol(&tajik.known());
+        japan.enrol(&kyrgyz.known());
+        assert_eq!(refused(&mut japan, &tajik, &notice("TJ-1")), None);
+        refused(&mut japan, &kyrgyz, &notice(number)).unwrap()
+    });
+    assert_eq!(codes, ["SENDER_NOT_CONTACT_POINT"; 2]);
 }
 
 fn moment(text: &str) -> i64 {
