@@ -101,7 +101,7 @@ pub(crate) enum Command {
         #[arg(long, value_name = "TEXT")]
         purpose: String,
     },
-    /// Record that a received notice was handed over to the contact point's own system
+    /// Record that a received notice was handed over to the contact point's own system, or that a consultation asked for here was held
     Ack {
         /// Message id or registry number
         id: String,

@@ -7,6 +7,7 @@ use comfy_table::presets::{NOTHING, UTF8_FULL_CONDENSED};
 use comfy_table::{ContentArrangement, Table};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+use verbale_domain::NO_CLAUSE;
 
 use crate::failure::CliError;
 
@@ -70,6 +71,11 @@ pub(crate) fn second(time_s: u64) -> String {
 /// Bytes as lower-case hexadecimal digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     hex::encode(bytes)
+}
+
+/// The clause that a refusal rests on, behind its reason; nothing where no text has one.
+pub(crate) fn under(clause: &str) -> String {
+    if clause.is_empty() || clause == NO_CLAUSE { String::new() } else { format!(" (clause {clause})") }
 }
 
 #[cfg(test)]

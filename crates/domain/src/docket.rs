@@ -78,11 +78,36 @@ static NO_PARTICULARS: Particulars = Particulars {
     replaced_by: String::new(),
 };
 
+/// A day that a line of an offline check sets, or takes away.
+#[derive(Clone, Copy, Default)]
+pub(crate) enum Supposed {
+    /// It says nothing of it.
+    #[default]
+    Nothing,
+    /// There is none.
+    NoDay,
+    /// It is this one.
+    Day(Date),
+}
+
+impl Supposed {
+    /// What holds where this is what is known otherwise.
+    pub(crate) fn or(self, known: Option<Date>) -> Option<Date> {
+        match self {
+            Self::Nothing => known,
+            Self::NoDay => None,
+            Self::Day(day) => Some(day),
+        }
+    }
+}
+
 /// The course of one memorandum.
 #[derive(Clone, Default)]
 pub struct Course {
     /// The recorded day of commencement, where it depends on a receipt.
     pub commenced: Option<Date>,
+    /// The day, or that there is none, which a line of an offline check says for itself alone, whatever the text says.
+    pub(crate) supposed: Supposed,
     /// When that day was recorded, in milliseconds since 1970-01-01 UTC.
     pub commenced_ms: Option<i64>,
     /// The last day in force.
@@ -278,6 +303,11 @@ impl Course {
 
     /// Since when the memorandum is in force; `None` when no day is recorded though one must be.
     pub fn in_force_since(&self, memorandum: &Memorandum) -> Option<Option<Date>> {
+        match self.supposed {
+            Supposed::Nothing => {}
+            Supposed::NoDay => return None,
+            Supposed::Day(day) => return Some(Some(day)),
+        }
         match memorandum.commences() {
             CommencesOn::Day(day) => Some(Some(day)),
             CommencesOn::Receipt => self.commenced.map(Some),

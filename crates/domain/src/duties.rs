@@ -12,7 +12,9 @@ use time::{Date, Duration, UtcOffset};
 use crate::civil;
 use crate::disclosure::{Recorded, grant_ended};
 use crate::docket::{Course, Docketed, NoticeKey};
-use crate::flow::{CONSENT_WITHDRAW, CONSULTATION_REQUEST, CORRECTION, PUBLICATION_CONFIRMATION, TERMINATION};
+use crate::flow::{
+    CONSENT_WITHDRAW, CONSULTATION_REQUEST, CONTACT_POINT_CHANGE, CORRECTION, PUBLICATION_CONFIRMATION, TERMINATION,
+};
 use crate::memorandum::{CommencesOn, Duty, KindTerms, Memorandum};
 
 /// One duty, open or closed.
@@ -32,6 +34,8 @@ pub struct DutyItem {
     pub since_ms: i64,
     /// What closes it, in words.
     pub closes_by: String,
+    /// Whether only who owes it sees that it is closed: no notice tells the other side.
+    pub unseen: bool,
     /// When it was closed, likewise.
     pub closed_ms: Option<i64>,
     /// The day after which it is shown as overdue: what the notice wants, else a reminder. Not a legal deadline.
@@ -93,6 +97,7 @@ pub fn conditions_of_document(
         owed_by: side.to_owned(),
         since_ms: confirmed_ms,
         closes_by: "its last day, or `verbale ground end`: all conditions are met, or it was withdrawn".to_owned(),
+        unseen: true,
         closed_ms: [ended_ms, is_over].into_iter().flatten().min(),
         remind_on: None,
     })
@@ -135,11 +140,36 @@ impl Asked<'_> {
                 owed_by: side.to_owned(),
                 since_ms,
                 closes_by,
+                unseen: self.is_unseen(duty, &notice.flow),
                 closed_ms: self.closed(duty, side, (key, notice)),
                 remind_on: self.remind_on(duty, notice, since_ms, side),
             }
         };
         of_receiver.chain(of_sender).map(item).collect()
+    }
+
+    /// Whether a person closes it by hand, and no notice tells the other side.
+    fn is_unseen(&self, duty: Duty, flow: &str) -> bool {
+        match duty {
+            Duty::Acknowledge => true,
+            Duty::RecordReceipt if flow == TERMINATION => self.memorandum.months_to_end().is_none(),
+            Duty::RecordReceipt => matches!(self.memorandum.commences(), CommencesOn::Day(_)),
+            Duty::Publish
+            | Duty::Conditions
+            | Duty::Consult
+            | Duty::Reply
+            | Duty::Investigate
+            | Duty::Comply
+            | Duty::AnswerConsent
+            | Duty::Assist => false,
+        }
+    }
+
+    /// Since when another notice stands in the place of one: what was asked or ordered by that is owed because of the other.
+    fn replaced(&self, key: &NoticeKey) -> Option<i64> {
+        let is_it = |answer: &Docketed| answer.flow == CORRECTION && answer.particulars().replaced_by != key.number;
+        let corrections = self.course.answers_to(key).filter(|(_, answer)| is_it(answer));
+        corrections.filter_map(|(_, correction)| correction.delivered_ms).min()
     }
 
     /// A correction reopens what was published.
@@ -186,6 +216,8 @@ impl Asked<'_> {
             answers.filter(|(_, answer)| closes(answer)).filter_map(|(_, answer)| answer.delivered_ms).min()
         };
         let answered = |closes: &dyn Fn(&Docketed) -> bool| answered_to(key, closes);
+        let replaced = self.replaced(key);
+        let earlier = |closed: Option<i64>| [closed, replaced].into_iter().flatten().min();
         match duty {
             Duty::Publish => {
                 let published = |key: &NoticeKey| {
@@ -199,22 +231,22 @@ impl Asked<'_> {
             }
             // An answer that is not complete leaves it open.
             Duty::Reply | Duty::Investigate | Duty::Comply | Duty::Assist | Duty::AnswerConsent => {
-                answered(&|answer| {
+                earlier(answered(&|answer| {
                     let kind = self.memorandum.kind(&answer.flow);
                     let complete =
                         answer.particulars().complete != Some(false) && answer.particulars().outcome != "PARTIAL";
                     // What may follow an order to investigate is no report of it.
                     let is_reply = kind.is_some_and(|kind| kind.is_answer() && kind.must_answer());
                     complete && is_reply && answer.flow != CONSENT_WITHDRAW
-                })
+                }))
             }
             Duty::Consult => {
                 let by_answer =
                     answered(&|answer| self.memorandum.kind(&answer.flow).is_some_and(KindTerms::is_answer));
                 // Of a consultation that was asked for there is a record.
-                by_answer.or(notice.handed_over_ms.filter(|_| notice.flow != CONSULTATION_REQUEST))
+                earlier(by_answer.or(notice.handed_over_ms.filter(|_| self.memorandum.is_consultation(&notice.flow))))
             }
-            Duty::Acknowledge => notice.handed_over_ms,
+            Duty::Acknowledge => earlier(notice.handed_over_ms),
             // The receipt of a termination is recorded by itself, where the text says what follows from it.
             Duty::RecordReceipt if notice.flow == TERMINATION => match self.memorandum.months_to_end() {
                 Some(_) => self.course.ends.and(notice.delivered_ms),
@@ -254,9 +286,9 @@ fn closes_by(memorandum: &Memorandum, duty: Duty, flow: &str) -> String {
         Duty::Investigate => "the report of the investigation, delivered",
         Duty::Comply => "a response with outcome FULL or NONE, delivered",
         Duty::Consult if flow == CONSULTATION_REQUEST => "the record of the consultation (F19), delivered",
-        Duty::Consult => "consult, then `verbale ack`",
+        Duty::Consult => "consult, then `verbale ack`, each side for itself",
         Duty::AnswerConsent => "a grant (F21) or a refusal (F22), delivered",
-        Duty::Acknowledge if flow == "F36" => {
+        Duty::Acknowledge if flow == CONTACT_POINT_CHANGE => {
             "enter the new contact under [[contacts]] of the memorandum's file, restart, then `verbale ack`"
         }
         Duty::Acknowledge => "`verbale ack`, when those concerned were told",

@@ -9,7 +9,7 @@ use crate::disclosure::grant_ended;
 use crate::docket::{Course, Docketed, NoticeKey};
 use crate::duties::{DutyItem, duties};
 use crate::flow::{CONSENT_GRANT, DISPUTE_CONSULTATION};
-use crate::memorandum::{Duty, Memorandum};
+use crate::memorandum::Memorandum;
 use crate::organisations::{REVOKED, Told, is_full_list};
 
 /// Why a notice's content is needed by a side at a moment, in words for the person who wants to erase it; `None`: it is not.
@@ -20,13 +20,8 @@ pub fn needed(memorandum: &Memorandum, course: &Course, key: &NoticeKey, (own, a
         return Some(format!("it answers {number}, and shows what came of that; erase {number} first"));
     }
     let below = below(course, key);
-    // What the other side closes without a notice is never seen here: an acknowledgement, a receipt that it records, a consultation.
-    let unseen = |duty: &DutyItem| match duty.duty {
-        Duty::Acknowledge | Duty::RecordReceipt => duty.owed_by != own,
-        Duty::Consult => duty.owed_by != own && course.answers_to(&duty.about).any(|(answer, _)| answer.side != own),
-        _ => false,
-    };
-    let is_open = |duty: &DutyItem| duty.closed_ms.is_none() && !unseen(duty);
+    // What the other side closes without a notice is never seen here.
+    let is_open = |duty: &DutyItem| duty.closed_ms.is_none() && (!duty.unseen || duty.owed_by == own);
     let open: Vec<DutyItem> = duties(memorandum, course, at_ms).into_iter().filter(is_open).collect();
     if let Some(duty) = open.iter().find(|duty| below.contains(&duty.about)) {
         let (number, owed_by, closes_by) = (&duty.about.number, &duty.owed_by, &duty.closes_by);

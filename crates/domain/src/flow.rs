@@ -18,6 +18,8 @@ pub const RETURN_ASSISTANCE: [&str; 2] = ["F28", "F29"];
 pub const COMMENCEMENT_NOTIFICATION: &str = "F33";
 /// Ends a memorandum, so many months after its receipt.
 pub const TERMINATION: &str = "F34";
+/// Names the new contact point of a side.
+pub const CONTACT_POINT_CHANGE: &str = "F36";
 /// Consults about a dispute.
 pub const DISPUTE_CONSULTATION: &str = "F35";
 /// Tells that a notice was published.

@@ -1,6 +1,7 @@
 //! The form check: every member known, present where it must be, and of the shape its option in `proto/` asks for.
 
 mod lists;
+mod scope;
 mod text;
 
 use serde_json::{Map, Value};
@@ -9,6 +10,8 @@ use crate::refusal::{Code, Refusal};
 use crate::schema::{Member, Shape, Slot};
 
 pub(crate) use lists::Registers;
+pub(crate) use scope::{Covered, PATHS_MAX};
+pub use scope::{NAME_BYTES_MAX, PURPOSE_BYTES_MAX, is_line};
 pub(crate) use text::is_bidi_control;
 
 /// Checks an object and returns it without null members, in the order of its schema.

@@ -46,6 +46,7 @@ pub mod values;
 pub use docket::{Course, Docket, Docketed, Entered, NoticeKey};
 pub use duties::{DutyItem, conditions_of_document, duties};
 pub use erasure::needed;
+pub use form::{NAME_BYTES_MAX, PURPOSE_BYTES_MAX, is_line};
 pub use memorandum::{Basis, Class, CommencesOn, ContactPoint, Duty, Memoranda, Memorandum, MemorandumError};
 pub use notice::{Header, Notice, Party};
 pub use offline::{OfflineCheck, Verdict};
@@ -53,7 +54,7 @@ pub use organisations::{Organisation, REVOKED, Revocation, Told};
 pub use partial::Partial;
 pub use particulars::{Subject, mixes_scripts};
 pub use refusal::{Code, Fault, Refusal, Stage};
-pub use rules::{NAME_BYTES_MAX, PURPOSE_BYTES_MAX, Place, Route, check_rules, is_line, needs_approval, recipient};
+pub use rules::{NO_CLAUSE, Place, Route, check_rules, clause_of_refusal, needs_approval, recipient, under_its_clause};
 
 /// A notice in JSON is at most so large: the sealed size of 16 MiB less seal, padding and commitments.
 pub const JSON_BYTES_MAX: usize = 15 << 20;

@@ -15,6 +15,7 @@ use time::{Date, UtcOffset};
 
 use crate::civil;
 use crate::docket::OF_ITS_SENDER;
+use crate::flow::{CONSULTATION_REQUEST, CONTACT_POINT_CHANGE};
 use check::{check_sides, check_terms};
 pub use file::{Basis, Class, Duty};
 use file::{Commencement, Contact, File, Kind, Organ, Succession, Termination, Terms, digest};
@@ -224,6 +225,11 @@ impl Memorandum {
         self.terms.in_force.clause.as_deref().unwrap_or(NOT_VERIFIED)
     }
 
+    /// The clause that names the contact points: by it they are changed too.
+    pub(crate) fn clause_of_contacts(&self) -> &str {
+        self.clause_of(CONTACT_POINT_CHANGE).unwrap_or(NOT_VERIFIED)
+    }
+
     /// The clause about disclosure.
     pub fn clause_of_disclosure(&self) -> &str {
         self.terms.disclosure.clause.as_deref().unwrap_or(NOT_VERIFIED)
@@ -248,6 +254,11 @@ impl Memorandum {
     pub fn flows_of(&self, side: &str) -> impl Iterator<Item = &str> {
         let sent = move |(_, kind): &(&String, &Kind)| kind.from.iter().any(|from| from == side);
         self.terms.kinds.iter().filter(sent).map(|(flow, _)| flow.as_str())
+    }
+
+    /// Whether a notice of this flow asks both sides to consult, and no notice answers that it was done.
+    pub fn is_consultation(&self, flow: &str) -> bool {
+        flow != CONSULTATION_REQUEST && self.kind(flow).is_some_and(|kind| kind.duty() == Some(Duty::Consult))
     }
 
     /// The other side of two.

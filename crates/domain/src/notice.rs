@@ -5,6 +5,7 @@ use verbale_proto::v1::Chunk;
 
 use crate::cut::cut;
 use crate::decode::{Field, malformed, merge, next_field};
+use crate::flow::{CONSENT_GRANT, CONSENT_REQUEST, DISCLOSURE_NOTICE};
 use crate::particulars::{Subject, mixed_script, particulars};
 use crate::refusal::{Code, Refusal};
 use crate::schema::{Flow, HEADER, ONWARD, Schema};
@@ -277,7 +278,12 @@ impl Parts {
     fn publishable(&self) -> Result<(), Refusal> {
         let paths = self.header.get("publishable_fields").and_then(Value::as_array).into_iter().flatten();
         let unknown = |path: &str| path != "*" && !path.starts_with("restricted") && !self.flow.body.has_path(path);
-        let mut named = (0..).zip(paths.filter_map(Value::as_str));
+        let paths: Vec<&str> = paths.filter_map(Value::as_str).collect();
+        if paths.len() > form::PATHS_MAX {
+            let reason = format!("has more than {} paths, which no kind has", form::PATHS_MAX);
+            return Err(Refusal::new(Code::BadValue, "publishable_fields", reason));
+        }
+        let mut named = (0..).zip(paths);
         match named.find(|(_, path)| unknown(path)) {
             None => Ok(()),
             Some((i, _)) => {
@@ -290,6 +296,9 @@ impl Parts {
     /// What holds between the parts.
     fn whole(self) -> Result<Notice, Refusal> {
         form::Registers::try_from(&self.body)?;
+        if [CONSENT_REQUEST, CONSENT_GRANT, DISCLOSURE_NOTICE].contains(&self.flow.name.as_str()) {
+            form::Covered::try_from(&self.body)?;
+        }
         self.publishable()?;
         let marks: Vec<&str> = match self.header.get(MARKS).and_then(Value::as_array) {
             Some(marks) => marks.iter().filter_map(Value::as_str).collect(),

@@ -6,12 +6,12 @@ use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 use time::Date;
 
-use crate::docket::{Course, Docket, Entered, NoticeKey};
+use crate::docket::{Course, Docket, Entered, NoticeKey, Supposed};
 use crate::flow::{COMMENCEMENT_RECORD, TERMINATION};
 use crate::memorandum::{CommencesOn, Memoranda, Memorandum};
 use crate::notice::{Header, Notice};
 use crate::refusal::{Code, Refusal};
-use crate::rules::{Place, check_rules};
+use crate::rules::{Place, check_rules, under_its_clause};
 use crate::{civil, json};
 
 /// Checks lines one after the other. An accepted one is known to those after it.
@@ -35,27 +35,8 @@ pub struct Verdict {
 /// What a line says of the memorandum's state, for itself alone.
 #[derive(Default)]
 struct Context {
-    commenced: Said,
-    ended: Said,
-}
-
-/// A day that a line may set, or take away.
-#[derive(Clone, Copy, Default)]
-enum Said {
-    #[default]
-    Nothing,
-    NoDay,
-    Day(Date),
-}
-
-impl Said {
-    fn or(self, known: Option<Date>) -> Option<Date> {
-        match self {
-            Self::Nothing => known,
-            Self::NoDay => None,
-            Self::Day(day) => Some(day),
-        }
-    }
+    commenced: Supposed,
+    ended: Supposed,
 }
 
 impl<'m> OfflineCheck<'m> {
@@ -79,16 +60,24 @@ impl<'m> OfflineCheck<'m> {
 
     /// Checks a line: a bare notice, or an object with a member `notice`.
     pub fn check(&mut self, line: &[u8]) -> Verdict {
-        let read = json::parse(line).map(unwrap).and_then(|mut value| Ok((context(&mut value)?, value)));
-        let (context, value) = match read {
-            Ok(read) => read,
-            Err(refusal) => return Verdict { notice_id: String::new(), clause: String::new(), refusal: Some(refusal) },
-        };
-        let number = value.get("notice_id").and_then(Value::as_str).unwrap_or_default().to_owned();
-        let checked = Notice::from_value(value).and_then(|notice| self.accept(&notice, &context));
+        let read = json::parse(line).map(unwrap);
+        // What the clause of a refusal follows from, whatever else is wrong.
+        let named = read.as_ref().ok().and_then(Value::as_object).map(|members| {
+            let is_text = |name: &&str| members.get(*name).is_some_and(Value::is_string);
+            let names = ["notice_id", "memorandum", "flow"].into_iter().filter(is_text);
+            names.map(|name| (name.to_owned(), members.get(name).cloned().unwrap_or_default())).collect::<Value>()
+        });
+        let number = named.as_ref().and_then(|named| named.get("notice_id")?.as_str()).unwrap_or_default().to_owned();
+        let checked = read.and_then(|mut value| {
+            let context = context(&mut value)?;
+            self.accept(&Notice::from_value(value)?, &context)
+        });
         match checked {
             Ok(clause) => Verdict { notice_id: number, clause, refusal: None },
-            Err(refusal) => Verdict { notice_id: number, clause: refusal.clause.clone(), refusal: Some(refusal) },
+            Err(refusal) => {
+                let refusal = under_its_clause(refusal, named.as_ref(), self.memoranda);
+                Verdict { notice_id: number, clause: refusal.clause.clone(), refusal: Some(refusal) }
+            }
         }
     }
 
@@ -109,13 +98,13 @@ impl<'m> OfflineCheck<'m> {
             }
             None => {}
         }
-        let before = self.docket.course(&memorandum).map(|course: &Course| (course.commenced, course.ends));
+        let before = self.docket.course(&memorandum).map(|course: &Course| course.ends).unwrap_or_default();
         let course = self.docket.course_mut(&memorandum);
-        course.commenced = context.commenced.or(course.commenced);
+        course.supposed = context.commenced;
         course.ends = context.ended.or(course.ends);
         let checked = check_rules(&subject, self.memoranda, &self.docket, Place::Offline, now_ms).map(drop);
         let course = self.docket.course_mut(&memorandum);
-        (course.commenced, course.ends) = before.unwrap_or_default();
+        (course.supposed, course.ends) = (Supposed::Nothing, before);
         checked?;
         let entered = Entered {
             flow: header.flow.clone(),
@@ -172,10 +161,10 @@ fn context(value: &mut Value) -> Result<Context, Refusal> {
         return Err(wrong("may say memorandum_commenced_on and memorandum_ended_on"));
     }
     let day = |members: &Map<String, Value>, name: &str| match members.get(name) {
-        None => Ok(Said::Nothing),
-        Some(Value::Null) => Ok(Said::NoDay),
+        None => Ok(Supposed::Nothing),
+        Some(Value::Null) => Ok(Supposed::NoDay),
         Some(Value::String(text)) => {
-            civil::day(text).map(Said::Day).ok_or_else(|| wrong("must give days in the form YYYY-MM-DD"))
+            civil::day(text).map(Supposed::Day).ok_or_else(|| wrong("must give days in the form YYYY-MM-DD"))
         }
         Some(_) => Err(wrong("must give days in the form YYYY-MM-DD, or null")),
     };

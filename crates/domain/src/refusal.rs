@@ -183,7 +183,7 @@ pub struct Refusal {
     pub at: String,
     /// What is wrong and what to do.
     pub reason: String,
-    /// The clause of the memorandum that the rule rests on; empty where it rests on the form or on the protocol.
+    /// The clause of the memorandum that the rule rests on; `design` where no text has one for it, empty where it is not looked up yet.
     pub clause: String,
 }
 

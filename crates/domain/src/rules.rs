@@ -7,9 +7,9 @@
 mod correlation;
 mod marks;
 
-pub use correlation::{NAME_BYTES_MAX, PURPOSE_BYTES_MAX, is_line};
 pub(crate) use marks::covers;
 
+use serde_json::Value;
 use time::Date;
 
 use crate::civil;
@@ -17,7 +17,7 @@ use crate::docket::{Course, Docket, NoticeKey};
 use crate::duties::is_owed;
 use crate::flow::{
     COMMENCEMENT_NOTIFICATION, COMMENCEMENT_RECORD, CONSENT_GRANT, CONSENT_REFUSE, CONSENT_REQUEST, CONSENT_WITHDRAW,
-    DISCLOSURE_NOTICE, TERMINATION,
+    CONTACT_POINT_CHANGE, DISCLOSURE_NOTICE, TERMINATION,
 };
 use crate::memorandum::{Basis, Class, CommencesOn, KindTerms, Memoranda, Memorandum};
 use crate::notice::{Header, Party};
@@ -26,12 +26,16 @@ use crate::refusal::{Code, Refusal};
 
 /// Kinds that bind a side: consent and its withdrawal, a disclosure notice, amendment, termination, a contact point's change. By every
 /// way they need a second person.
-const BINDING: [&str; 6] = [CONSENT_GRANT, CONSENT_WITHDRAW, DISCLOSURE_NOTICE, "F32", TERMINATION, "F36"];
+const BINDING: [&str; 6] =
+    [CONSENT_GRANT, CONSENT_WITHDRAW, DISCLOSURE_NOTICE, "F32", TERMINATION, CONTACT_POINT_CHANGE];
 
 /// Whether a kind needs a second person, an approver who did not draft it.
 pub fn needs_approval(flow: &str) -> bool {
     BINDING.contains(&flow)
 }
+
+/// What the memorandum files write where no text has a clause.
+pub const NO_CLAUSE: &str = "design";
 
 /// What may travel after the end beside outstanding replies: consent and notice (DOMAIN 1.6).
 const AFTER_THE_END: [&str; 5] = [CONSENT_REQUEST, CONSENT_GRANT, CONSENT_REFUSE, CONSENT_WITHDRAW, DISCLOSURE_NOTICE];
@@ -84,6 +88,43 @@ pub fn check_rules<'m>(
     now_ms: i64,
 ) -> Result<Route<'m>, Refusal> {
     let header = &subject.header;
+    let under = |refusal: Refusal| {
+        let clause = clause_of_refusal(memoranda.get(&header.memorandum), &header.flow, refusal.code);
+        refusal.under(clause)
+    };
+    check_all(subject, memoranda, docket, place, now_ms).map_err(under)
+}
+
+/// The clause on which a refusal of a notice of some flow rests; `design`, where no text has one for it.
+pub fn clause_of_refusal<'m>(memorandum: Option<&'m Memorandum>, flow: &str, code: Code) -> &'m str {
+    let clause = memorandum.and_then(|memorandum| match code {
+        Code::NotCommenced | Code::BeforeCommencement => Some(memorandum.clause_of_commencement()),
+        Code::AfterTermination | Code::TerminationTooEarly => Some(memorandum.clause_of_end()),
+        Code::NotAParty | Code::SenderNotContactPoint => Some(memorandum.clause_of_contacts()),
+        Code::SelfConsent | Code::NoSuchRequest | Code::WrongInstrument => Some(memorandum.clause_of_disclosure()),
+        Code::BadJson | Code::UnknownMemorandum | Code::JapanNotParty | Code::IdReuse | Code::MemorandumMismatch => {
+            None
+        }
+        _ => memorandum.clause_of(flow),
+    });
+    clause.filter(|clause| !clause.is_empty()).unwrap_or(NO_CLAUSE)
+}
+
+/// Names the clause of a refusal of a notice that was read as JSON, where it names none.
+pub fn under_its_clause(refusal: Refusal, notice: Option<&Value>, memoranda: &Memoranda) -> Refusal {
+    let text = |name: &str| notice.and_then(|notice| notice.get(name)?.as_str()).unwrap_or_default();
+    let clause = || clause_of_refusal(memoranda.get(text("memorandum")), text("flow"), refusal.code).to_owned();
+    if refusal.clause.is_empty() { refusal.clone().under(clause()) } else { refusal }
+}
+
+fn check_all<'m>(
+    subject: &Subject,
+    memoranda: &'m Memoranda,
+    docket: &Docket,
+    place: Place<'_>,
+    now_ms: i64,
+) -> Result<Route<'m>, Refusal> {
+    let header = &subject.header;
     let Some(memorandum) = memoranda.get(&header.memorandum) else {
         let reason = "is not held by this node; check the id, or add the file and restart";
         return Err(Refusal::new(Code::UnknownMemorandum, "memorandum", reason));
@@ -102,18 +143,17 @@ pub fn check_rules<'m>(
     let recipient = asked.parties(place)?;
     asked.consent_answer()?;
     let kind = asked.direction()?;
-    asked.instrument(kind)?;
+    asked.instrument()?;
     asked.label(kind)?;
-    asked.publish_set(kind)?;
+    asked.publish_set()?;
     asked.correlation(kind)?;
-    asked.scope(kind)?;
-    asked.consent(kind)?;
-    asked.disclosure_notice(kind)?;
-    asked.fields(kind)?;
-    asked.commencement(kind, place)?;
+    asked.delta()?;
+    asked.consent()?;
+    asked.disclosure_notice()?;
+    asked.fields()?;
+    asked.commencement(place)?;
     asked.termination(place)?;
-    asked.names(kind)?;
-    asked.delta(kind)?;
+    asked.names()?;
     Ok(Route { memorandum, recipient })
 }
 
@@ -135,13 +175,12 @@ impl Question<'_> {
     }
 
     /// The day is recorded once, for a memorandum whose text does not say it.
-    fn commencement(&self, kind: KindTerms<'_>, place: Place<'_>) -> Result<(), Refusal> {
+    fn commencement(&self, place: Place<'_>) -> Result<(), Refusal> {
         if self.header.flow != COMMENCEMENT_RECORD {
             return Ok(());
         }
         let on = civil::day(&self.subject.particulars.effective);
-        let refuse =
-            |reason: String| Err(Refusal::new(Code::BadValue, "body.commenced_on", reason).under(kind.clause()));
+        let refuse = |reason: String| Err(Refusal::new(Code::BadValue, "body.commenced_on", reason));
         let offset = self.memorandum.utc_offset(&self.header.from.party);
         // The clock of who recorded it may be ahead of the receiver's.
         let apart = if matches!(place, Place::Arrival { .. }) { civil::CLOCKS_APART_MS } else { 0 };
@@ -169,18 +208,17 @@ impl Question<'_> {
     }
 
     fn commenced(&self) -> Result<(), Refusal> {
-        let clause = self.memorandum.clause_of_commencement();
         let Some(since) = self.course.in_force_since(self.memorandum) else {
             let reason = "commences on receipt of the last notification, and no day of that is recorded; an approver on the \
                           Japanese side records it";
-            return Err(Refusal::new(Code::NotCommenced, "memorandum", reason).under(clause));
+            return Err(Refusal::new(Code::NotCommenced, "memorandum", reason));
         };
         let issued = self.issued_on();
         if let (Some(since), Some(issued)) = (since, issued)
             && issued < since
         {
             let reason = format!("is before {since}, on which {} commenced", self.memorandum.id);
-            return Err(Refusal::new(Code::BeforeCommencement, "issued_at", reason).under(clause));
+            return Err(Refusal::new(Code::BeforeCommencement, "issued_at", reason));
         }
         Ok(())
     }
@@ -191,9 +229,7 @@ impl Question<'_> {
             && !self.may_follow_the_end()
         {
             let reason = format!("ended on {ends}; only consent, notice and outstanding replies still travel");
-            return Err(
-                Refusal::new(Code::AfterTermination, "memorandum", reason).under(self.memorandum.clause_of_end())
-            );
+            return Err(Refusal::new(Code::AfterTermination, "memorandum", reason));
         }
         Ok(())
     }
@@ -220,7 +256,7 @@ impl Question<'_> {
         let contact = |party: &Party, at: &str| {
             memorandum.contact_point(&party.party, today).ok_or_else(|| {
                 let reason = format!("is not a side of {} with a contact point", memorandum.id);
-                Refusal::new(Code::NotAParty, at, reason).under(CONTACT_POINTS)
+                Refusal::new(Code::NotAParty, at, reason)
             })
         };
         let (sender, recipient) = (contact(&header.from, "from.party")?, contact(&header.to, "to.party")?);
@@ -228,11 +264,11 @@ impl Question<'_> {
         if !may_write(&header.to) {
             let (id, office) = (&memorandum.id, recipient.office);
             let reason = format!("is not the contact point of its side under {id}; write to {office}");
-            return Err(Refusal::new(Code::NotAParty, "to.office", reason).under(CONTACT_POINTS));
+            return Err(Refusal::new(Code::NotAParty, "to.office", reason));
         }
         if !exempt && !memorandum.is_of_party(&header.from.party, &header.from.office, today) {
             let reason = format!("is no party of {} and no organ of one", memorandum.id);
-            return Err(Refusal::new(Code::NotAParty, "from.office", reason).under(CONTACT_POINTS));
+            return Err(Refusal::new(Code::NotAParty, "from.office", reason));
         }
         let (from_here, to_here) = match place {
             Place::Submission { own } => (own, recipient.node),
@@ -241,11 +277,11 @@ impl Question<'_> {
         };
         if recipient.node != to_here {
             let reason = "is the contact point of another node; it was sent to the wrong one";
-            return Err(Refusal::new(Code::NotAParty, "to.party", reason).under(CONTACT_POINTS));
+            return Err(Refusal::new(Code::NotAParty, "to.party", reason));
         }
         if sender.node != from_here || !may_write(&header.from) {
             let reason = format!("only {} writes for its side under {}", sender.office, memorandum.id);
-            return Err(Refusal::new(Code::SenderNotContactPoint, "from.office", reason).under(CONTACT_POINTS));
+            return Err(Refusal::new(Code::SenderNotContactPoint, "from.office", reason));
         }
         Ok(recipient.node.to_owned())
     }
@@ -253,7 +289,7 @@ impl Question<'_> {
     fn direction(&self) -> Result<KindTerms<'_>, Refusal> {
         let Some(kind) = self.memorandum.kind(&self.header.flow) else {
             if self.header.flow == DISCLOSURE_NOTICE && self.memorandum.basis() != Basis::Notice {
-                return Err(self.wrong_instrument(self.memorandum.clause_of_disclosure()));
+                return Err(self.wrong_instrument());
             }
             let reason = format!("{} has no such flow", self.memorandum.id);
             return Err(Refusal::new(Code::WrongDirection, "flow", reason));
@@ -261,31 +297,31 @@ impl Question<'_> {
         let (from, to) = (&self.header.from.party, &self.header.to.party);
         if from == to || !kind.from().contains(from) {
             let reason = format!("{} travels only from {}", self.header.flow, kind.from().join(" or "));
-            return Err(Refusal::new(Code::WrongDirection, "flow", reason).under(kind.clause()));
+            return Err(Refusal::new(Code::WrongDirection, "flow", reason));
         }
         Ok(kind)
     }
 
-    fn instrument(&self, kind: KindTerms<'_>) -> Result<(), Refusal> {
+    fn instrument(&self) -> Result<(), Refusal> {
         if self.header.flow == DISCLOSURE_NOTICE && self.memorandum.basis() != Basis::Notice {
-            return Err(self.wrong_instrument(kind.clause()));
+            return Err(self.wrong_instrument());
         }
         Ok(())
     }
 
-    fn wrong_instrument(&self, clause: &str) -> Refusal {
+    fn wrong_instrument(&self) -> Refusal {
         let reason = if self.memorandum.basis() == Basis::Unknown {
             "a disclosure is treated as one that needs consent here, since the text was not seen; ask the other side for it"
         } else {
             "a disclosure needs the consent of the other side here; send a consent request (F20)"
         };
-        Refusal::new(Code::WrongInstrument, "flow", reason).under(clause)
+        Refusal::new(Code::WrongInstrument, "flow", reason)
     }
 
     fn label(&self, kind: KindTerms<'_>) -> Result<(), Refusal> {
         if kind.class() == Class::Confidential && self.header.classification != "CONFIDENTIAL" {
             let reason = format!("must be CONFIDENTIAL for {}: no text says that it is published", self.header.flow);
-            return Err(Refusal::new(Code::ClassTooLow, "classification", reason).under(kind.clause()));
+            return Err(Refusal::new(Code::ClassTooLow, "classification", reason));
         }
         Ok(())
     }
@@ -308,19 +344,15 @@ impl Question<'_> {
         let earliest = civil::months_after(received, months);
         if effective < earliest {
             let reason = format!("is before {earliest}, {months} months after receipt on {received}");
-            let clause = self.memorandum.clause_of_end();
-            return Err(Refusal::new(Code::TerminationTooEarly, "body.effective_on", reason).under(clause));
+            return Err(Refusal::new(Code::TerminationTooEarly, "body.effective_on", reason));
         }
         Ok(())
     }
 
-    fn names(&self, kind: KindTerms<'_>) -> Result<(), Refusal> {
+    fn names(&self) -> Result<(), Refusal> {
         let Some(at) = &self.subject.mixed_script_at else { return Ok(()) };
         let reason =
             "has a word with Latin and Cyrillic letters, which nobody can search for; write each word in one script";
-        Err(Refusal::new(Code::MixedScriptName, at.clone(), reason).under(kind.clause()))
+        Err(Refusal::new(Code::MixedScriptName, at.clone(), reason))
     }
 }
-
-/// Clause 2 names the contact points in both texts.
-const CONTACT_POINTS: &str = "2";

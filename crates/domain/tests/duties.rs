@@ -290,3 +290,23 @@ fn the_day_that_a_notice_describes_decides_and_a_correction_is_no_newer_than_wha
     }
     assert_eq!(of.shown(), [shown("2", "E", None), shown("3", "L1", None), shown("4", "F", None)]);
 }
+
+#[test]
+fn what_took_the_place_of_a_question_is_answered_instead_of_it() {
+    let mut docket = Docket::default();
+    let none = Particulars::default;
+    enter(&mut docket, key("KG", "1"), "F07", "2026-02-01T12:00:00+06:00", ("", none()));
+    enter(&mut docket, key("KG", "2"), "F07", "2026-02-02T12:00:00+06:00", ("", none()));
+    let open = |docket: &Docket| {
+        let memoranda = Memoranda::parse(Memoranda::shipped().iter().copied()).unwrap();
+        let course = docket.course(MEMORANDUM).unwrap();
+        let all = duties(memoranda.get(MEMORANDUM).unwrap(), course, i64::MAX);
+        all.into_iter().filter(|item| item.closed_ms.is_none()).map(|item| item.about.number).collect::<Vec<_>>()
+    };
+    assert_eq!(open(&docket), ["1", "2"]);
+    let correction = Particulars { replaced_by: "2".to_owned(), ..none() };
+    enter(&mut docket, key("KG", "S"), "S03", "2026-02-03T12:00:00+06:00", ("1", correction));
+    assert_eq!(open(&docket), ["2"]);
+    enter(&mut docket, key("JP", "A"), "F08", "2026-02-04T12:00:00+09:00", ("2", none()));
+    assert!(open(&docket).is_empty());
+}

@@ -106,10 +106,10 @@ fn what_the_other_side_closes_without_a_notice_keeps_nothing_here() {
     assert_eq!(why(&docket, "KG", "K1", "2026-02-01"), "", "Japan acknowledges, and nobody here sees it");
     enter(&mut docket, ("JP", "J1"), "F36", "", Particulars::default());
     assert!(why(&docket, "JP", "J1", "2026-02-01").contains("KG has an open duty"));
-    // A dispute of the own side is one until the other answers.
+    // A dispute of the own side is one until this side says that it consulted.
     enter(&mut docket, ("KG", "K2"), "F35", "", Particulars::default());
     assert!(why(&docket, "KG", "K1", "2026-02-01").contains("the dispute K2"));
-    enter(&mut docket, ("JP", "J2"), "F14", "K2", Particulars::default());
+    docket.handed_over(MEMORANDUM, &key("KG", "K2"), ms("2026-02-01T00:00:00+09:00"));
     assert_eq!(why(&docket, "KG", "K1", "2026-02-01"), "");
 }
 

@@ -8,7 +8,7 @@
 )]
 
 use serde_json::{Value, json};
-use verbale_domain::{Code, Memoranda, Notice, OfflineCheck, Stage, civil};
+use verbale_domain::{Code, Memoranda, Notice, OfflineCheck, civil, clause_of_refusal};
 
 const NOTICES: &str = include_str!("../../../tests/data/notices.jsonl");
 
@@ -35,7 +35,7 @@ fn knowing(memoranda: &Memoranda) -> OfflineCheck<'_> {
 type Change = fn(&mut Value);
 
 /// The notice that is changed under a new number, the code, and the change.
-const ROWS: [(&str, Option<Code>, Change); 64] = [
+const ROWS: [(&str, Option<Code>, Change); 71] = [
     ("KG-JP-2026-000007", None, |_| ()),
     ("KG-JP-2026-000007", Some(Code::UnknownMemorandum), |n| n["memorandum"] = "JP-XX-2030".into()),
     ("TJ-JP-2026-000008", Some(Code::BeforeCommencement), |n| n["issued_at"] = "2025-01-31T23:59:59+05:00".into()),
@@ -97,7 +97,29 @@ const ROWS: [(&str, Option<Code>, Change); 64] = [
     ("KG-JP-2026-000011", Some(Code::BadValue), |n| {
         n["body"]["requested_validity"] = json!({"from": "2028-01-01", "to": "2027-01-01"});
     }),
-    ("KG-JP-2026-000011", Some(Code::BadValue), |n| n["body"]["purpose"] = "two\nlines".into()),
+    // Texts are kept as they are, empty ones too, unless they move a cursor.
+    ("KG-JP-2026-000011", None, |n| n["body"]["purpose"] = "two\nlines".into()),
+    ("KG-JP-2026-000011", None, |n| n["body"]["purpose"] = "".into()),
+    ("JP-KG-2026-000012", None, |n| n["body"]["conditions"] = json!([""])),
+    ("KG-JP-2026-000011", Some(Code::BadValue), |n| n["body"]["purpose"] = "a\u{7}".into()),
+    // The form comes before the memorandum.
+    ("KG-JP-2026-000011", Some(Code::BadValue), |n| {
+        n["body"]["fields"] = json!([]);
+        n["memorandum"] = "JP-XX-SSW-2026".into();
+    }),
+    ("KG-JP-2026-000001", Some(Code::BadValue), |n| {
+        n["publishable_fields"] = vec!["approval_no"; 300].into();
+        n["from"]["office"] = "KG-MVD".into();
+    }),
+    // What it continues comes before its names.
+    ("JP-KG-2026-000004", Some(Code::BadCorrelation), |n| {
+        delta(n, "2025-01-15");
+        n["body"]["added"] = json!([{
+            "registration_no": "26登-000001", "registered_on": "2026-04-20", "name_ja": "A\u{43b}a", "name_en": "A",
+            "languages": ["en"],
+        }]);
+    }),
+    ("JP-KG-2026-000013", Some(Code::NoSuchRequest), |n| n["correlates_to"] = "NOTHING".into()),
     ("KG-JP-2026-000011", Some(Code::BadValue), |n| n["body"]["purpose"] = "x".repeat(4097).into()),
     ("KG-JP-2026-000011", Some(Code::BadValue), |n| n["body"]["audience"]["name"] = "a\u{2028}b".into()),
     ("KG-JP-2026-000011", Some(Code::UnknownField), |n| n["body"]["fields"] = json!(["nothing.of.it"])),
@@ -192,9 +214,7 @@ fn each_rule_refuses_with_its_code_and_the_clause_it_rests_on() {
             verdict.refusal
         );
         if let Some(refusal) = verdict.refusal {
-            // A form rests on no clause.
-            let of_form = refusal.code.stage() == Stage::Schema || refusal.code == Code::UnknownMemorandum;
-            assert!(of_form || !refusal.clause.is_empty(), "row {row}: {refusal} names no clause");
+            assert!(!refusal.clause.is_empty(), "row {row}: {refusal} names no clause");
         }
     }
 }
@@ -360,6 +380,25 @@ fn a_line_may_wrap_a_notice_with_what_it_says_of_the_memorandum_inside_or_beside
     for line in [json!({"notice": inside}), json!({"notice": notice, "_context": ended})] {
         assert_eq!(check(line).refusal.map(|refusal| refusal.code), Some(Code::AfterTermination));
     }
+    // What a line says of the day counts for it, where the text says the day too.
+    for (day, code) in [(Value::Null, Code::NotCommenced), ("2027-01-01".into(), Code::BeforeCommencement)] {
+        let refusal = check(json!({"notice": notice, "_context": {"memorandum_commenced_on": day}})).refusal.unwrap();
+        assert_eq!((refusal.code, refusal.clause.as_str()), (code, "10"));
+    }
+    assert!(check(notice.clone()).refusal.is_none(), "it was for those lines alone");
+    let unknown = check(json!({"notice": notice, "_context": {"weather": "fine"}}));
+    assert_eq!((unknown.notice_id.as_str(), unknown.clause.as_str()), ("KG-JP-2026-000007", "4(1)"));
+}
+
+#[test]
+fn no_clause_is_written_that_no_text_confirms() {
+    let memoranda = memoranda();
+    let mut inquiry = notice("UZ-JPT-2026-000004");
+    (inquiry["from"]["office"], inquiry["notice_id"]) = ("UZ-ELSEWHERE".into(), "ANOTHER".into());
+    let refusal = knowing(&memoranda).check(inquiry.to_string().as_bytes()).refusal.unwrap();
+    assert_eq!((refusal.code, refusal.clause.as_str()), (Code::NotAParty, "not verified"));
+    let of = |code| clause_of_refusal(memoranda.get("JP-KG-SSW-2023"), "F13", code);
+    assert_eq!([Code::BadCategory, Code::NotAParty, Code::IdReuse].map(of), ["4(1)", "2", "design"]);
 }
 
 #[test]

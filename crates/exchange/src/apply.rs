@@ -86,7 +86,9 @@ impl Exchange {
             }
             Change::HandedOver { message_id, actor } => {
                 let held = self.happened(&message_id, Happening { index, time_ms, what: What::HandedOver(actor) })?;
-                held.state = NoticeState::HandedOver;
+                if held.mailbox == Mailbox::Inbox {
+                    held.state = NoticeState::HandedOver;
+                }
                 let (memorandum, key) = (held.channel.memorandum.clone(), held.key());
                 if let Some(key) = key {
                     self.docket.handed_over(&memorandum, &key, time_ms);

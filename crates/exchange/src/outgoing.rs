@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use verbale_domain::disclosure::{Ground, Marks, Release, Scope, dates};
+use verbale_domain::flow::CORRECTION;
 use verbale_domain::{Code, Header, Memorandum, Place, Refusal, Subject, check_rules, needs_approval};
 use verbale_envelope::{Keyed, Recipient, Sealed, WrappedKeys};
 use verbale_evidence::{Answers, MessageId, Statement, VerifiedReceipt, sign_statement};
@@ -114,7 +115,7 @@ impl Exchange {
     pub(crate) fn submit(&mut self, now_ms: i64, ticket: Ticket, submission: Submission, output: &mut Output) {
         let told = match self.known(&submission).or_else(|| self.drafted(&submission)) {
             Some(known) => known,
-            None if needs_approval(&submission.subject.header.flow) => {
+            None if self.needs_second(&submission.subject.header) => {
                 self.keep_draft(now_ms, submission, output).unwrap_or_else(Told::Refused)
             }
             None => self.send(now_ms, submission, output).unwrap_or_else(Told::Refused),
@@ -136,6 +137,12 @@ impl Exchange {
         }
         let reason = "was used for another notice under this memorandum; give a changed notice a number of its own";
         Some(Told::Refused(Refusal::new(Code::IdReuse, "notice_id", reason)))
+    }
+
+    /// Whether a notice binds its side, or corrects one that does.
+    fn needs_second(&self, header: &Header) -> bool {
+        let corrects = || self.named(header).filter(|_| header.flow == CORRECTION);
+        needs_approval(&header.flow) || corrects().is_some_and(|corrected| needs_approval(&corrected.flow))
     }
 
     fn send(&mut self, now_ms: i64, submission: Submission, output: &mut Output) -> Result<Told, Refusal> {

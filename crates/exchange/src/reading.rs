@@ -9,7 +9,7 @@ use verbale_ledger::LogIndex;
 use verbale_proto::v1::log_entry::Event;
 
 use crate::change::{self, Change, Record};
-use crate::state::{Exchange, Mailbox, NoticeState, What};
+use crate::state::{Exchange, Happening, Held, Mailbox, NoticeState, What};
 use crate::step::{Effect, Output, Ticket, Told};
 
 /// A notice or a draft whose content is here: its memorandum, its flow, and the side that wrote it.
@@ -44,7 +44,7 @@ impl Exchange {
         output.effects.push(Effect::Tell { ticket, told });
     }
 
-    /// The own system, or a person, takes a notice over that was received.
+    /// The own system, or a person, takes a notice over that was received; or a person says that the consultation was held that this side asked for.
     pub(crate) fn hand_over(
         &mut self,
         now_ms: i64,
@@ -52,10 +52,13 @@ impl Exchange {
         (message_id, actor): (MessageId, String),
         output: &mut Output,
     ) {
-        let held = self.notices.get(&message_id).filter(|held| held.mailbox == Mailbox::Inbox);
-        let before = held
-            .filter(|held| held.state == NoticeState::HandedOver)
-            .and_then(|held| held.history.iter().rev().find(|happening| matches!(happening.what, What::HandedOver(_))));
+        let was_held = |held: &Held| {
+            let memorandum = self.own.memoranda.get(&held.channel.memorandum);
+            held.state == NoticeState::Delivered && memorandum.is_some_and(|of| of.is_consultation(&held.flow))
+        };
+        let held = self.notices.get(&message_id).filter(|held| held.mailbox == Mailbox::Inbox || was_held(held));
+        let is_it = |happening: &&Happening| matches!(happening.what, What::HandedOver(_));
+        let before = held.and_then(|held| held.history.iter().rev().find(is_it));
         let told = match (before, held.and_then(|_| self.readable(&message_id))) {
             (_, None) => Told::NoSuchNotice,
             // Handed over before: the same answer again, without a second entry.
@@ -74,7 +77,7 @@ impl Exchange {
         if let Some(draft) = self.drafts.get(message_id) {
             return Some((draft.memorandum.clone(), draft.flow.clone(), String::new()));
         }
-        let is_there = |held: &&crate::state::Held| !held.erased && !matches!(held.state, NoticeState::RefusedByUs(_));
+        let is_there = |held: &&Held| !held.erased && !matches!(held.state, NoticeState::RefusedByUs(_));
         let held = self.notices.get(message_id).filter(is_there)?;
         Some((held.channel.memorandum.clone(), held.flow.clone(), held.side.clone().unwrap_or_default()))
     }

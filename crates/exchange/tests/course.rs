@@ -1,6 +1,6 @@
 //! Two nodes, by hand: what one sends the other receives, and both compute the same end of a memorandum.
 
-#![expect(clippy::unwrap_used, reason = "a test")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
 
 use verbale_domain::{Notice, civil};
 use verbale_envelope::{SealedNotice, open, seal};

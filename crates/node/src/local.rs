@@ -7,7 +7,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use verbale_domain::PURPOSE_BYTES_MAX;
 use verbale_domain::disclosure::Audience;
 use verbale_evidence::UnverifiedCard;
-use verbale_exchange::{Input, Told};
+use verbale_exchange::{Exchange, Held, Input, Told};
 use verbale_journal::Store;
 use verbale_keys::Fingerprint;
 use verbale_ledger::LogIndex;
@@ -103,7 +103,8 @@ impl Node for NodeService {
     async fn show(&self, request: Request<ShowRequest>) -> Result<Response<ShowResponse>, Status> {
         let sight = self.person(&request, &ANY)?.sight();
         let id = request.into_inner().id;
-        let shown = self.core.read(move |exchange, _| find(exchange, &id, sight).map(|held| view::show(&held, sight)));
+        let show = move |exchange: &Exchange, held: Held| view::show(exchange, &held, sight);
+        let shown = self.core.read(move |exchange, _| find(exchange, &id, sight).map(|held| show(exchange, held)));
         let shown = shown.await;
         Ok(Response::new(shown.map_err(stopping)??))
     }

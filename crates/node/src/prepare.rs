@@ -39,9 +39,8 @@ fn require_role(person: &Person, flow: &str) -> Result<(), Refusal> {
 }
 
 /// The registry number of a notice that has no form, where it can be read.
-pub(crate) fn number_of(json: &[u8]) -> String {
-    let value: Option<serde_json::Value> = serde_json::from_slice(json).ok();
-    let number = value.as_ref().and_then(|value| value.get("notice_id")).and_then(serde_json::Value::as_str);
+pub(crate) fn number_of(notice: Option<&serde_json::Value>) -> String {
+    let number = notice.and_then(|notice| notice.get("notice_id")).and_then(serde_json::Value::as_str);
     number.filter(|number| is_identifier(number)).unwrap_or_default().to_owned()
 }
 

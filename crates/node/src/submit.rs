@@ -11,7 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio_stream::Stream as _;
 use tokio_stream::wrappers::ReceiverStream;
-use verbale_domain::Refusal;
+use verbale_domain::{Refusal, under_its_clause};
 use verbale_exchange::{Input, Submission, Told};
 use verbale_proto::v1::{Accepted, Awaiting, Refused, SubmitRequest, SubmitResponse, submit_response};
 use verbale_rpc::tonic::{self, Status, Streaming};
@@ -176,7 +176,10 @@ async fn gather(requests: &mut Streaming<SubmitRequest>) -> (Vec<SubmitRequest>,
 fn prepare_one(shared: &Shared, person: &Person, json: &[u8]) -> Prepared {
     match prepare::submission(shared, person, json) {
         Ok(submission) => (submission.subject.header.notice_id.clone(), Ok(submission)),
-        Err(refusal) => (prepare::number_of(json), Err(refusal)),
+        Err(refusal) => {
+            let notice = serde_json::from_slice(json).ok();
+            (prepare::number_of(notice.as_ref()), Err(under_its_clause(refusal, notice.as_ref(), &shared.memoranda)))
+        }
     }
 }
 
@@ -274,6 +277,7 @@ pub(crate) fn refused_status(shared: &Shared, refusal: &Refusal) -> Status {
 
 fn refused(shared: &Shared, refusal: &Refusal) -> submit_response::Outcome {
     shared.denied.count(refusal.code.as_str());
-    let (code, reason, clause) = (refusal.code.to_string(), refusal.sentence(), refusal.clause.clone());
+    let refusal = under_its_clause(refusal.clone(), None, &shared.memoranda);
+    let (code, reason, clause) = (refusal.code.to_string(), refusal.sentence(), refusal.clause);
     submit_response::Outcome::Refused(Refused { code, reason, clause })
 }

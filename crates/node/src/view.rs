@@ -2,7 +2,9 @@
 
 use time::Date;
 use verbale_domain::flow::TERMINATION;
-use verbale_domain::{DutyItem, Memorandum, Notice, Organisation, Told, civil, conditions_of_document};
+use verbale_domain::{
+    Code, DutyItem, Memorandum, Notice, Organisation, Told, civil, clause_of_refusal, conditions_of_document,
+};
 use verbale_exchange::{Exchange, Happening, Held, LinkState, Mailbox, NoticeState, What};
 use verbale_ledger::LogIndex;
 use verbale_proto::v1::{
@@ -66,9 +68,13 @@ pub(crate) fn list(exchange: &Exchange, request: &ListRequest, sight: Sight) -> 
 }
 
 /// State and history of one notice.
-pub(crate) fn show(held: &Held, sight: Sight) -> ShowResponse {
+pub(crate) fn show(exchange: &Exchange, held: &Held, sight: Sight) -> ShowResponse {
+    let notice = summary(held, sight);
+    let memorandum = exchange.own().memoranda.get(&held.channel.memorandum);
+    let code = notice.code.parse::<Code>().ok();
     ShowResponse {
-        notice: Some(summary(held, sight)),
+        clause: code.map(|code| clause_of_refusal(memorandum, &held.flow, code).to_owned()).unwrap_or_default(),
+        notice: Some(notice),
         history: held.history.iter().map(history_item).collect(),
         statement_digest: held.statement.0.to_vec(),
         sealed_bytes: held.sealed_bytes,
@@ -223,7 +229,8 @@ pub(crate) fn duties(exchange: &Exchange, request: DutiesRequest, now_ms: i64) -
         let (side, today) = own_day(exchange, memorandum, now_ms);
         let wanted = |item: &DutyItem| {
             let kept = if request.overdue { item.is_overdue(today) } else { true };
-            kept && item.closed_ms.is_some() == request.closed
+            let is_seen = !item.unseen || item.owed_by == side;
+            kept && is_seen && item.closed_ms.is_some() == request.closed
         };
         let documents = exchange.grounds().filter_map(|ground| {
             let about = exchange.notice(&ground.about).filter(|held| held.channel.memorandum == memorandum.id)?;

@@ -340,6 +340,13 @@ impl<'m> Chronicle<'m> {
         }
     }
 
+    /// Whether a notice asks both sides to consult.
+    fn is_consultation(&self, notice: &Noticed) -> bool {
+        let of_channel = self.channels.get(notice.channel as usize);
+        let memorandum = of_channel.and_then(|(_, memorandum)| self.memoranda.get(memorandum));
+        memorandum.is_some_and(|memorandum| memorandum.is_consultation(self.flow_of(notice)))
+    }
+
     /// What people did with notices.
     fn by_people(&mut self, index: u64, time_ms: i64, event: Event) {
         match event {
@@ -357,9 +364,9 @@ impl<'m> Chronicle<'m> {
             }
             Event::NoticeHandedOver(of) => {
                 self.within(index, &of.code);
-                let received = message_id(&of.message_id).and_then(|id| self.content_of(id)).is_some_and(|of| !of.sent);
-                if !received {
-                    self.find("UNKNOWN_NOTICE", index, "a received notice", "none of that id");
+                let notice = message_id(&of.message_id).and_then(|id| self.content_of(id));
+                if !notice.is_some_and(|notice| !notice.sent || self.is_consultation(&notice)) {
+                    self.find("UNKNOWN_NOTICE", index, "a received notice, or an own consultation", "none of that id");
                 }
             }
             Event::NoticeDrafted(of) => {

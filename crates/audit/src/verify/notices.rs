@@ -1,7 +1,7 @@
 //! Notices and their receipts: who signed them, where they stand in their channels, and what the counterpart's receipt says.
 
 use verbale_domain::civil;
-use verbale_domain::flow::{COMMENCEMENT_RECORD, DISCLOSURE_NOTICE};
+use verbale_domain::flow::{COMMENCEMENT_RECORD, CORRECTION, DISCLOSURE_NOTICE};
 use verbale_domain::needs_approval;
 use verbale_evidence::{
     CARD_STATEMENT, Card, Cards, MessageId, Statement, StatementDigest, Verdict, VerifiedEnvelope, VerifiedReceipt,
@@ -182,7 +182,10 @@ impl Chronicle<'_> {
         }
         self.terms(index, &statement);
         self.own_card_stated(index, &statement, actor.is_empty());
-        if needs_approval(&statement.flow) && drafted_by.is_empty() {
+        let corrected = statement.answers.filter(|_| statement.flow == CORRECTION);
+        let corrected = corrected.and_then(|answers| self.notices.get(&answers.message_id));
+        let binds = |flow: &str| needs_approval(flow);
+        if (binds(&statement.flow) || corrected.is_some_and(|of| binds(self.flow_of(&of)))) && drafted_by.is_empty() {
             let expected = format!("a second person behind {}, which binds its side", statement.flow);
             self.find("FOUR_EYES", index, expected, "one person");
         }

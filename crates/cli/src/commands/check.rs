@@ -9,7 +9,7 @@ use verbale_domain::{OfflineCheck, Stage, Verdict, civil};
 
 use crate::args::{CheckArgs, NodeArgs};
 use crate::failure::CliError;
-use crate::output::say;
+use crate::output::{say, under};
 
 pub(crate) fn run(args: &CheckArgs, node: &NodeArgs) -> Result<ExitCode, CliError> {
     let memoranda = verbale_audit::memoranda(args.memoranda.as_deref()).map_err(CliError::Usage)?;
@@ -49,11 +49,8 @@ fn as_text(verdict: &Verdict) -> String {
     let number = if verdict.notice_id.is_empty() { "(no number)" } else { &verdict.notice_id };
     match &verdict.refusal {
         None => format!("{number}  ACCEPT  {}", verdict.clause),
-        Some(refusal) if refusal.clause.is_empty() => {
-            format!("{number}  REFUSE  {}  {}", refusal.code, refusal.sentence())
-        }
         Some(refusal) => {
-            format!("{number}  REFUSE  {}  {} (clause {})", refusal.code, refusal.sentence(), refusal.clause)
+            format!("{number}  REFUSE  {}  {}{}", refusal.code, refusal.sentence(), under(&refusal.clause))
         }
     }
 }

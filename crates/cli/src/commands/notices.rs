@@ -11,7 +11,7 @@ use verbale_proto::v1::{
 use super::{Client, client};
 use crate::args::{ListArgs, Mailbox, NodeArgs};
 use crate::failure::CliError;
-use crate::output::{hex, moment, say, table};
+use crate::output::{hex, moment, say, table, under};
 
 pub(crate) async fn list(args: &ListArgs, node: &NodeArgs) -> Result<ExitCode, CliError> {
     let mut client = client(node).await?;
@@ -69,7 +69,7 @@ pub(crate) async fn show(id: String, node: &NodeArgs) -> Result<ExitCode, CliErr
     say!("  memorandum   {}, number {} of the channel with {}", notice.memorandum, notice.number, notice.counterpart);
     say!("  state        {}", state(notice));
     if let Some(meaning) = meaning(notice) {
-        say!("  that is      {meaning}");
+        say!("  that is      {meaning}{}", under(&shown.clause));
     }
     say!("  answers      {}", or_dash(&notice.correlates_to));
     say!("  statement    {}", hex(&shown.statement_digest));
@@ -100,7 +100,7 @@ pub(crate) async fn acknowledge(id: String, node: &NodeArgs) -> Result<ExitCode,
     if node.json {
         say!("{}", json!({"id": id, "log_index": acknowledged.log_index}));
     } else {
-        say!("{id} was handed over (log entry {}).", acknowledged.log_index);
+        say!("{id} is acknowledged (log entry {}).", acknowledged.log_index);
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -137,7 +137,7 @@ fn shown_json(notice: &NoticeSummary, shown: &ShowResponse) -> Value {
     let item = |item: &verbale_proto::v1::HistoryItem| json!({"log_index": item.log_index, "time": moment(item.time_ms), "event": item.event, "detail": item.detail});
     let history: Vec<Value> = shown.history.iter().map(item).collect();
     json!({
-        "notice": summary_json(notice), "meaning": meaning(notice), "history": history, "statement_digest": hex(&shown.statement_digest),
+        "notice": summary_json(notice), "meaning": meaning(notice), "clause": shown.clause, "history": history, "statement_digest": hex(&shown.statement_digest),
         "sealed_bytes": shown.sealed_bytes, "not_after": moment(shown.not_after_ms),
     })
 }

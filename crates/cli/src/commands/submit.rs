@@ -13,6 +13,7 @@ use verbale_proto::v1::{Refused, SubmitRequest, SubmitResponse, submit_response}
 use super::client;
 use crate::args::{NodeArgs, SubmitArgs};
 use crate::failure::CliError;
+use crate::output::under;
 use crate::progress::Progress;
 
 /// Lines that are read ahead of the node's answers.
@@ -106,7 +107,7 @@ pub(crate) fn as_text(line: u64, response: &SubmitResponse) -> String {
             format!("{name}  drafted   {}{again}: {}", awaiting.message_id, who_can_act(&awaiting.approvers))
         }
         Some(submit_response::Outcome::Refused(refused)) => {
-            format!("{name}  refused   {}  {}", refused.code, refused.reason)
+            format!("{name}  refused   {}  {}{}", refused.code, refused.reason, under(&refused.clause))
         }
         None => format!("{name}  no answer"),
     }

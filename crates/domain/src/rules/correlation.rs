@@ -1,14 +1,11 @@
 //! What a notice answers, who may answer it, and what consent and disclosure notices may say.
 
-use std::collections::BTreeSet;
-
 use super::Question;
-use super::marks::{PATHS_MAX, covers};
+use super::marks::covers;
 use crate::civil;
 use crate::disclosure::grant_ended;
 use crate::docket::{Docketed, NoticeKey};
 use crate::flow::{CONSENT_GRANT, CONSENT_REFUSE, CONSENT_REQUEST, CONSENT_WITHDRAW, CORRECTION, DISCLOSURE_NOTICE};
-use crate::form::is_bidi_control;
 use crate::memorandum::{Duty, KindTerms};
 use crate::notice::Notice;
 use crate::refusal::{Code, Refusal};
@@ -17,21 +14,6 @@ use crate::refusal::{Code, Refusal};
 const CONSENT_ANSWERS: [&str; 3] = [CONSENT_GRANT, CONSENT_REFUSE, CONSENT_WITHDRAW];
 
 const AT: &str = "correlates_to";
-
-/// A purpose, a condition: at most so many bytes.
-pub const PURPOSE_BYTES_MAX: usize = 4096;
-
-/// The name of an audience, likewise.
-pub const NAME_BYTES_MAX: usize = 512;
-
-/// Conditions of one grant: people read each of them.
-const CONDITIONS_MAX: usize = 64;
-
-/// A text that is one line, and moves no cursor.
-pub fn is_line(text: &str, bytes_max: usize) -> bool {
-    text.len() <= bytes_max
-        && !text.chars().any(|c| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') || is_bidi_control(c))
-}
 
 impl Question<'_> {
     /// The notice that it names, where both sides know it.
@@ -44,10 +26,9 @@ impl Question<'_> {
         if !CONSENT_ANSWERS.contains(&self.header.flow.as_str()) || self.header.correlates_to.is_none() {
             return Ok(());
         }
-        let clause = self.memorandum.clause_of_disclosure();
         let Some((key, answered)) = self.answered() else {
             let reason = "names a consent request or a grant that is not known under this memorandum";
-            return Err(Refusal::new(Code::NoSuchRequest, AT, reason).under(clause));
+            return Err(Refusal::new(Code::NoSuchRequest, AT, reason));
         };
         // The grant that is withdrawn came from the other side of the request.
         let granted_by_us = self.header.flow == CONSENT_WITHDRAW && answered.flow == CONSENT_GRANT;
@@ -56,7 +37,7 @@ impl Question<'_> {
         if by_asker && [CONSENT_REQUEST, CONSENT_GRANT].contains(&answered.flow.as_str()) {
             let reason =
                 "was asked for by the same side: consent is of the other, nobody gives or withdraws it to itself";
-            return Err(Refusal::new(Code::SelfConsent, "from.party", reason).under(clause));
+            return Err(Refusal::new(Code::SelfConsent, "from.party", reason));
         }
         Ok(())
     }
@@ -65,11 +46,11 @@ impl Question<'_> {
         let Some(number) = &self.header.correlates_to else {
             if kind.must_answer() {
                 let reason = format!("is missing: {} answers {}", self.header.flow, kind.answered());
-                return Err(Refusal::new(Code::MissingCorrelation, AT, reason).under(kind.clause()));
+                return Err(Refusal::new(Code::MissingCorrelation, AT, reason));
             }
             return Ok(());
         };
-        let bad = |reason: String| Err(Refusal::new(Code::BadCorrelation, AT, reason).under(kind.clause()));
+        let bad = |reason: String| Err(Refusal::new(Code::BadCorrelation, AT, reason));
         let Some((key, answered)) = self.answered() else {
             return bad("names a notice that is not known under this memorandum".to_owned());
         };
@@ -109,6 +90,10 @@ impl Question<'_> {
                     answered.flow
                 ));
             }
+            // What is granted stays what was asked for.
+            if answered.flow == CONSENT_GRANT && replacing.answers != answered.answers {
+                return bad("is corrected by a grant that answers another request".to_owned());
+            }
             if by != key && self.course.leads_to(&by, &key) {
                 return bad("is corrected by one of which it took the place itself; send what counts as a new notice"
                     .to_owned());
@@ -128,49 +113,13 @@ impl Question<'_> {
         let is_reply = kind.is_answer() && !CONSENT_ANSWERS.contains(&self.header.flow.as_str());
         if is_reply && key.side == self.header.from.party {
             let reason = "was sent by the same side: who asked does not answer";
-            return Err(Refusal::new(Code::ReplyFromAsker, "from.party", reason).under(kind.clause()));
-        }
-        Ok(())
-    }
-
-    /// What a consent or a notice covers can be released as it stands: fields, each once, and lines of text, within bounds.
-    pub(super) fn scope(&self, kind: KindTerms<'_>) -> Result<(), Refusal> {
-        if ![CONSENT_REQUEST, CONSENT_GRANT, DISCLOSURE_NOTICE].contains(&self.header.flow.as_str()) {
-            return Ok(());
-        }
-        let wrong = |code, at: &str, reason: String| Err(Refusal::new(code, at, reason).under(kind.clause()));
-        let said = &self.subject.particulars;
-        let line = |text: &str, limit: usize| !text.trim().is_empty() && is_line(text, limit);
-        for (at, text, limit) in [
-            ("body.purpose", &said.purpose, PURPOSE_BYTES_MAX),
-            ("body.audience.name", &said.audience_name, NAME_BYTES_MAX),
-        ] {
-            if !line(text, limit) {
-                return wrong(Code::BadValue, at, format!("must be one line of at most {limit} bytes"));
-            }
-        }
-        if said.conditions.len() > CONDITIONS_MAX || !said.conditions.iter().all(|text| line(text, PURPOSE_BYTES_MAX)) {
-            let reason = format!("must be at most {CONDITIONS_MAX} lines of at most {PURPOSE_BYTES_MAX} bytes each");
-            return wrong(Code::BadValue, "body.conditions", reason);
-        }
-        if said.fields.is_empty() {
-            let reason = "names no field: consent and notice are for named fields, or * for the whole";
-            return wrong(Code::BadValue, "body.fields", reason.to_owned());
-        }
-        // Days in the form YYYY-MM-DD: their order is that of their text.
-        if !said.valid_to.is_empty() && said.valid_to < said.valid_from {
-            let reason = "ends before it begins, so it would never be valid".to_owned();
-            return wrong(Code::BadValue, "body.validity", reason);
-        }
-        let distinct: BTreeSet<&String> = said.fields.iter().collect();
-        if said.fields.len() > PATHS_MAX || distinct.len() != said.fields.len() {
-            return wrong(Code::BadValue, "body.fields", format!("must be at most {PATHS_MAX} fields, each once"));
+            return Err(Refusal::new(Code::ReplyFromAsker, "from.party", reason));
         }
         Ok(())
     }
 
     /// What is asked for or announced are fields of the notice in question. A grant answers the request, whose fields were looked at.
-    pub(super) fn fields(&self, kind: KindTerms<'_>) -> Result<(), Refusal> {
+    pub(super) fn fields(&self) -> Result<(), Refusal> {
         if ![CONSENT_REQUEST, DISCLOSURE_NOTICE].contains(&self.header.flow.as_str()) {
             return Ok(());
         }
@@ -179,18 +128,17 @@ impl Question<'_> {
             return Ok(());
         }
         let reason = format!("has a path that {} does not have; name its fields, or * for the whole", answered.flow);
-        Err(Refusal::new(Code::UnknownField, "body.fields", reason).under(kind.clause()))
+        Err(Refusal::new(Code::UnknownField, "body.fields", reason))
     }
 
     /// A grant covers no more than was asked for.
-    pub(super) fn consent(&self, kind: KindTerms<'_>) -> Result<(), Refusal> {
+    pub(super) fn consent(&self) -> Result<(), Refusal> {
         if self.header.flow != CONSENT_GRANT {
             return Ok(());
         }
         let Some((_, request)) = self.answered() else { return Ok(()) };
         let (granted, asked) = (&self.subject.particulars, request.particulars());
-        let wider =
-            |at: &str, reason: &str| Err(Refusal::new(Code::ConsentWiderThanRequest, at, reason).under(kind.clause()));
+        let wider = |at: &str, reason: &str| Err(Refusal::new(Code::ConsentWiderThanRequest, at, reason));
         if granted.about != asked.about {
             return wider("body.about_notice", "is another notice than the one that was asked about");
         }
@@ -214,7 +162,7 @@ impl Question<'_> {
     }
 
     /// Consent is asked, and notice given, about information of the other side, and notice before the disclosure.
-    pub(super) fn disclosure_notice(&self, kind: KindTerms<'_>) -> Result<(), Refusal> {
+    pub(super) fn disclosure_notice(&self) -> Result<(), Refusal> {
         let is_notice = self.header.flow == DISCLOSURE_NOTICE;
         if !is_notice && self.header.flow != CONSENT_REQUEST {
             return Ok(());
@@ -223,22 +171,22 @@ impl Question<'_> {
         let issued = civil::moment_ms(&self.header.issued_at);
         if is_notice && not_before.zip(issued).is_some_and(|(not_before, issued)| not_before < issued) {
             let reason = "is before the notice was issued: a notice that comes after the disclosure opens nothing";
-            return Err(Refusal::new(Code::RetroactiveNotice, "body.disclose_not_before", reason).under(kind.clause()));
+            return Err(Refusal::new(Code::RetroactiveNotice, "body.disclose_not_before", reason));
         }
         if self.answered().is_some_and(|(key, _)| key.side == self.header.from.party) {
             let reason = "is a notice of the side that sends this one: clause 3 is about information of the other";
-            return Err(Refusal::new(Code::NotOthersInformation, AT, reason).under(kind.clause()));
+            return Err(Refusal::new(Code::NotOthersInformation, AT, reason));
         }
         Ok(())
     }
 
     /// A delta continues a list that is known.
-    pub(super) fn delta(&self, kind: KindTerms<'_>) -> Result<(), Refusal> {
+    pub(super) fn delta(&self) -> Result<(), Refusal> {
         let base = &self.subject.particulars.delta_from;
         if base.is_empty() || self.course.knows_list(&self.header.from.party, &self.header.flow, base) {
             return Ok(());
         }
         let reason = "is the day of a list that is not known; send the whole list";
-        Err(Refusal::new(Code::BadCorrelation, "body.delta_from", reason).under(kind.clause()))
+        Err(Refusal::new(Code::BadCorrelation, "body.delta_from", reason))
     }
 }

@@ -1,19 +1,11 @@
 //! What may be made public: never what is marked restricted.
 
 use super::Question;
-use crate::memorandum::KindTerms;
 use crate::refusal::{Code, Refusal};
 
-/// Paths of one list in a notice: the largest kind has some fifty fields.
-pub(super) const PATHS_MAX: usize = 256;
-
 impl Question<'_> {
-    pub(super) fn publish_set(&self, kind: KindTerms<'_>) -> Result<(), Refusal> {
+    pub(super) fn publish_set(&self) -> Result<(), Refusal> {
         let marks = &self.header.restricted_marks;
-        if self.header.publishable_fields.len() > PATHS_MAX {
-            let reason = format!("has more than {PATHS_MAX} paths, which no kind has");
-            return Err(Refusal::new(Code::BadValue, "publishable_fields", reason).under(kind.clause()));
-        }
         for (i, path) in self.header.publishable_fields.iter().enumerate() {
             let whole = path == "*" && (self.subject.has_restricted || !marks.is_empty());
             let apart = path.starts_with("restricted");
@@ -21,7 +13,7 @@ impl Question<'_> {
                 let reason =
                     "names a field that is marked restricted, or a part of one; take it out of the one or the other";
                 let at = format!("publishable_fields[{i}]");
-                return Err(Refusal::new(Code::PublishSetLeaksRestricted, at, reason).under(kind.clause()));
+                return Err(Refusal::new(Code::PublishSetLeaksRestricted, at, reason));
             }
         }
         Ok(())
