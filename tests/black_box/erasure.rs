@@ -178,6 +178,33 @@ fn a_notice_that_was_a_draft_goes_from_both_its_places() {
     crate::audit::sound(&japan, &partner);
 }
 
+#[test]
+fn a_consultation_is_over_for_each_side_when_that_says_so() {
+    let (japan, mut partner) = pair();
+    let mut asked: Value = serde_json::from_str(&general(false, "KG-35", "text")).unwrap();
+    (asked["flow"], asked["kind"]) = ("F35".into(), "DISPUTE_CONSULTATION".into());
+    asked["body"] = json!({"subjects": ["a"], "proposed_dates": ["2026-03-01"], "format": "online", "agenda": "one"});
+    partner.submit(&asked.to_string()).good();
+    partner.until_delivered();
+    let open = |node: &Node| node.run(&["--json", "duties"]).good().json().len();
+    assert_eq!((open(&japan), open(&partner)), (1, 1));
+    refused(&partner.run(&["erase", "KG-35", "--reason", "x"]), "STILL_NEEDED");
+    let first = partner.run(&["--json", "ack", "KG-35"]).good().json().remove(0);
+    assert_eq!(partner.run(&["--json", "ack", "KG-35"]).good().json()[0], first, "it was logged twice");
+    partner.stop();
+    partner.start();
+    assert_eq!((open(&japan), open(&partner)), (1, 0));
+    assert_eq!(partner.list("outbox")[0]["state"], "DELIVERED");
+    partner.run(&["erase", "KG-35", "--reason", "the dispute is over"]).good();
+    // Nothing else that was sent is acknowledged by who sent it.
+    partner.submit(&general(false, "KG-1", "text")).good();
+    partner.until_delivered();
+    refused(&partner.run(&["ack", "KG-1"]), "NO_SUCH_NOTICE");
+    japan.run(&["ack", "KG-35"]).good();
+    assert_eq!(open(&japan), 0);
+    crate::audit::sound(&japan, &partner);
+}
+
 /// What a node derives from its notices.
 fn derived(node: &Node) -> Vec<Vec<Value>> {
     let asked: [&[&str]; 7] = [

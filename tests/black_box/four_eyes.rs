@@ -67,6 +67,14 @@ fn one_person_with_two_connections_is_not_two_persons() {
     japan.stop();
     japan.start();
     assert_eq!(japan.list("outbox").len(), 2);
+    // Nor does one person, or a system, correct what took two.
+    let mut correction: Value = serde_json::from_str(&change("JP-S03")).unwrap();
+    (correction["flow"], correction["kind"]) = ("S03".into(), "CORRECTION".into());
+    (correction["correlates_to"], correction["receiver_obligation"]) = ("JP-36".into(), "NONE".into());
+    correction["body"] = json!({"about_notice": "JP-36", "corrected_notice": "JP-37", "reason": "a slip"});
+    assert_eq!(japan.submit(&correction.to_string()).good().json()[0]["outcome"], "awaiting-approval");
+    japan.approve_all();
+    japan.until_delivered();
     crate::audit::sound(&japan, &partner);
 }
 
