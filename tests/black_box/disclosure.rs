@@ -173,12 +173,12 @@ fn what_the_kyrgyz_side_wrote_leaves_with_its_consent_or_to_a_party_and_a_strang
     assert_eq!(japan.refused(&to_tajik), "CONSENT_AUDIENCE");
     let instrument = &check(&file, &[&kyrgyz, &japan]).good().json()[0]["instrument"];
     assert_eq!((&instrument["flow"], &instrument["notice_id"]), (&"F21".into(), &grant.as_str().into()));
-    assert_eq!(instrument["to"], "2099-12-31", "{instrument}");
+    assert_eq!((&instrument["to"], &instrument["on_behalf_of"]), (&"2099-12-31".into(), &"KG-MLSSM".into()));
     let text = verbale(
         &["audit", "presentation", file.to_str().unwrap(), "--card", &kyrgyz.card(), "--card", &japan.card()],
         None,
     );
-    assert!(text.good().out.contains(&format!("F21 {grant} of KG-MLSSM-CECA, from ")));
+    assert!(text.good().out.contains(&format!("F21 {grant} of KG-MLSSM-CECA, on behalf of KG-MLSSM, from ")));
     // A withdrawal stops the next, and what was disclosed before stays proven, as of its time.
     kyrgyz.consent(&["withdraw", &grant, "--reason", "safety of a witness"]);
     until("the withdrawal binds", || japan.code(&["KG-A", "--under", &grant]) == "CONSENT_WITHDRAWN");
@@ -229,6 +229,19 @@ fn what_japan_wrote_leaves_the_tajik_side_after_notice_that_was_delivered() {
         tajik.refused(&["JP-M", "--to", "TJ-MIA", "--fields", "category", "--purpose", "criminal investigation"]),
         "NOTICE_FIELDS"
     );
+    // The other in Japan is four bodies: its grant says which of them concur, and a stranger reads that.
+    let asked = ["JP-M", "--to", "TJ-MIA", "--fields", "category", "--purpose", "criminal investigation"];
+    let request = tajik.consent(&[&["request"], asked.as_slice(), &["--until", "2099-12-31"]].concat());
+    let none = japan.0.run(&["consent", "grant", &request, "--concurrence", "JP-MAFF"]);
+    assert!(none.code == 1 && none.err.contains("JP-MOJ"), "{}", none.err);
+    let grant = japan.consent(&["grant", &request, "--concurrence", "JP-MOJ,JP-NPA"]);
+    for side in [&japan, &tajik] {
+        let listed = side.0.run(&["--json", "consent", "list"]).good().json().remove(0);
+        assert_eq!(listed["concurrence"], "JP-MOJ, JP-NPA");
+    }
+    let (_, file) = tajik.disclose("granted", &["JP-M", "--under", &grant]);
+    let instrument = &check(&file, &[&japan, &tajik]).good().json()[0]["instrument"];
+    assert_eq!(instrument["on_behalf_of"], "JP-MOJ, JP-NPA");
     crate::audit::sound(&tajik.0, &japan.0);
 }
 

@@ -326,8 +326,8 @@ impl Checked {
             "audience_class": disclosure.audience_class, "audience_name": disclosure.audience_name,
             "purpose": disclosure.purpose, "code": disclosure.code, "clause": self.decision.clause,
             "logged": logged, "conditions": self.conditions(),
-            "instrument": self.instrument().map(|(by, [flow, number, from, to])| json!({
-                "by": by, "flow": flow, "notice_id": number, "from": from, "to": (!to.is_empty()).then_some(to),
+            "instrument": self.instrument().map(|(by, [flow, number, from, to, concurrence])| json!({
+                "by": by, "on_behalf_of": (!concurrence.is_empty()).then_some(concurrence), "flow": flow, "notice_id": number, "from": from, "to": (!to.is_empty()).then_some(to),
             })),
             "outside_log": disclosure.recorded.as_ref().map(|ground| json!({
                 "kind": ground.kind, "document_sha256": hex::encode(&ground.document_sha256), "basis": ground.legal_basis,
@@ -346,9 +346,10 @@ impl Checked {
              discloser's word",
             logged.index.0, logged.checkpoint.origin, logged.checkpoint.size.0
         );
-        let instrument = self.instrument().map_or_else(String::new, |(by, [flow, number, from, to])| {
+        let instrument = self.instrument().map_or_else(String::new, |(by, [flow, number, from, to, concurrence])| {
             let until = if to.is_empty() { String::new() } else { format!(" to {to}") };
-            let said = visible(&format!("{flow} {number} of {by}, from {from}{until}")).replace('\n', "\\n");
+            let with = if concurrence.is_empty() { String::new() } else { format!(", on behalf of {concurrence}") };
+            let said = visible(&format!("{flow} {number} of {by}{with}, from {from}{until}")).replace('\n', "\\n");
             format!("\n  rests on      {said}")
         });
         let conditions = self.conditions();
@@ -395,15 +396,16 @@ impl Checked {
         )
     }
 
-    /// The notice that the ground is: who sent it, its flow and number, and its days.
-    fn instrument(&self) -> Option<(String, [String; 4])> {
+    /// The notice that the ground is: who sent it, its flow and number, its days, and on behalf of whom it was granted.
+    fn instrument(&self) -> Option<(String, [String; 5])> {
         let ground = self.verified.grounds.first()?;
         let notice = whole(ground).ok()?;
         let particulars = notice.subject().particulars;
         let header = notice.header();
         let from = if particulars.not_before.is_empty() { particulars.valid_from } else { particulars.not_before };
         let sender = ground.envelope.statement().sender.clone();
-        Some((sender, [header.flow.clone(), header.notice_id.clone(), from, particulars.valid_to]))
+        let (flow, number) = (header.flow.clone(), header.notice_id.clone());
+        Some((sender, [flow, number, from, particulars.valid_to, particulars.concurrence]))
     }
 
     /// The conditions of the grant or the document, which bind the reader.

@@ -76,6 +76,7 @@ static NO_PARTICULARS: Particulars = Particulars {
     conditions: Vec::new(),
     organisations: Vec::new(),
     replaced_by: String::new(),
+    concurrence: String::new(),
 };
 
 /// A day that a line of an offline check sets, or takes away.

@@ -273,11 +273,16 @@ impl Memorandum {
 
     /// Whether an office may write as a body of a side, on a day: it is one, or its name begins with that of one.
     pub fn is_of_party(&self, side: &str, office: &str, on: Date) -> bool {
+        self.body_of(side, office, on).is_some()
+            || self.contacts_until(side, on).any(|(contact, _)| contact.office == office)
+    }
+
+    /// The body of a side of which an office is one, or an organ.
+    pub fn body_of(&self, side: &str, office: &str, on: Date) -> Option<&str> {
         let is_organ =
             |rest: &str| rest.starts_with('-') && !rest.split(['-', '_']).any(|part| NO_ORGANS.contains(&part));
-        let organ_of = |body: &str| office == body || office.strip_prefix(body).is_some_and(is_organ);
-        self.bodies(side, on).any(organ_of)
-            || self.contacts_until(side, on).any(|(contact, _)| contact.office == office)
+        let organ_of = |body: &&str| office == *body || office.strip_prefix(*body).is_some_and(is_organ);
+        self.bodies(side, on).find(organ_of)
     }
 
     /// Whether an office is, on a day, a body of a side under any of its names, its contact point, or an organ that the file lists: such a one
@@ -290,7 +295,7 @@ impl Memorandum {
     }
 
     /// The bodies of a side that the text names, and those that succeeded them.
-    fn bodies<'m>(&'m self, side: &'m str, on: Date) -> impl Iterator<Item = &'m str> {
+    pub fn bodies<'m>(&'m self, side: &str, on: Date) -> impl Iterator<Item = &'m str> {
         let parties = self.terms.sides.get(side).into_iter().flat_map(|side| side.parties.keys());
         let begun = move |(_, since): &&(Succession, Option<Date>)| since.is_none_or(|since| since <= on);
         let of_side = move || self.succession.iter().filter(move |(s, _)| s.side == side);

@@ -247,7 +247,7 @@ impl Notice {
     pub fn subject(&self) -> Subject {
         Subject {
             header: self.header(),
-            particulars: particulars(&self.parts.flow.name, &self.parts.body),
+            particulars: particulars(&self.parts.flow.name, &self.parts.header, &self.parts.body),
             has_restricted: self.has_restricted(),
             mixed_script_at: mixed_script(&self.parts.body),
         }

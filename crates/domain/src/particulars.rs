@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 use unicode_script::{Script, UnicodeScript as _};
 use verbale_proto::v1::{ListedOrganisation, Particulars};
 
+use crate::flow::CONSENT_GRANT;
 use crate::notice::Header;
 use crate::organisations::{APPROVED, LISTS, REVOKED, SENDING_ORG_APPROVED};
 
@@ -21,7 +22,7 @@ pub struct Subject {
 }
 
 /// Members that say the same in different kinds.
-pub(crate) fn particulars(flow: &str, body: &Map<String, Value>) -> Particulars {
+pub(crate) fn particulars(flow: &str, header: &Map<String, Value>, body: &Map<String, Value>) -> Particulars {
     let at = |path: &str| path.split('/').try_fold(body, |at, name| at.get(name)?.as_object());
     let text = |names: &[&str]| {
         let found = names.iter().find_map(|name| match name.rsplit_once('/') {
@@ -53,7 +54,14 @@ pub(crate) fn particulars(flow: &str, body: &Map<String, Value>) -> Particulars 
         conditions: list("conditions"),
         organisations: organisations(flow, body),
         replaced_by: text(&["corrected_notice"]),
+        concurrence: concurrence(flow, header),
     }
+}
+
+/// On behalf of whom a grant is written: the other in Japan is several bodies (DOMAIN 1.8).
+fn concurrence(flow: &str, header: &Map<String, Value>) -> String {
+    let from = header.get("from").and_then(|from| from.get("on_behalf_of")).and_then(Value::as_str);
+    from.filter(|_| flow == CONSENT_GRANT).unwrap_or_default().to_owned()
 }
 
 /// The sending organisations that a list, an approval or a revocation names.

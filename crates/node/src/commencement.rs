@@ -32,6 +32,7 @@ pub(crate) fn notice(
         correlates_to: None,
         obligation: "NONE",
         clause: Some(held.clause_of_commencement()),
+        on_behalf_of: String::new(),
         body: json!({"commenced_on": on}),
     };
     letter::write(shared, letter)

@@ -34,6 +34,8 @@ pub(crate) fn write(shared: &Arc<Shared>, exchange: &Exchange, request: &WriteRe
         }
         _ => return Err(refused("BAD_ENUM", "only F20 to F24 are written here; submit the notice itself".to_owned())),
     };
+    let grants = flow == CONSENT_GRANT;
+    let on_behalf_of = if grants { concurrence(shared, &memorandum, &request.concurrence)? } else { String::new() };
     let letter = Letter {
         memorandum: &memorandum,
         flow,
@@ -41,6 +43,7 @@ pub(crate) fn write(shared: &Arc<Shared>, exchange: &Exchange, request: &WriteRe
         correlates_to: Some(&answered),
         obligation,
         clause: None,
+        on_behalf_of,
         body,
     };
     Ok(letter::write(shared, letter)?.1)
@@ -136,6 +139,30 @@ fn grant_body(exchange: &Exchange, held: &Held, request: &WriteRequest) -> Resul
         "audience": {"class": asked.audience_class, "name": asked.audience_name},
         "validity": {"from": or(&request.valid_from, &asked.valid_from), "to": to}, "conditions": request.conditions,
     }))
+}
+
+/// The bodies of the own side whose concurrence a grant carries: those that a person names, else that of the contact point alone.
+fn concurrence(shared: &Shared, memorandum: &str, named: &[String]) -> Result<String, Failure> {
+    let held = letter::memorandum(shared, memorandum)?;
+    let side = held.side_of(&shared.card.id, civil::date_of(now_ms(), time::UtcOffset::UTC)).unwrap_or_default();
+    let today = civil::date_of(now_ms(), held.utc_offset(side));
+    let known: Vec<&str> = held.bodies(side, today).collect();
+    if named.iter().any(|body| !known.contains(&body.as_str())) {
+        let text =
+            format!("a grant carries the concurrence of bodies of its side under {memorandum}: {}", known.join(", "));
+        return Err(refused("NOT_A_PARTY", text));
+    }
+    let office = held.contact_point(side, today).map(|contact| contact.office).unwrap_or_default();
+    let own = held.body_of(side, office, today).into_iter().map(str::to_owned);
+    let all: Vec<String> = if named.is_empty() { own.collect() } else { named.to_vec() };
+    Ok(all.join(", "))
+}
+
+/// The bodies of a side that a grant names; other words of it stay in the grant.
+fn known_bodies(memorandum: &Memorandum, side: &str, named: &str, now_ms: i64) -> String {
+    let known: Vec<&str> = memorandum.bodies(side, civil::date_of(now_ms, memorandum.utc_offset(side))).collect();
+    let named: Vec<&str> = named.split(',').map(str::trim).filter(|body| known.contains(body)).collect();
+    named.join(", ")
 }
 
 /// What the docket keeps of a notice.
@@ -243,6 +270,7 @@ fn consent(
             valid_from: granted.valid_from.clone(),
             valid_to: granted.valid_to.clone(),
             withdrawn_ms,
+            concurrence: known_bodies(memorandum, &answer.side, &granted.concurrence, now_ms),
             conditions: u32::try_from(granted.conditions.len()).unwrap_or(u32::MAX),
             ..status.clone()
         }

@@ -17,6 +17,8 @@ pub(crate) struct Letter<'a> {
     pub(crate) obligation: &'a str,
     /// The clause; `None`: that of the flow.
     pub(crate) clause: Option<&'a str>,
+    /// The bodies on whose behalf it is written; empty: nobody is named.
+    pub(crate) on_behalf_of: String,
     pub(crate) body: Value,
 }
 
@@ -47,6 +49,10 @@ pub(crate) fn write(shared: &Shared, letter: Letter<'_>) -> Result<(String, Vec<
     });
     if let (Some(answered), Some(members)) = (letter.correlates_to, notice.as_object_mut()) {
         members.insert("correlates_to".to_owned(), answered.into());
+    }
+    let on_behalf_of = letter.on_behalf_of;
+    if let Some(from) = notice.get_mut("from").and_then(Value::as_object_mut).filter(|_| !on_behalf_of.is_empty()) {
+        from.insert("on_behalf_of".to_owned(), on_behalf_of.into());
     }
     Ok((number, notice.to_string().into_bytes()))
 }

@@ -107,6 +107,7 @@ fn confirmation(shared: &Shared, held: &Held, place: &str) -> Result<Vec<u8>, Fa
         correlates_to: Some(&number),
         obligation: "NONE",
         clause: None,
+        on_behalf_of: String::new(),
         body: json!({
             "about_notice": number, "published_on": civil::date_of(now, memorandum.utc_offset(side)).to_string(), "where": place,
         }),

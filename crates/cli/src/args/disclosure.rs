@@ -90,6 +90,9 @@ pub(crate) enum ConsentCommand {
         /// A condition; may be given several times
         #[arg(long, value_name = "TEXT")]
         condition: Vec<String>,
+        /// The bodies of this side that concur, such as JP-MOJ,JP-NPA; without it, the body of the contact point
+        #[arg(long, value_name = "BODY", value_delimiter = ',')]
+        concurrence: Vec<String>,
     },
     /// Refuse a request (F22)
     Refuse {

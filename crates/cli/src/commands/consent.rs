@@ -20,8 +20,9 @@ pub(crate) async fn run(command: ConsentCommand, node: &NodeArgs) -> Result<Exit
         ConsentCommand::Request { id, scope, from, until } => {
             WriteRequest { valid_from: given(from), valid_to: given(until), ..about(CONSENT_REQUEST, id, scope) }
         }
-        ConsentCommand::Grant { id, fields, from, until, condition } => WriteRequest {
+        ConsentCommand::Grant { id, fields, from, until, condition, concurrence } => WriteRequest {
             fields,
+            concurrence,
             valid_from: given(from),
             valid_to: given(until),
             conditions: condition,
@@ -67,7 +68,8 @@ async fn list(waiting: bool, node: &NodeArgs) -> Result<ExitCode, CliError> {
             say!("{}", consent_json(consent));
         }
     } else {
-        let mut rows = table(&["request", "by", "about", "fields", "audience", "state", "answer", "from", "until"]);
+        let mut rows =
+            table(&["request", "by", "about", "fields", "audience", "state", "answer", "with", "from", "until"]);
         for consent in &consents {
             rows.add_row(row(consent));
         }
@@ -95,7 +97,7 @@ async fn drafts_of_consent(client: &mut Client) -> Result<Vec<DraftStatus>, CliE
     Ok(drafts)
 }
 
-fn row(consent: &ConsentStatus) -> [String; 9] {
+fn row(consent: &ConsentStatus) -> [String; 10] {
     let audience = match consent.audience_name.as_str() {
         "" => consent.audience_class.clone(),
         name => format!("{name} ({})", consent.audience_class),
@@ -119,6 +121,7 @@ fn row(consent: &ConsentStatus) -> [String; 9] {
         audience,
         state,
         consent.answer.clone(),
+        consent.concurrence.clone(),
         consent.valid_from.clone(),
         consent.valid_to.clone(),
     ]
@@ -133,6 +136,7 @@ fn consent_json(consent: &ConsentStatus) -> String {
         "answer": some(&consent.answer), "valid_from": some(&consent.valid_from), "valid_to": some(&consent.valid_to),
         "can_draft": consent.can_draft, "can_approve": consent.can_approve,
         "withdrawn_from": (consent.withdrawn_ms != 0).then(|| moment(consent.withdrawn_ms)), "conditions": consent.conditions,
+        "concurrence": some(&consent.concurrence),
     })
     .to_string()
 }
