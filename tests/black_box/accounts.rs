@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::disclosure::{Side, enter, three};
-use crate::node::{Said, verbale};
+use crate::node::{Said, until, verbale};
 
 fn disclosures(side: &Side, args: &[&str]) -> Vec<Value> {
     side.0.run(&[&["--json", "disclosures"], args].concat()).good().json()
@@ -101,4 +101,40 @@ fn the_originator_has_a_signed_account_of_every_release_and_of_openings_where_th
     japan.0.stop();
     let said = kyrgyz.0.run(&["disclosures", "--of", "KG-A", "--ask"]);
     assert!(said.code == 3 && said.err.contains("COUNTERPART_UNREACHABLE"), "{} {}", said.code, said.err);
+}
+
+#[test]
+fn where_a_notice_went_is_told_after_its_content_was_erased_too() {
+    let [mut japan, kyrgyz, _] = three();
+    japan.disclose("one", &["KG-A", "--to", "JP-NPA", "--fields", "exam", "--purpose", "investigation"]);
+    japan.0.run(&["open", "KG-A", "--purpose", "a check"]).good();
+    japan.0.run(&["ack", "KG-A"]).good();
+    let id = kyrgyz.0.list("outbox")[0]["message_id"].as_str().unwrap().to_owned();
+    japan.0.run(&["erase", &id, "--reason", "its time is over"]).good();
+    japan.0.second(&["erase", &id, "--confirm"]).good();
+    let file = kyrgyz.0.dir.parent().unwrap().join("account");
+    let told = |when: &str| {
+        let asked = disclosures(&kyrgyz, &["--of", "KG-A", "--ask", "--out", file.to_str().unwrap()]).remove(0);
+        let item = asked["items"][0].clone();
+        let said = ["audience_name", "purpose", "code"].map(|name| item[name].as_str().unwrap_or_default().to_owned());
+        assert_eq!(said, ["JP-NPA", "investigation", "NOT_THIRD_PARTY"], "{when}");
+        assert_eq!((&item["fields"][0], &item["erased"]), (&"exam".into(), &false.into()), "{when}");
+        std::fs::remove_file(&file).unwrap();
+    };
+    told("after the erasure");
+    // What was read of it, and why, went with it.
+    let own = disclosures(&japan, &["--of", &id]);
+    assert_eq!(events(&own), ["DISCLOSED", "OPENED", "HANDED_OVER"]);
+    assert_eq!((&own[0]["purpose"], &own[1]["purpose"]), (&"investigation".into(), &Value::Null));
+    japan.0.stop();
+    japan.0.start();
+    told("after a restart");
+    japan.0.stop();
+    japan.0.run(&["recover", "--confirm"]).good();
+    japan.0.start();
+    until("the counterpart took the next log", || {
+        kyrgyz.0.run(&["disclosures", "--of", "KG-A", "--ask", "--out", file.to_str().unwrap()]).code == 0
+    });
+    std::fs::remove_file(&file).unwrap();
+    told("after a recovery");
 }

@@ -11,8 +11,8 @@ use verbale_domain::{
     Course, Memoranda, Memorandum, NAME_BYTES_MAX, Notice, PURPOSE_BYTES_MAX, Partial, Refusal, civil, is_line,
 };
 use verbale_evidence::{
-    Cards, MessageId, PresentationError, Statement, Verdict, VerifiedPart, VerifiedPresentation, is_identifier,
-    parse_presentation, verify_presentation,
+    Cards, MessageId, PresentationError, Statement, Verdict, VerifiedPart, VerifiedPresentation, covered_digest,
+    is_identifier, parse_presentation, verify_presentation,
 };
 
 /// Why a presentation does not show that its reader may have it.
@@ -27,6 +27,11 @@ pub enum Fault {
     /// A field that was not to be disclosed.
     #[error("the field {0} is presented, and the disclosure does not name it")]
     FieldTooMany(String),
+    /// A field that was disclosed.
+    #[error(
+        "a part of what was disclosed is missing ({0}): somebody took it out since; ask for the presentation as it was made"
+    )]
+    FieldMissing(String),
     /// Without it no ground can be compared.
     #[error("the registry number of the notice is not presented")]
     NumberMissing,
@@ -92,6 +97,10 @@ pub fn check_presentation(
         if !scope.covers_fields(std::slice::from_ref(field)) && !partial.is_shown_beside(ground, place) {
             return Err(Fault::FieldTooMany(field.clone()));
         }
+    }
+    let shown = partial.covered(&scope.fields).filter_map(|at| verified.notice.chunks.get(at));
+    if covered_digest(shown.map(|(place, _)| *place)) != verified.disclosure.covered.as_slice() {
+        return Err(Fault::FieldMissing(scope.fields.join(", ")));
     }
     let number = partial.header_text("notice_id").filter(|number| is_identifier(number));
     let number = number.ok_or(Fault::NumberMissing)?.to_owned();
@@ -324,7 +333,7 @@ impl Checked {
             "originator": statement.sender, "signed": moment(statement.created_ms), "said": self.said(),
             "withheld": self.withheld(), "discloser": disclosure.discloser, "disclosed": moment(disclosure.disclosed_ms),
             "audience_class": disclosure.audience_class, "audience_name": disclosure.audience_name,
-            "purpose": disclosure.purpose, "code": disclosure.code, "clause": self.decision.clause,
+            "purpose": disclosure.purpose, "fields": disclosure.fields, "code": disclosure.code, "clause": self.decision.clause,
             "logged": logged, "conditions": self.conditions(),
             "instrument": self.instrument().map(|(by, [flow, number, from, to, concurrence])| json!({
                 "by": by, "on_behalf_of": (!concurrence.is_empty()).then_some(concurrence), "flow": flow, "notice_id": number, "from": from, "to": (!to.is_empty()).then_some(to),
@@ -375,7 +384,7 @@ impl Checked {
         };
         format!(
             "{verdict}\n  notice        {} {} {kind}, {}\n  said by       {}, signed {}\n  withheld      {} of {} fields\n  \
-             disclosed by  {}, {}\n  to            {} ({})\n  for           {}\n  ground        {} (clause {}): {}{instrument}{outside}{conditions}\n  \
+             disclosed     {}\n  disclosed by  {}, {}\n  to            {} ({})\n  for           {}\n  ground        {} (clause {}): {}{instrument}{outside}{conditions}\n  \
              log           {logged}\n\nWhat was said:\n{}",
             self.partial.header_text("notice_id").unwrap_or_default(),
             statement.flow,
@@ -384,6 +393,7 @@ impl Checked {
             moment(statement.created_ms),
             self.withheld(),
             self.verified.notice.leaf_count,
+            visible(&disclosure.fields.join(", ")).replace('\n', "\\n"),
             disclosure.discloser,
             moment(disclosure.disclosed_ms),
             disclosure.audience_name,

@@ -115,6 +115,12 @@ impl Partial {
         Ok(partial)
     }
 
+    /// Where among the chunks those stand that make up fields.
+    pub fn covered(&self, fields: &[String]) -> impl Iterator<Item = usize> {
+        let is_covered = |name: &String| fields.iter().any(|field| covers(field, name));
+        (0..).zip(&self.fields).filter(move |(_, name)| is_covered(name)).map(|(place, _)| place)
+    }
+
     /// A text of the header.
     pub fn header_text(&self, name: &str) -> Option<&str> {
         self.header.get(name)?.as_str()
@@ -170,6 +176,19 @@ impl Notice {
         let in_header = self.chunks().iter().take_while(|chunk| chunk.path.first() == Some(&HEADER)).count();
         let ends_header = |place: usize| ground == Release::Allowed(Ground::AlreadyPublic) && place == in_header;
         let places = self.chunks().iter().enumerate().filter(|(place, chunk)| wanted(chunk) || ends_header(*place));
+        // At most CHUNKS_MAX.
+        places.filter_map(|(place, _)| u32::try_from(place).ok()).collect()
+    }
+
+    /// The places of the chunks that make up fields.
+    pub fn covered(&self, fields: &[String]) -> Vec<u32> {
+        let flow = self.header().flow;
+        let Some(flow) = Schema::get().flows.get(&flow) else { return Vec::new() };
+        let wanted = |chunk: &Chunk| {
+            let name = field_of(flow, &chunk.path).filter(|_| chunk.path.first() != Some(&ONWARD));
+            name.is_some_and(|name| fields.iter().any(|field| covers(field, &name)))
+        };
+        let places = self.chunks().iter().enumerate().filter(|(_, chunk)| wanted(chunk));
         // At most CHUNKS_MAX.
         places.filter_map(|(place, _)| u32::try_from(place).ok()).collect()
     }

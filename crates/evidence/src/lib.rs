@@ -54,8 +54,8 @@ pub use entry::{
 };
 pub use envelope::{EnvelopeError, UnverifiedEnvelope, VerifiedEnvelope, sign_statement};
 pub use presentation::{
-    LoggedDisclosure, PresentationError, SignedDisclosure, VerifiedPart, VerifiedPresentation, originator_of,
-    parse_presentation, presentation_text, sign_disclosure, signed_disclosure, verify_presentation,
+    LoggedDisclosure, PresentationError, SignedDisclosure, VerifiedPart, VerifiedPresentation, covered_digest,
+    originator_of, parse_presentation, presentation_text, sign_disclosure, signed_disclosure, verify_presentation,
 };
 pub use receipt::{ReceiptError, ReceiptVerifier, Verdict, VerifiedReceipt, verify_receipt};
 pub use statement::{

@@ -41,6 +41,13 @@ pub struct SignedDisclosure {
     pub signature: Vec<u8>,
 }
 
+/// The digest of the places of the leaves that were disclosed, in their order.
+pub fn covered_digest(places: impl IntoIterator<Item = u32>) -> [u8; 32] {
+    let mut digest = Sha256::new_with_prefix("verbale/covered/v1");
+    places.into_iter().for_each(|place| digest.update(place.to_be_bytes()));
+    digest.finalize().into()
+}
+
 /// Signs a disclosure with the discloser's envelope key.
 pub fn sign_disclosure(disclosure: &Disclosure, key: &SecretKey) -> SignedDisclosure {
     let payload = payload_of(disclosure, &key.public().fingerprint());
@@ -212,6 +219,9 @@ pub fn verify_presentation(
     let digests = grounds.iter().map(|ground| ground.envelope.digest().0.to_vec());
     if !digests.eq(disclosure.grounds.iter().cloned()) {
         return Err(PresentationError::Contradiction("the ground is not the one that the disclosure names"));
+    }
+    if presentation.links.len() > grounds.len() {
+        return Err(PresentationError::Contradiction("a statement that no ground answers"));
     }
     let mut links = Vec::new();
     for (ground, link) in grounds.iter().zip(&presentation.links) {

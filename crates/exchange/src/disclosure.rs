@@ -7,11 +7,11 @@ use verbale_domain::disclosure::{
 };
 use verbale_domain::flow::{CONSENT_REQUEST, DISCLOSURE_NOTICE};
 use verbale_domain::{Course, Memorandum, NoticeKey, civil};
-use verbale_envelope::SealedFacts;
+use verbale_envelope::{SealedFacts, WrappedKeys};
 use verbale_evidence::{MessageId, SignedDisclosure, sign_disclosure, signed_disclosure};
 use verbale_ledger::LogIndex;
 use verbale_proto::v1::log_entry::Event;
-use verbale_proto::v1::{Disclosed, Disclosure};
+use verbale_proto::v1::{Disclosed, Disclosure, Facts};
 
 use crate::change::{self, Change, Record};
 use crate::ground::HeldGround;
@@ -28,14 +28,43 @@ pub struct DisclosureRequest {
     pub marks: Marks,
     /// What, to whom, for what.
     pub scope: Scope,
-    /// Fields, audience and purpose, sealed as facts of the notice.
+    /// Fields, audience and purpose, sealed as facts of the notice: of a denial.
     pub facts: SealedFacts,
-    /// Random: keeps the digest in the log from being guessed.
-    pub nonce: [u8; 16],
+    /// The same of a release, under an id and a key of its own.
+    pub release: ReleaseFacts,
+    /// What keeps what is signed from being guessed and from being cut.
+    pub bound: Bound,
     /// What it may rest on.
     pub asking: Asking,
     /// Why it has nothing that may be published, where it is published.
     pub nothing: Option<&'static str>,
+}
+
+/// What is kept of a release: its facts outlive the content of the notice.
+pub struct ReleaseFacts {
+    /// The id of their key.
+    pub id: MessageId,
+    /// Fields, audience and purpose.
+    pub facts: SealedFacts,
+    /// The key, under the archive key.
+    pub keys: WrappedKeys,
+}
+
+/// What is signed about a release beside its scope.
+#[derive(Clone, Copy)]
+pub struct Bound {
+    /// Random: keeps the digest in the log from being guessed.
+    pub nonce: [u8; 16],
+    /// Digest of the leaves that are disclosed.
+    pub covered: [u8; 32],
+}
+
+impl Bound {
+    /// As the facts of a release have it.
+    pub fn read(facts: &Facts) -> Option<Self> {
+        let (nonce, covered) = (facts.nonce.as_slice().try_into().ok()?, facts.covered.as_slice().try_into().ok()?);
+        Some(Self { nonce, covered })
+    }
 }
 
 /// How a release is asked for.
@@ -224,11 +253,11 @@ impl Exchange {
         held: &Held,
         scope: &Scope,
         (disclosed_ms, entry): (i64, &Disclosed),
-        nonce: [u8; 16],
+        bound: Bound,
     ) -> Option<SignedDisclosure> {
         let grounds = entry.grounds.iter().map(|id| MessageId::try_from(id.as_slice()).ok());
         let grounds = grounds.collect::<Option<Vec<_>>>()?;
-        let disclosure = self.disclosure(held, scope, (disclosed_ms, &entry.code, &grounds), nonce);
+        let disclosure = self.disclosure(held, scope, (disclosed_ms, &entry.code, &grounds), bound);
         let mut keys = self.own_cards.all().map(|card| card.envelope_key.fingerprint());
         keys.find_map(|key| {
             let signed = signed_disclosure(&disclosure, &key, &entry.disclosure_signature);
@@ -243,7 +272,7 @@ impl Exchange {
         held: &Held,
         scope: &Scope,
         (disclosed_ms, code, grounds): (i64, &str, &[MessageId]),
-        nonce: [u8; 16],
+        bound: Bound,
     ) -> Disclosure {
         let first = grounds.iter().find_map(|id| self.notices.get(id)).map(|ground| ground.statement);
         Disclosure {
@@ -257,7 +286,8 @@ impl Exchange {
             disclosed_ms,
             code: code.to_owned(),
             grounds: first.map(|ground| ground.0.to_vec()).into_iter().collect(),
-            nonce: nonce.to_vec(),
+            nonce: bound.nonce.to_vec(),
+            covered: bound.covered.to_vec(),
             recorded: grounds.iter().find_map(|id| self.grounds.get(id)).and_then(HeldGround::presented),
             ..Disclosure::default()
         }
@@ -285,7 +315,7 @@ impl Exchange {
     }
 
     fn disclosed(&mut self, now_ms: i64, request: DisclosureRequest, output: &mut Output) -> Told {
-        let DisclosureRequest { message_id, actor, marks, scope, facts, nonce, asking, nothing } = request;
+        let DisclosureRequest { message_id, actor, marks, scope, facts, release, bound, asking, nothing } = request;
         let known = self.notices.get(&message_id).filter(|held| !held.erased);
         let known = known.filter(|held| !matches!(held.state, NoticeState::RefusedByUs(_)));
         let Some(held) = known.cloned() else { return Told::NoSuchNotice };
@@ -302,11 +332,11 @@ impl Exchange {
             Some(_) => self.judge(now_ms, &held, &marks, &scope, asking),
             None => by_clock,
         };
-        let beside = Record { facts: Some(facts.bytes), ..Record::default() };
         let code = judged.decision.verdict.code();
         let Some(rests_on) = judged.release else {
             let event = change::disclosure_denied(message_id, code, &facts.digest, &actor);
             let change = Change::Denied { message_id, code: code.to_owned(), actor };
+            let beside = Record { facts: Some(facts.bytes), ..Record::default() };
             self.record(now_ms, event, change, beside, output);
             return Told::Judged { decision: judged.decision, released: None, conditions: Vec::new() };
         };
@@ -318,7 +348,7 @@ impl Exchange {
         // What leaves to everybody by consent or notice is a release: the register has what the texts have published.
         let is_duty = rests_on == Release::Allowed(Ground::PublicationDuty);
         let published = scope.audience.class == AudienceClass::Public && (asking.publishing || is_duty);
-        let disclosure = self.disclosure(&held, &scope, (now_ms, code, &judged.grounds), nonce);
+        let disclosure = self.disclosure(&held, &scope, (now_ms, code, &judged.grounds), bound);
         let disclosure = sign_disclosure(&disclosure, &self.own.key);
         let index = LogIndex(self.size);
         let event = Event::Disclosed(Disclosed {
@@ -329,7 +359,8 @@ impl Exchange {
             grounds: judged.grounds.iter().map(|id| id.as_bytes().to_vec()).collect(),
             valid_from_ms: judged.valid_from_ms,
             valid_until_ms: judged.valid_until_ms,
-            facts_digest: facts.digest.to_vec(),
+            facts_digest: release.facts.digest.to_vec(),
+            release_id: release.id.as_bytes().to_vec(),
             actor: actor.clone(),
             published,
             rules_version: RULES_VERSION,
@@ -337,6 +368,8 @@ impl Exchange {
             previous_release: held.last_release().map_or(0, |index| index.0.saturating_add(1)),
         });
         let change = Change::Disclosed { message_id, code: code.to_owned(), actor, published };
+        let keys = Some((release.id, release.keys));
+        let beside = Record { facts: Some(release.facts.bytes), keys, ..Record::default() };
         self.record(now_ms, event, change, beside, output);
         let recipient = self.recipient_of(&scope.audience).map(str::to_owned);
         let released = Some(Box::new(Released { index, disclosure, recipient, rests_on, grounds }));

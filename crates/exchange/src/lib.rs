@@ -63,7 +63,7 @@ mod succession;
 pub use audience::HeldAudience;
 pub use breach::{BreachReport, HeldBreach};
 pub use change::{Record, genesis, succeeding};
-pub use disclosure::{Asking, DisclosureRequest, Judged, Released};
+pub use disclosure::{Asking, Bound, DisclosureRequest, Judged, ReleaseFacts, Released};
 pub use draft::{Approval, HeldDraft};
 pub use enrol::EnrolError;
 pub use erasure::{Erasing, HeldErasure};

@@ -10,11 +10,13 @@ use verbale_evidence::{
     ACCOUNT_BYTES_MAX, AccountVerifier, Listed, MessageId, Told, VerifiedAccount, account_text, read_entry,
     sign_account,
 };
-use verbale_exchange::{Exchange, Happening, Held, Mailbox, NoticeState, What};
+use verbale_exchange::{Bound, Exchange, Happening, Held, Mailbox, NoticeState, What};
 use verbale_journal::{Journal, Logged, Store};
 use verbale_ledger::LogIndex;
 use verbale_proto::v1::log_entry::Event;
-use verbale_proto::v1::{Account, AccountItem, AccountRequest, AskAccountResponse, DisclosureItem, Facts, Particulars};
+use verbale_proto::v1::{
+    Account, AccountItem, AccountRequest, AskAccountResponse, Disclosed, DisclosureItem, Facts, Particulars,
+};
 use verbale_rpc::peer_client::PeerClient;
 use verbale_rpc::tonic::Status;
 use verbale_rpc::{ACCOUNT_MESSAGE_BYTES_MAX, Failure, FailureKind};
@@ -122,24 +124,28 @@ fn told(message_id: MessageId, (index, time_ms): (LogIndex, i64), event: &Event)
 }
 
 /// The facts beside an entry about a notice; `None` where there are none or they were erased.
-fn facts(
+pub(crate) fn facts(
     shared: &Shared,
     journal: &Journal,
     (message_id, index): (MessageId, LogIndex),
     event: &Event,
 ) -> Result<Option<Facts>, Failure> {
-    let digest = match event {
-        Event::Disclosed(of) => &of.facts_digest,
-        Event::DisclosureDenied(of) => &of.facts_digest,
-        Event::NoticeOpened(of) => &of.facts_digest,
+    let (id, digest) = match event {
+        Event::Disclosed(of) => (release_id(of)?, &of.facts_digest),
+        Event::DisclosureDenied(of) => (message_id, &of.facts_digest),
+        Event::NoticeOpened(of) => (message_id, &of.facts_digest),
         _ => return Ok(None),
     };
     let sealed = journal.facts(index).map_err(|error| failed(&error))?;
-    let wrapped = journal.keys(message_id.as_bytes()).map_err(|error| failed(&error))?;
+    let wrapped = journal.keys(id.as_bytes()).map_err(|error| failed(&error))?;
     let (Some(sealed), Some(wrapped)) = (sealed, wrapped) else { return Ok(None) };
-    let keys = shared.archive.unwrap(message_id, &wrapped).map_err(|error| damaged(&error.to_string()))?;
-    let opened = keys.facts.open(message_id, &sealed, digest);
-    opened.map(Some).map_err(|error| damaged(&error.to_string()))
+    let keys = shared.archive.unwrap(id, &wrapped).map_err(|error| damaged(&error.to_string()))?;
+    keys.facts.open(id, &sealed, digest).map(Some).map_err(|error| damaged(&error.to_string()))
+}
+
+/// Under which id the key of a release's facts stands.
+fn release_id(of: &Disclosed) -> Result<MessageId, Failure> {
+    MessageId::try_from(of.release_id.as_slice()).map_err(|_| damaged("a release has no id"))
 }
 
 /// The account that a counterpart asks for, of a notice that its node sent.
@@ -200,9 +206,14 @@ fn accounted(
     let facts = facts(shared, journal, (held.message_id, logged.index()), &event)?;
     let Some(facts) = facts else { return Ok(item) };
     let scope = facts.particulars.as_ref().and_then(Scope::read).ok_or_else(|| damaged("a release has no scope"))?;
-    let nonce = facts.nonce.as_slice().try_into().map_err(|_| damaged("a release has no nonce"))?;
-    let signed = exchange.logged_disclosure(held, &scope, (time_ms, release), nonce);
-    item.disclosure = signed.ok_or_else(|| damaged("a release cannot be made again as it was logged"))?.bytes;
+    let bound = Bound::read(&facts).ok_or_else(|| damaged("a release has no nonce"))?;
+    let signed = exchange.logged_disclosure(held, &scope, (time_ms, release), bound);
+    // The document on which it rested is erased with the notice, and what was signed names that.
+    item.disclosure = match signed {
+        Some(signed) => signed.bytes,
+        None if held.erased => Vec::new(),
+        None => return Err(damaged("a release cannot be made again as it was logged")),
+    };
     Ok(item)
 }
 

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use verbale_domain::disclosure::{Audience, AudienceClass, Decision, Release, Scope};
 use verbale_domain::flow::{CONSENT_GRANT, DISCLOSURE_NOTICE};
 use verbale_domain::{NAME_BYTES_MAX, Notice, is_line};
-use verbale_envelope::{BadRecipient, NoticeKeys, Recipient, Reopened, seal_text};
-use verbale_evidence::{MessageId, SignedDisclosure, part, presentation_text};
-use verbale_exchange::{Asking, DisclosureRequest, Exchange, Held, Input, Told};
+use verbale_envelope::{BadRecipient, FactsKey, NoticeKeys, Recipient, Reopened, seal_text};
+use verbale_evidence::{MessageId, SignedDisclosure, covered_digest, part, presentation_text};
+use verbale_exchange::{Asking, Bound, DisclosureRequest, Exchange, Held, Input, ReleaseFacts, Told};
 use verbale_journal::{Journal, Logged, Store};
 use verbale_proto::v1::{DiscloseResponse, DisclosureQuery, Facts, JudgeResponse, Part, Presentation, Receipt};
 use verbale_rpc::tonic::Status;
@@ -193,10 +193,19 @@ pub(crate) fn prepare(
     let (opened, keys) = Opened::new(shared, sealed)?;
     let Asks { scope, nothing } = scope(&opened.reopened.notice)?;
     let nonce: [u8; 16] = random::bytes();
-    let facts = Facts { particulars: Some(scope.particulars()), nonce: nonce.to_vec(), ..Facts::default() };
-    let facts = keys.facts.seal(message_id, &facts, &random::bytes());
+    let bound = Bound { nonce, covered: covered_digest(opened.reopened.notice.covered(&scope.fields)) };
+    let asked = Facts { particulars: Some(scope.particulars()), ..Facts::default() };
+    let released = Facts { nonce: nonce.to_vec(), covered: bound.covered.to_vec(), ..asked.clone() };
+    let facts = keys.facts.seal(message_id, &asked, &random::bytes());
+    let id = MessageId::new(now_ms().unsigned_abs(), &random::bytes());
+    let own = NoticeKeys::of_facts(FactsKey::from_bytes(random::bytes()));
+    let release = ReleaseFacts {
+        id,
+        facts: own.facts.seal(id, &released, &random::bytes()),
+        keys: shared.archive.wrap(id, &own, &random::bytes()),
+    };
     let marks = opened.reopened.notice.marks();
-    Ok((DisclosureRequest { message_id, actor, marks, scope, facts, nonce, asking, nothing }, opened))
+    Ok((DisclosureRequest { message_id, actor, marks, scope, facts, release, bound, asking, nothing }, opened))
 }
 
 /// What the ground rests on, as the journal holds it.

@@ -9,14 +9,15 @@ use verbale_domain::disclosure::{Audience, AudienceClass, Ground, Release, Scope
 use verbale_domain::flow::PUBLICATION_CONFIRMATION;
 use verbale_domain::{Notice, NoticeKey, Partial, REVOKED, Revocation, Told, civil};
 use verbale_evidence::{EntryTold, MessageId, SignedDisclosure, read_entry};
-use verbale_exchange::{Asking, Exchange, Held, What};
+use verbale_exchange::{Asking, Bound, Exchange, Held, What};
 use verbale_journal::{Journal, Logged, Store};
 use verbale_ledger::LogIndex;
 use verbale_proto::v1::log_entry::Event;
-use verbale_proto::v1::{Disclosed, PublishRequest, PublishResponse, RegisterEntry, RegisterMark};
+use verbale_proto::v1::{Disclosed, Facts, PublishRequest, PublishResponse, RegisterEntry, RegisterMark};
 use verbale_rpc::Failure;
 use verbale_rpc::tonic::Status;
 
+use crate::account::facts;
 use crate::clock::now_ms;
 use crate::core::{Core, Stopped};
 use crate::disclosure::{Asks, Grounds, Opened, grounds, prepare, present, release};
@@ -135,7 +136,7 @@ struct Mark {
 struct Published {
     held: Held,
     sealed: SealedHeld,
-    facts: Vec<u8>,
+    facts: Facts,
     disclosed: Disclosed,
     logged: Logged,
     time_ms: i64,
@@ -164,7 +165,7 @@ pub(crate) async fn entries(
         let (again, scope) = opened_again(&shared, &core, &publication).await?;
         let signed = core.read(move |exchange, _| {
             let disclosed = (again.time_ms, &again.disclosed);
-            (exchange.logged_disclosure(&again.held, &scope, disclosed, again.nonce), again, scope)
+            (exchange.logged_disclosure(&again.held, &scope, disclosed, again.bound), again, scope)
         });
         let (disclosure, again, scope) = signed.await.map_err(stopping)?;
         let Some(disclosure) = disclosure else {
@@ -180,7 +181,8 @@ pub(crate) async fn entries(
 
 async fn opened_again(shared: &Arc<Shared>, core: &Core, publication: &Publication) -> Result<(Again, Scope), Status> {
     let (message_id, index) = (publication.message_id, publication.index);
-    let read = core.read(move |exchange, journal| published(exchange, journal, message_id, index));
+    let reading = Arc::clone(shared);
+    let read = core.read(move |exchange, journal| published(&reading, (exchange, journal), (message_id, index)));
     let published = read.await.map_err(stopping)??;
     let opening = Arc::clone(shared);
     let opened = tokio::task::spawn_blocking(move || again(&opening, published));
@@ -215,20 +217,18 @@ struct Again {
     logged: Logged,
     time_ms: i64,
     ground: Release,
-    nonce: [u8; 16],
+    bound: Bound,
     disclosed: Disclosed,
     grounds: Grounds,
 }
 
 fn again(shared: &Shared, published: Published) -> Result<(Again, Scope), Failure> {
     let Published { held, sealed, facts, disclosed, logged, time_ms, grounds } = published;
-    let (opened, keys) = Opened::new(shared, sealed)?;
-    let facts = keys.facts.open(held.message_id, &facts, &disclosed.facts_digest);
-    let facts = facts.map_err(|error| damaged(&error.to_string()))?;
+    let (opened, _) = Opened::new(shared, sealed)?;
     let scope = facts.particulars.as_ref().and_then(Scope::read).ok_or_else(|| damaged("a release has no scope"))?;
-    let nonce = facts.nonce.as_slice().try_into().map_err(|_| damaged("a release has no nonce"))?;
+    let bound = Bound::read(&facts).ok_or_else(|| damaged("a release has no nonce"))?;
     let ground = disclosed.code.parse().map_err(|_| damaged("a release names a ground that is not known"))?;
-    Ok((Again { held, opened, logged, time_ms, ground, nonce, disclosed, grounds }, scope))
+    Ok((Again { held, opened, logged, time_ms, ground, bound, disclosed, grounds }, scope))
 }
 
 fn entry(
@@ -298,14 +298,18 @@ fn is_published(what: &What) -> bool {
     matches!(what, What::Disclosed { published: true, .. })
 }
 
-fn published(exchange: &Exchange, journal: &Journal, id: MessageId, index: LogIndex) -> Result<Published, Failure> {
+fn published(
+    shared: &Shared,
+    (exchange, journal): (&Exchange, &Journal),
+    (id, index): (MessageId, LogIndex),
+) -> Result<Published, Failure> {
     let held = exchange.notice(&id).cloned().ok_or_else(|| damaged("a release is of no notice"))?;
     let entry = journal.entry(index).map_err(|error| failed(&error))?;
     let Ok(EntryTold { time_ms, event: Event::Disclosed(disclosed), .. }) = read_entry(&entry) else {
         return Err(damaged("a publication is no release"));
     };
-    let facts =
-        journal.facts(index).map_err(|error| failed(&error))?.ok_or_else(|| damaged("a release has no facts"))?;
+    let event = Event::Disclosed(disclosed.clone());
+    let facts = facts(shared, journal, (id, index), &event)?.ok_or_else(|| damaged("a release has no facts"))?;
     let rests_on = disclosed.grounds.iter().map(|id| MessageId::try_from(id.as_slice()));
     let rests_on: Vec<MessageId> = rests_on.collect::<Result<_, _>>().map_err(|_| damaged("a ground has no id"))?;
     let notices: Vec<Held> = rests_on.iter().filter_map(|id| exchange.notice(id).cloned()).collect();

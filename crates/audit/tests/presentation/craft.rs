@@ -5,7 +5,7 @@ use verbale_audit::check_presentation;
 use verbale_domain::disclosure::{Ground, Release};
 use verbale_domain::{Memoranda, Notice, civil};
 use verbale_evidence::{
-    Answers, MessageId, Statement, StatementDigest, VerifiedEnvelope, content_root, encode_entry, part,
+    Answers, MessageId, Statement, StatementDigest, VerifiedEnvelope, content_root, covered_digest, encode_entry, part,
     presentation_text, sign_disclosure, sign_statement,
 };
 use verbale_keys::Role;
@@ -120,6 +120,7 @@ impl Case {
             discloser: self.discloser.card.id.clone(),
             disclosed_ms,
             grounds: grounds.iter().map(|ground| ground.envelope.digest().0.to_vec()).collect(),
+            covered: covered_digest(notice.notice.covered(&self.disclosure.fields)).to_vec(),
             ..self.disclosure.clone()
         };
         let signed = sign_disclosure(&disclosure, &self.discloser.secret(Role::Envelope));
