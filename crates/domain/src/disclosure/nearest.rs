@@ -123,7 +123,10 @@ impl Asked<'_> {
         }
         let (denial, what) = match nearest.and_then(|(misses, _)| misses.first().copied()) {
             Some(NoticeMiss::NotDelivered) => (Denial::NoticeNotDelivered, "no receipt for the notice is held"),
-            Some(NoticeMiss::Retroactive) => (Denial::NoticeRetroactive, "the notice came only after the disclosure"),
+            Some(NoticeMiss::Retroactive) => (
+                Denial::NoticeRetroactive,
+                "the notice came only after the disclosure, by the clock of its receipt, which may be more than a day ahead",
+            ),
             Some(NoticeMiss::Audience) => (Denial::NoticeAudience, "the notice that was given names another audience"),
             Some(NoticeMiss::Fields) => (Denial::NoticeFields, "the notice that was given does not cover every field"),
             Some(NoticeMiss::TooEarly) => {
