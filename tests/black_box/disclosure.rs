@@ -149,7 +149,10 @@ fn what_the_kyrgyz_side_wrote_leaves_with_its_consent_or_to_a_party_and_a_strang
     let said = held_back.json().remove(0);
     assert_eq!((held_back.code, &said["conditions"][0]), (1, &"no onward disclosure".into()));
     assert!(said.get("presentation").is_none() && said.get("log_index").is_none(), "{said}");
-    let (judged, file) = japan.disclose("granted", &["KG-A", "--under", &grant, "--accept-conditions"]);
+    let code = said["conditions_code"].as_str().unwrap();
+    let other = japan.0.second(&["--json", "disclose", "KG-A", "--under", &grant, "--accept-conditions", "00000000"]);
+    assert_eq!((other.code, &other.json()[0]["conditions_code"]), (1, &code.into()), "conditions that were not shown");
+    let (judged, file) = japan.disclose("granted", &["KG-A", "--under", &grant, "--accept-conditions", code]);
     assert_eq!(judged["code"], "CONSENT_OK");
     let checked = check(&file, &[&kyrgyz, &japan]).good().json().remove(0);
     assert_eq!(checked["said"]["examinees"][0]["name_latin"], "INVENTED PERSON");

@@ -114,7 +114,8 @@ fn consent_on_paper_and_the_originators_own_publication_count_and_are_marked_as_
     // Its conditions are acknowledged before anything leaves.
     let held_back = japan.0.second(&[["--json", "disclose"].as_slice(), &asked].concat());
     assert_eq!((held_back.code, held_back.json()[0]["conditions"].as_array().unwrap().len()), (1, 2));
-    let (judged, file) = japan.disclose("paper", &[asked.as_slice(), &["--accept-conditions"]].concat());
+    let code = held_back.json()[0]["conditions_code"].as_str().unwrap().to_owned();
+    let (judged, file) = japan.disclose("paper", &[asked.as_slice(), &["--accept-conditions", &code]].concat());
     assert_eq!((&judged["decision"], &judged["code"]), (&"ALLOW".into(), &"CONSENT_OK".into()));
     let checked = check(&file, &[&kyrgyz, &japan]).good().json().remove(0);
     assert_eq!(checked["outside_log"]["kind"], "PAPER_CONSENT");

@@ -146,7 +146,10 @@ fn disclose_something(japan: &Node, partner: &Node) {
     partner.run(&["drafts"]).good();
     partner.second(&["open", &grant, "--purpose", purpose]).good();
     settle();
-    let disclosed = japan.run(&["disclose", "KG-JP-2026-000007", "--under", &grant, "--accept-conditions"]).good();
+    let under = ["disclose", "KG-JP-2026-000007", "--under", &grant];
+    let shown = japan.run(&[&["--json"], under.as_slice()].concat());
+    let code = shown.json()[0]["conditions_code"].as_str().unwrap().to_owned();
+    let disclosed = japan.run(&[under.as_slice(), &["--accept-conditions", &code]].concat()).good();
     assert!(disclosed.out.contains("BEGIN VERBALE PRESENTATION"));
     partner.run(&["consent", "withdraw", &grant, "--reason", withdrawal]).good();
     settle();
@@ -163,7 +166,7 @@ fn disclose_something(japan: &Node, partner: &Node) {
     japan.second(&["ground", "confirm", &ground, document]).good();
     japan.run(&["ground", "list"]).good();
     // The withdrawal binds from its moment on: before that on the grant, after it on the order.
-    japan.run(&[&["disclose"], scope.as_slice(), &["--accept-conditions"]].concat()).good();
+    japan.run(&[&["disclose"], scope.as_slice(), &["--accept-conditions", &code]].concat()).good();
     japan.run(&["ground", "end", &ground]).good();
     japan.run(&["disclosures"]).good();
     // Carried on to whom it does not name: refused, and what is refused is kept nowhere.

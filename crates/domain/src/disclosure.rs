@@ -22,7 +22,7 @@ use crate::rules::covers;
 
 pub use cases::{Ruling, rule};
 pub use codes::{AudienceClass, Denial, Escalation, Ground, OutsideGround, Release};
-pub use evidence::{Evidence, GivenNotice, Grant};
+pub use evidence::{Evidence, GivenNotice, Grant, conditions_code};
 pub(crate) use held::grant_ended;
 pub use held::{HeldEvidence, dates, held_evidence};
 pub use recorded::Recorded;

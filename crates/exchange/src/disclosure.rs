@@ -2,8 +2,8 @@
 
 use verbale_domain::disclosure::{
     AudienceClass, Decision, Denial, Escalation, Evidence, Ground, HeldEvidence, Marks, Question, RULES_VERSION,
-    Release, Scope, Verdict, decide, held_evidence, nothing_publishable, superseded as superseded_publication,
-    unknown_audience,
+    Release, Scope, Verdict, conditions_code, decide, held_evidence, nothing_publishable,
+    superseded as superseded_publication, unknown_audience,
 };
 use verbale_domain::flow::{CONSENT_REQUEST, DISCLOSURE_NOTICE};
 use verbale_domain::{Course, Memorandum, NoticeKey, civil};
@@ -68,10 +68,10 @@ impl Bound {
 }
 
 /// How a release is asked for.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Asking {
-    /// The person acknowledges the conditions of the grant or the document.
-    pub conditions_acknowledged: bool,
+    /// The code of the conditions that the person acknowledges ([`conditions_code`]).
+    pub acknowledged: String,
     /// It is published: it rests on what the text and the notice say, and on no consent or notice, which an approver uses.
     pub publishing: bool,
 }
@@ -148,7 +148,7 @@ impl Exchange {
     }
 
     /// Decides with what the journal shows. Nothing is logged.
-    pub fn judge(&self, now_ms: i64, held: &Held, marks: &Marks, scope: &Scope, asking: Asking) -> Judged {
+    pub fn judge(&self, now_ms: i64, held: &Held, marks: &Marks, scope: &Scope, asking: &Asking) -> Judged {
         let memorandum = self.memorandum_of(held);
         let none = Course::default();
         let course = self.docket.course(&held.channel.memorandum).unwrap_or(&none);
@@ -324,12 +324,12 @@ impl Exchange {
         let by_clock = match (nothing, stranger) {
             (_, Some(denied)) => Judged::denied(denied),
             (Some(reason), None) => Judged::denied(nothing_publishable(self.memorandum_of(&held), &held.flow, reason)),
-            (None, None) => self.judge(now_ms, &held, &marks, &scope, asking),
+            (None, None) => self.judge(now_ms, &held, &marks, &scope, &asking),
         };
         // The time of the entry, which the disclosure and the log say. Once the clock was ahead it is later: both must allow it.
         let now_ms = now_ms.max(self.last_time_ms);
         let judged = match by_clock.release {
-            Some(_) => self.judge(now_ms, &held, &marks, &scope, asking),
+            Some(_) => self.judge(now_ms, &held, &marks, &scope, &asking),
             None => by_clock,
         };
         let code = judged.decision.verdict.code();
@@ -340,7 +340,7 @@ impl Exchange {
             self.record(now_ms, event, change, beside, output);
             return Told::Judged { decision: judged.decision, released: None, conditions: Vec::new() };
         };
-        if !judged.conditions.is_empty() && !asking.conditions_acknowledged {
+        if !judged.conditions.is_empty() && asking.acknowledged != conditions_code(&judged.conditions) {
             // Nothing was denied, and nothing leaves yet.
             return Told::Judged { decision: judged.decision, released: None, conditions: judged.conditions };
         }

@@ -212,7 +212,7 @@ impl Exchange {
             _ => {}
         }
         let marks = Marks { flow: held.flow.clone(), ..Marks::default() };
-        let judged = self.judge(now_ms, held, &marks, &carried.scope, Asking::default());
+        let judged = self.judge(now_ms, held, &marks, &carried.scope, &Asking::default());
         if judged.is_released() {
             return Ok(());
         }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use verbale_domain::disclosure::{Audience, AudienceClass, Decision, Release, Scope};
+use verbale_domain::disclosure::{Audience, AudienceClass, Decision, Release, Scope, conditions_code};
 use verbale_domain::flow::{CONSENT_GRANT, DISCLOSURE_NOTICE};
 use verbale_domain::{NAME_BYTES_MAX, Notice, is_line};
 use verbale_envelope::{BadRecipient, FactsKey, NoticeKeys, Recipient, Reopened, seal_text};
@@ -35,7 +35,7 @@ pub(crate) async fn judge(shared: &Arc<Shared>, core: &Core, query: DisclosureQu
     let judged = core.read(move |exchange, _| {
         let stranger = exchange.stranger(&asked.held, &asked.scope);
         stranger
-            .unwrap_or_else(|| exchange.judge(now_ms(), &asked.held, &marks, &asked.scope, Asking::default()).decision)
+            .unwrap_or_else(|| exchange.judge(now_ms(), &asked.held, &marks, &asked.scope, &Asking::default()).decision)
     });
     Ok(response(&judged.await.map_err(stopping)?))
 }
@@ -47,7 +47,7 @@ pub(crate) async fn disclose(
     person: &Arc<Person>,
     query: DisclosureQuery,
 ) -> Result<DiscloseResponse, Status> {
-    let asking = Asking { conditions_acknowledged: query.conditions_acknowledged, publishing: false };
+    let asking = Asking { acknowledged: query.conditions_code.clone(), publishing: false };
     let asked = core.read(move |exchange, journal| asked(exchange, journal, &query)).await.map_err(stopping)??;
     let (opening, actor) = (Arc::clone(shared), person.name.clone());
     let prepared = tokio::task::spawn_blocking(move || {
@@ -75,8 +75,10 @@ pub(crate) async fn release(
         Ok(Answer::Told { told: Told::Judged { decision, conditions, .. }, .. }) => {
             let counted = if conditions.is_empty() { "DISCLOSURE_DENIED" } else { "CONDITIONS_NOT_ACKNOWLEDGED" };
             shared.denied.count(counted);
-            let judged = Some(response(&decision));
-            return Ok(DiscloseResponse { judged, conditions, ..DiscloseResponse::default() });
+            let (judged, shown) = (Some(response(&decision)), conditions_code(&conditions));
+            let response =
+                DiscloseResponse { judged, conditions, conditions_code: shown, ..DiscloseResponse::default() };
+            return Ok(response);
         }
         Ok(Answer::Told { told: Told::NoSuchNotice, .. }) => {
             let text = "it was refused: nothing of it is held";
@@ -100,7 +102,8 @@ pub(crate) async fn release(
         seal_text(text.as_bytes(), &recipient).map_err(|error| damaged(&error.to_string()))
     });
     let presentation = made.await.map_err(|_| stopping(Stopped))??;
-    Ok(DiscloseResponse { judged: Some(response(&decision)), presentation, log_index: index, conditions, sealed })
+    let (judged, conditions_code) = (Some(response(&decision)), conditions_code(&conditions));
+    Ok(DiscloseResponse { judged, presentation, log_index: index, conditions, sealed, conditions_code })
 }
 
 fn response(decision: &Decision) -> JudgeResponse {

@@ -51,9 +51,9 @@ pub(crate) struct DiscloseArgs {
     pub(crate) id: String,
     #[command(flatten)]
     pub(crate) scope: ScopeArgs,
-    /// Acknowledge the conditions of the grant or the document; it is logged
-    #[arg(long)]
-    pub(crate) accept_conditions: bool,
+    /// Acknowledge the conditions of the grant or the document, by the code with which they were shown; it is logged
+    #[arg(long, value_name = "CODE")]
+    pub(crate) accept_conditions: Option<String>,
     /// Write the presentation to this new file; without it, to standard output
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,

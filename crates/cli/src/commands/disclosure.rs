@@ -45,7 +45,7 @@ pub(crate) async fn disclose(args: DiscloseArgs, node: &NodeArgs) -> Result<Exit
     // Before anything is released: what could not be written would be released for nothing.
     let mut file = args.out.as_deref().map(new_file).transpose()?;
     let asked =
-        DisclosureQuery { conditions_acknowledged: args.accept_conditions, ..query(args.id.clone(), args.scope) };
+        DisclosureQuery { conditions_code: given(args.accept_conditions), ..query(args.id.clone(), args.scope) };
     let disclosed = match client(node).await {
         Ok(mut client) => client.disclose(asked.clone()).await.map_err(CliError::from),
         Err(error) => Err(error),
@@ -67,6 +67,7 @@ pub(crate) async fn disclose(args: DiscloseArgs, node: &NodeArgs) -> Result<Exit
         let mut said = with_next(judged_json(&args.id, &judged), &judged, &asked);
         if let (false, Some(said)) = (disclosed.conditions.is_empty(), said.as_object_mut()) {
             said.insert("conditions".to_owned(), disclosed.conditions.into());
+            said.insert("conditions_code".to_owned(), disclosed.conditions_code.into());
         }
         if let (true, Some(said)) = (released, said.as_object_mut()) {
             said.insert("log_index".to_owned(), disclosed.log_index.into());
@@ -80,7 +81,11 @@ pub(crate) async fn disclose(args: DiscloseArgs, node: &NodeArgs) -> Result<Exit
             let _ = write!(text, "\n  condition: {condition}");
         }
         if !released && !disclosed.conditions.is_empty() {
-            text.push_str("\nNothing was released: the conditions bind you and the reader. Acknowledge them with --accept-conditions.");
+            let _ = write!(
+                text,
+                "\nNothing was released: the conditions bind you and the reader. Acknowledge them with --accept-conditions {}.",
+                disclosed.conditions_code
+            );
         }
         if disclosed.sealed {
             text.push_str("\nThe presentation is sealed to the audience's key: age -d opens it.");

@@ -121,12 +121,10 @@ impl Story<'_> {
     }
 
     async fn disclosed(&mut self, grant: &str) -> Result<(), CliError> {
-        let query = DisclosureQuery {
-            id: REPORT.to_owned(),
-            under: grant.to_owned(),
-            conditions_acknowledged: true,
-            ..DisclosureQuery::default()
-        };
+        let shown = DisclosureQuery { id: REPORT.to_owned(), under: grant.to_owned(), ..DisclosureQuery::default() };
+        let held_back = self.japan.client.disclose(shown.clone()).await?.into_inner();
+        require(held_back.presentation.is_empty(), "it left before its condition was acknowledged")?;
+        let query = DisclosureQuery { conditions_code: held_back.conditions_code, ..shown };
         let disclosed = self.japan.client.disclose(query).await?.into_inner();
         let judged = disclosed.judged.unwrap_or_default();
         require(judged.code == "CONSENT_OK", "it was refused in spite of the consent")?;

@@ -1,5 +1,7 @@
 //! What a decision may rest on beside the notice itself.
 
+use sha2::{Digest as _, Sha256};
+
 use super::{Audience, Scope};
 
 /// A piece of evidence. A daemon takes it from its own journal, never from the caller's word.
@@ -116,4 +118,15 @@ impl Audience {
     pub(super) fn is_body(&self) -> bool {
         self.class == super::AudienceClass::GovernmentBody
     }
+}
+
+/// The code of conditions: whoever acknowledges them has seen these. Empty where there are none.
+pub fn conditions_code(conditions: &[String]) -> String {
+    let mut digest = Sha256::new_with_prefix("verbale/conditions/v1");
+    for condition in conditions {
+        digest.update((condition.len() as u64).to_be_bytes());
+        digest.update(condition);
+    }
+    let [a, b, c, d, ..] = <[u8; 32]>::from(digest.finalize());
+    if conditions.is_empty() { String::new() } else { format!("{:08x}", u32::from_be_bytes([a, b, c, d])) }
 }
