@@ -1,12 +1,14 @@
 //! Nothing that a notice says is in a file or in a trace.
 
 use std::collections::BTreeSet;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use memchr::memmem;
 use serde_json::Value;
 
-use crate::node::{Node, files, read};
+use crate::node::{Node, files, pair, read};
 use crate::notices::{ALL, from_office, travel};
 
 /// Shorter strings are in every file by chance.
@@ -270,4 +272,26 @@ fn search(dir: &Path, strings: &BTreeSet<String>) -> BTreeSet<(String, String)> 
         }
     }
     found
+}
+
+#[test]
+fn no_process_that_holds_content_leaves_a_core_dump() {
+    let (japan, _partner) = pair();
+    // It waits for more of its input, with what it has sent in memory.
+    let mut command = Command::new(crate::node::VERBALE);
+    command.arg("--dir").arg(&japan.dir).args(["--json", "submit", "-"]);
+    let mut submitting = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut input = submitting.stdin.take().unwrap();
+    writeln!(input, "{}", crate::notices::general(true, "JP-1", "text").replace('\n', " ")).unwrap();
+    let mut answer = String::new();
+    BufReader::new(submitting.stdout.take().unwrap()).read_line(&mut answer).unwrap();
+    assert!(answer.contains("JP-1"), "{answer}");
+    for (pid, what) in [(japan.pid(), "the daemon"), (submitting.id(), "a command")] {
+        let limits = std::fs::read_to_string(format!("/proc/{pid}/limits")).unwrap();
+        let of_core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+        let hard = of_core.split_whitespace().nth(5);
+        assert_eq!((of_core.split_whitespace().nth(4), hard), (Some("0"), Some("0")), "{what}: {of_core}");
+    }
+    submitting.kill().unwrap();
+    submitting.wait().unwrap();
 }

@@ -25,10 +25,18 @@ use crate::failure::CliError;
 #[global_allocator]
 static ALLOCATOR: zeroizing_alloc::ZeroAlloc<std::alloc::System> = zeroizing_alloc::ZeroAlloc(std::alloc::System);
 
+/// A core dump would hold keys, and whatever was read or written at the moment.
+fn no_core_dumps() -> Result<(), CliError> {
+    use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+    let off = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+    let off = off.and_then(|()| set_dumpable_behavior(DumpableBehavior::NotDumpable));
+    off.map_err(|error| CliError::failed("the operating system refused to switch core dumps off", error))
+}
+
 fn main() -> ExitCode {
     let matches = Args::definition().get_matches();
     let args = Args::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-    match run(args) {
+    match no_core_dumps().and_then(|()| run(args)) {
         Ok(code) => code,
         // The reader left on purpose; there is nothing to complain of.
         Err(error @ CliError::OutputClosed) => error.exit_code(),

@@ -149,8 +149,6 @@ pub async fn serve(folder: &Folder, progress: OnProgress, ready: impl FnOnce(Soc
     let system = |action| move |source| ServeError::System { action, source };
     let mut terminate = signal(SignalKind::terminate()).map_err(system("watch for SIGTERM"))?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(system("watch for SIGINT"))?;
-    // A core dump would hold keys and whatever was open at the moment.
-    no_core_dumps().map_err(system("switch core dumps off"))?;
     let (shared, exchange, journal, guard) = open(folder, progress)?;
     let listeners = Listeners::bind(folder, &shared).await?;
     let (core, mut thread) = {
@@ -195,12 +193,6 @@ pub async fn serve(folder: &Folder, progress: OnProgress, ready: impl FnOnce(Soc
         Ok(Ok(Err(CoreError::Heads(error)))) => Err(error.into()),
         _ => Err(ServeError::Core),
     }
-}
-
-fn no_core_dumps() -> io::Result<()> {
-    use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
-    setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?;
-    Ok(set_dumpable_behavior(DumpableBehavior::NotDumpable)?)
 }
 
 /// Loads the folder and replays its journal.
