@@ -443,6 +443,18 @@ fn the_directory_keeps_no_name_that_was_never_confirmed_and_a_corrected_grant_op
     let request = japan.consent(&[&["request"], scope.as_slice(), &["--until", "2099-12-31"]].concat());
     let grant = kyrgyz.consent(&["grant", &request, "--fields", "examinees"]);
     assert_eq!(japan.code(&["KG-A", "--under", &grant]), "CONSENT_OK");
+    // Who is something else in the directory now gets nothing, and that is denied and logged as any other.
+    let directory = |class: &str| {
+        japan.0.run(&["audience", "end", "An Operator"]).good();
+        enter(&japan, "An Operator", class);
+    };
+    directory("MEDIA");
+    let denied = japan.disclose("media", &["KG-A", "--under", &grant]).0;
+    assert_eq!((&denied["code"], &denied["clause"]), (&"UNKNOWN_AUDIENCE".into(), &"JP-KG-SSW-2023 3".into()));
+    assert!(denied["reason"].as_str().unwrap().contains("is MEDIA in the directory"), "{denied}");
+    let told = japan.0.run(&["--json", "disclosures", "--of", "KG-A"]).good().json();
+    assert_eq!(told.last().unwrap()["code"], "UNKNOWN_AUDIENCE");
+    directory("ORGANISATION");
     let listed = || {
         let all = japan.0.run(&["--json", "consent", "list"]).good().json();
         all.iter().map(|of| (of["answer"].clone(), of["state"].clone())).collect::<Vec<_>>()

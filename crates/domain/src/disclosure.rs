@@ -183,14 +183,22 @@ pub fn nothing_publishable(memorandum: Option<&Memorandum>, flow: &str, reason: 
     }
 }
 
-/// The denial of a release to whom no two persons entered into the directory.
-pub fn unknown_audience(memorandum: Option<&Memorandum>) -> Decision {
-    let reason = "the audience is none of the directory, or another one than it says: one person enters it with `verbale audience enter`, another \
-                  confirms it with `verbale audience confirm`";
+/// The denial of a release to whom no two persons entered into the directory, or entered as something else: `known`.
+pub fn unknown_audience(memorandum: Option<&Memorandum>, known: Option<&Audience>) -> Decision {
+    let reason = known.map_or_else(
+        || {
+            "the audience is none of the directory: one person enters it with `verbale audience enter`, another confirms it with `verbale \
+             audience confirm`"
+                .to_owned()
+        },
+        |known| {
+            format!("the audience is {} in the directory: ask for what names it as that", known.class.as_str())
+        },
+    );
     Decision {
         verdict: Verdict::Deny(Denial::UnknownAudience),
         clause: memorandum.map_or_else(|| "none".to_owned(), |of| format!("{} {}", of.id, of.clause_of_disclosure())),
-        reason: reason.to_owned(),
+        reason,
         relies_on: None,
     }
 }

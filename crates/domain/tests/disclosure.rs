@@ -55,7 +55,7 @@ fn every_worked_case_is_decided_as_its_author_expects_and_every_code_has_one() {
     let nothing = nothing_publishable(memoranda.get("JP-KG-SSW-2023"), "F13", "a reason");
     assert!(nothing.clause.starts_with("JP-KG-SSW-2023 ") && !nothing.reason.is_empty());
     // Nor has one a directory of audiences.
-    let stranger = unknown_audience(memoranda.get("JP-KG-SSW-2023"));
+    let stranger = unknown_audience(memoranda.get("JP-KG-SSW-2023"), None);
     assert_eq!(stranger.clause, "JP-KG-SSW-2023 3");
     seen.extend([&nothing, &stranger].map(|denied| (denied.verdict.decision(), denied.verdict.code())));
     let allowed = Ground::ALL.iter().map(|ground| Verdict::Allow(*ground));

@@ -243,8 +243,9 @@ impl Exchange {
     /// The denial of a release to an audience that is none of the directory.
     pub fn stranger(&self, held: &Held, scope: &Scope) -> Option<Decision> {
         let to = &scope.audience;
-        let is_known = to.class == AudienceClass::Public || self.audience(&to.name).as_ref() == Some(to);
-        (!is_known).then(|| unknown_audience(self.memorandum_of(held)))
+        let known = self.audience(&to.name);
+        let is_known = to.class == AudienceClass::Public || known.as_ref() == Some(to);
+        (!is_known).then(|| unknown_audience(self.memorandum_of(held), known.as_ref()))
     }
 
     /// What was signed about a release that the log holds; `None` when it cannot be made again as it was logged.

@@ -145,18 +145,8 @@ fn asked(exchange: &Exchange, journal: &Journal, query: &DisclosureQuery) -> Res
         let none =
             || refused("NO_SUCH_REQUEST", format!("{} is no grant (F21) and no disclosure notice (F24)", query.under));
         let named = read.ok_or_else(none)?;
-        // Whoever is named there is the one of the directory, which says who that is and to which key it is sealed.
-        if named.audience.class != AudienceClass::Public {
-            // Whoever is in no directory is denied by the core, which logs that.
-            if let Some(known) = exchange.audience(&named.audience.name).filter(|known| *known != named.audience) {
-                let (name, class, other) = (&named.audience.name, known.class.as_str(), named.audience.class.as_str());
-                let text = format!(
-                    "{name:?} is {class} here, and {} names it as {other}: ask for one that names it as it is",
-                    query.under
-                );
-                return Err(refused("UNKNOWN_AUDIENCE", text));
-            }
-        }
+        // Whoever is named there is the one of the directory, which says who that is and to which key it is sealed: else the core denies it,
+        // and logs that.
         require_scope(&held, named)?
     };
     // By its message id: a registry number may name a notice of each side.
