@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use memchr::memmem;
 use serde_json::Value;
 
-use crate::node::{Node, files, pair, read};
+use crate::node::{Node, files, pair, read, until};
 use crate::notices::{ALL, from_office, travel};
 
 /// Shorter strings are in every file by chance.
@@ -82,6 +82,7 @@ fn no_string_of_any_notice_is_in_any_file_or_trace_and_a_planted_one_is_found() 
     }
     assert_eq!(travelled, ALL.lines().count() + commenced);
     disclose_something(&japan, &nodes[0]);
+    disclose_to_others(&japan, &nodes[0], &nodes[1]);
     refuse_something(&mut japan, &mut nodes[0]);
     for node in nodes.iter().chain([&japan]) {
         node.run(&["audit", "export", node.dir.with_file_name("exported").to_str().unwrap()]).good();
@@ -183,6 +184,62 @@ fn disclose_something(japan: &Node, partner: &Node) {
     japan.run(&["register", "export", register.path().to_str().unwrap()]).good();
     japan.run(&["register", "organisations"]).good();
     settle();
+}
+
+/// Notice instead of consent, and what goes on to another country: refused, reported, and accepted.
+fn disclose_to_others(japan: &Node, kyrgyz: &Node, tajik: &Node) {
+    let [audience, purpose, ..] = DISCLOSURE;
+    let outside = tempfile::tempdir().unwrap();
+    let file = |name: &str| outside.path().join(name).to_str().unwrap().to_owned();
+    let settle = || {
+        for node in [japan, kyrgyz, tajik] {
+            node.approve_all();
+            node.until_delivered();
+        }
+    };
+    let number = |said: crate::node::Said| said.good().json()[0]["notice_id"].as_str().unwrap().to_owned();
+    tajik.run(&["audience", "enter", audience, "--class", "MEDIA"]).good();
+    tajik.second(&["audience", "confirm", audience, "--class", "MEDIA"]).good();
+    let scope = ["JP-TJ-2026-000005", "--to", audience, "--fields", "conduct", "--purpose", purpose];
+    let given = number(tajik.run(&[&["--json", "disclosure", "notify"], scope.as_slice()].concat()));
+    settle();
+    let notified = file("notified");
+    until("its moment has come", || {
+        tajik.second(&["disclose", scope[0], "--under", &given, "--out", &notified]).code == 0
+    });
+    let cards = [japan, tajik, kyrgyz].map(|node| node.dir.join("card.txt").to_str().unwrap().to_owned());
+    let audit = |what: &str, name: &str, cards: [&str; 2]| {
+        japan.run(&["audit", what, name, "--card", cards[0], "--card", cards[1]]).good();
+    };
+    audit("presentation", &notified, [&cards[0], &cards[1]]);
+    tajik.run(&["audience", "end", audience]).good();
+    assert_eq!(tajik.second(&["disclose", scope[0], "--under", &given]).code, 1);
+    let account = file("account");
+    japan.run(&["disclosures", "--of", scope[0], "--ask", "--out", &account]).good();
+    japan.run(&["audit", "account", &account, "--card", &cards[1]]).good();
+    // A Kyrgyz notice goes on to the Tajik node, which has not enrolled its originator, and then has.
+    let scope = ["KG-JP-2026-000007", "--to", "TJ-MLMEP", "--fields", "conduct", "--purpose", purpose];
+    let ask = [&["--json", "consent", "request"], scope.as_slice(), &["--until", "2099-12-31"]].concat();
+    let asked = number(japan.run(&ask));
+    settle();
+    let grant = number(kyrgyz.run(&["--json", "consent", "grant", &asked]));
+    settle();
+    let onward = file("onward");
+    japan.run(&["disclose", scope[0], "--under", &grant, "--out", &onward]).good();
+    let mut carrying: Value = serde_json::from_str(&crate::notices::general(true, "JP-C1", "text")).unwrap();
+    (carrying["memorandum"], carrying["to"]) =
+        ("JP-TJ-SSW-2024".into(), serde_json::json!({"party": "TJ", "office": tajik.id}));
+    carrying["onward"] = serde_json::json!([std::fs::read_to_string(&onward).unwrap()]);
+    japan.submit(&carrying.to_string()).good();
+    settle();
+    let breach = tajik.run(&["--json", "breach", "list"]).good().json().remove(0);
+    tajik.run(&["breach", "report", breach["breach_id"].as_str().unwrap(), "--out", &file("report")]).good();
+    tajik.enrol(kyrgyz).good();
+    carrying["notice_id"] = "JP-C2".into();
+    japan.submit(&carrying.to_string()).good();
+    settle();
+    assert_eq!(japan.list("outbox").last().unwrap()["state"], "DELIVERED");
+    tajik.run(&["open", "JP-C2", "--purpose", purpose]).good();
 }
 
 /// Refusals, on both sides: a used number with other words, a notice without form, terms that differ.
