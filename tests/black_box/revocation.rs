@@ -107,3 +107,47 @@ async fn refused_under_new_tls(thief: &Attacker, japan: &Node, partner: &Node) -
     link.batch(vec![notice]).await;
     link.verdict().await
 }
+
+#[test]
+fn a_revocation_that_was_cut_off_at_any_step_is_gone_on_with() {
+    let (mut japan, partner) = pair();
+    talk(&japan, &partner, 1);
+    japan.stop();
+    // Before everything is made nothing has changed.
+    let (making, card) = (japan.dir.join("rotate"), japan.dir.join("card.txt"));
+    fs::create_dir(&making).unwrap();
+    fs::write(making.join("card.txt"), "half a card").unwrap();
+    fs::write(making.join("ready.new"), "revo").unwrap();
+    japan.start();
+    talk(&japan, &partner, 2);
+    japan.stop();
+    assert_eq!(japan.run(&["--json", "keys", "revoke"]).good().json()[0]["serial"], 2);
+    let before = japan.dir.join("card.1.txt");
+    let revoked = fs::read(&card).unwrap();
+    let steps: [(&str, &dyn Fn()); 3] = [
+        ("made, and nothing is in its place", &|| {
+            fs::rename(&card, making.join("card.txt")).unwrap();
+            fs::rename(&before, &card).unwrap();
+        }),
+        ("the card before is set aside", &|| fs::rename(&card, making.join("card.txt")).unwrap()),
+        ("all is in its place, and the mark is left", &|| ()),
+    ];
+    for (step, cut_off) in steps {
+        fs::create_dir(&making).unwrap();
+        cut_off();
+        fs::write(making.join("ready"), "revoked 2").unwrap();
+        let said = japan.run(&["serve"]);
+        assert!(said.code != 0 && said.err.contains("begun and not ended"), "{step}: {} {}", said.code, said.err);
+        // Another command goes on with it first, and does nothing else.
+        let said = japan.run(&["keys", "rotate", "tls"]);
+        assert!(said.code == 1 && said.err.contains("recover"), "{step}: {} {}", said.code, said.err);
+        assert_eq!(japan.run(&["--json", "keys", "revoke"]).good().json()[0]["serial"], 2, "{step}");
+        assert_eq!(
+            (fs::read(&card).unwrap(), making.exists(), before.exists()),
+            (revoked.clone(), false, true),
+            "{step}"
+        );
+    }
+    japan.start();
+    until("the counterpart takes the revocation", || status(&partner)["peers"][0]["revoked"] == true);
+}
