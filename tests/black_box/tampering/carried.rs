@@ -6,9 +6,8 @@ use verbale_proto::v1::log_entry::Event;
 use verbale_proto::v1::{CarriedOver, Genesis};
 
 use super::craft::{JAPAN, KYRGYZSTAN, Kept, Log, Logged};
+use super::rewritten::{Anew, found_by_the_other};
 use super::{Row, found};
-
-type Anew<'r> = Box<dyn Fn(&mut Log) + 'r>;
 
 /// Changes what was told first, in an entry that was carried over.
 fn change_within(entry: &[u8], change: &dyn Fn(&mut i64, &mut Event)) -> Vec<u8> {
@@ -180,12 +179,7 @@ pub(crate) fn changes_are_found(kept: &Kept) {
             "RECEIVED_NOT_SENT",
         ),
     ];
-    for (row, change, code) in &by_the_other {
-        let copy = kept.rewritten(JAPAN, change);
-        let alone = copy.verify(JAPAN, &[]);
-        assert_eq!(alone.code, 0, "{row}: {}", alone.out);
-        found(row, &copy.reconcile(), code);
-    }
+    found_by_the_other(kept, &by_the_other);
 }
 
 /// A log that a copy wrote in part, which numbered notices before it met the other side: nothing else is excused by that.
@@ -246,10 +240,5 @@ pub(crate) fn changes_of_a_copy_are_found(kept: &Kept) {
             "FORK",
         ),
     ];
-    for (row, change, code) in &by_the_other {
-        let copy = kept.rewritten(JAPAN, change);
-        let alone = copy.verify(JAPAN, &[]);
-        assert_eq!(alone.code, 0, "{row}: {}", alone.out);
-        found(row, &copy.reconcile(), code);
-    }
+    found_by_the_other(kept, &by_the_other);
 }

@@ -297,6 +297,16 @@ pub(super) fn found_by_each(kept: &Kept, rows: &[Row<'_, Anew<'_>>]) {
     }
 }
 
+/// Changes that the log alone does not show, and the other side's does.
+pub(super) fn found_by_the_other(kept: &Kept, rows: &[Row<'_, Anew<'_>>]) {
+    for (row, change, code) in rows {
+        let copy = kept.rewritten(JAPAN, change);
+        let alone = copy.verify(JAPAN, &[]);
+        assert_eq!(alone.code, 0, "{row}: {}", alone.out);
+        found(row, &copy.reconcile(), code);
+    }
+}
+
 pub(super) fn decode(log: &Log, at: usize) -> (i64, Event) {
     verbale_evidence::decode_entry(&log.entries[at].0).unwrap()
 }
