@@ -4,10 +4,13 @@
 
 use std::thread;
 
-use verbale_testkit::{Planted, Stats, simulate};
+use verbale_testkit::{Planted, Restored, Stats, simulate, simulate_restore};
 
 const SEEDS: u64 = 200;
 const STEPS: u64 = 2_000;
+
+/// Worlds in which a node is put back from a copy.
+const RESTORED: u64 = 60;
 
 #[test]
 fn no_seed_breaks_an_invariant_and_every_kind_of_fault_occurs() {
@@ -49,6 +52,20 @@ fn an_answer_before_the_sync_is_caught() {
 fn a_skipped_number_is_caught() {
     let violation = caught(Planted::NumberSkipped);
     assert!(violation.contains("gap") || violation.contains("not in the sender's durable log"), "{violation}");
+}
+
+#[test]
+fn a_node_that_was_put_back_and_worked_alone_goes_on_from_every_seed() {
+    let all: Vec<Restored> = (0..RESTORED)
+        .map(|seed| simulate_restore(seed, 300).unwrap_or_else(|violation| panic!("seed {seed}: {violation}")))
+        .collect();
+    let of = |count: fn(&Restored) -> u64| all.iter().map(count).sum::<u64>();
+    let happened =
+        [of(|all| all.displaced), of(|all| all.lost), of(|all| all.known_there), of(|all| all.stats.receipts)];
+    println!("{RESTORED} seeds: displaced, lost, known there, receipts: {happened:?}");
+    let [displaced, lost, known_there, receipts] = happened;
+    let often = [displaced, lost, receipts].iter().all(|count| *count >= RESTORED / 4);
+    assert!(often && known_there > 0, "something hardly occurred: {happened:?}");
 }
 
 fn run_seed(seed: u64) -> Stats {

@@ -26,5 +26,5 @@ mod watch;
 
 pub use fixtures::{ContactPoint, Known, general_information};
 pub use random::Random;
-pub use sim::{Planted, Stats, simulate};
+pub use sim::{Planted, Restored, Stats, simulate, simulate_restore};
 pub use watch::Violation;

@@ -1,5 +1,7 @@
 //! The world: two nodes, a network that does everything a network can do, and time.
 
+mod restore;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -11,6 +13,8 @@ use crate::fixtures::{ContactPoint, general_information};
 use crate::random::Random;
 use crate::sim_node::{SimNode, Waits};
 use crate::watch::{Violation, require};
+
+pub use restore::{Restored, simulate_restore};
 
 const MEMORANDUM: &str = "JP-KG-SSW-2023";
 const START_MS: i64 = 1_780_000_000_000;
@@ -77,6 +81,8 @@ struct World {
     stats: Stats,
     planted: Planted,
     faults: bool,
+    /// A node was put back from a copy: what it lost is watched no more.
+    restored: bool,
 }
 
 /// Runs one seed for so many steps, then lets the network heal and everything arrive.
@@ -84,33 +90,39 @@ struct World {
 /// # Errors
 /// The first invariant that does not hold.
 pub fn simulate(seed: u64, steps: u64, planted: Planted) -> Result<Stats, Violation> {
-    let mut random = Random::new(seed);
-    let (japan, partner) = (ContactPoint::new("JP-MOJ-ISA-RMD", 1), ContactPoint::new("KG-MLSSM-CECA", 2));
-    // In some worlds notices expire while the network is down.
-    let validity_ms = if random.percent(40) { 120_000 } else { 1_000_000_000 };
-    let (other_japan, other_partner) = (japan.known(), partner.known());
-    let nodes = [SimNode::new(japan, other_partner, validity_ms), SimNode::new(partner, other_japan, validity_ms)];
-    let mut world = World {
-        nodes,
-        network: Vec::new(),
-        next_sequence: 0,
-        last_delivered: [0; 2],
-        random,
-        now_ms: START_MS,
-        next_notice: [0; 2],
-        promised: HashMap::new(),
-        stats: Stats::default(),
-        planted,
-        faults: true,
-    };
+    let mut world = World::new(seed, planted);
     for _ in 0..steps {
         world.step()?;
     }
     world.heal()?;
+    world.settled()?;
     Ok(world.stats)
 }
 
 impl World {
+    fn new(seed: u64, planted: Planted) -> Self {
+        let mut random = Random::new(seed);
+        let (japan, partner) = (ContactPoint::new("JP-MOJ-ISA-RMD", 1), ContactPoint::new("KG-MLSSM-CECA", 2));
+        // In some worlds notices expire while the network is down.
+        let validity_ms = if random.percent(40) { 120_000 } else { 1_000_000_000 };
+        let (other_japan, other_partner) = (japan.known(), partner.known());
+        let nodes = [SimNode::new(japan, other_partner, validity_ms), SimNode::new(partner, other_japan, validity_ms)];
+        Self {
+            nodes,
+            network: Vec::new(),
+            next_sequence: 0,
+            last_delivered: [0; 2],
+            random,
+            now_ms: START_MS,
+            next_notice: [0; 2],
+            promised: HashMap::new(),
+            stats: Stats::default(),
+            planted,
+            faults: true,
+            restored: false,
+        }
+    }
+
     fn step(&mut self) -> Result<(), Violation> {
         let node = usize::from(self.random.percent(50));
         match self.random.below(100) {
@@ -164,6 +176,9 @@ impl World {
     /// Makes pending records durable and watches them.
     fn sync(&mut self, node: usize) -> Result<(), Violation> {
         let new = self.nodes[node].sync();
+        if self.restored {
+            return Ok(());
+        }
         let [japan, partner] = &mut self.nodes;
         let (this, other) = if node == 0 { (japan, partner) } else { (partner, japan) };
         let (own, peer) = (this.point.card.envelope_key, other.point.card.envelope_key);
@@ -202,8 +217,9 @@ impl World {
         let this = &self.nodes[node];
         let record = this.durable.iter().chain(this.pending.iter().filter(|_| unsynced)).nth(index).unwrap();
         let sealed = if notice.statement_only { None } else { record.sealed.clone() };
-        // No counterpart of the simulation begins a log anew: each envelope is in memory.
-        let envelope = notice.envelope.clone().unwrap();
+        // What a counterpart lost, which began a log anew, stands in its entry.
+        let own = this.point.card.envelope_key;
+        let envelope = notice.envelope.clone().unwrap_or_else(|| Arc::new(envelope_in(&record.entry, &own)));
         self.nodes[node].sent.insert(notice.number, Arc::clone(&envelope));
         let envelope = envelope.bytes().to_vec();
         let link = self.nodes[node].exchange.link_generation(&self.channel(node));
@@ -213,7 +229,9 @@ impl World {
     fn tell(&mut self, node: usize, waits: Waits, told: Told) -> Result<(), Violation> {
         match (waits, told) {
             (Waits::Submission { notice_id, changed }, Told::Accepted { message_id, already_known, .. }) => {
-                self.nodes[node].watched.told_accepted(&message_id)?;
+                if !self.restored {
+                    self.nodes[node].watched.told_accepted(&message_id)?;
+                }
                 if let Some((promised, text)) = self.promise(node, &notice_id) {
                     require!(already_known && promised == message_id, "one number became two messages");
                     require!(text == changed, "another notice was taken for the one sent before");
@@ -221,6 +239,9 @@ impl World {
                 self.promised.insert((node, notice_id), (message_id, changed));
             }
             (Waits::Submission { notice_id, changed }, Told::Refused(refusal)) => {
+                if self.restored && refusal.code == verbale_domain::Code::ChannelNotResumed {
+                    return Ok(());
+                }
                 require!(refusal.code == verbale_domain::Code::IdReuse, "refused with {}", refusal.code);
                 let same = self.promise(node, &notice_id).is_some_and(|(_, text)| text == changed);
                 require!(!same, "the same notice was refused as another");
@@ -256,7 +277,8 @@ impl World {
     fn promise(&self, node: usize, notice_id: &str) -> Option<(MessageId, bool)> {
         let (message_id, changed) = *self.promised.get(&(node, notice_id.to_owned()))?;
         let held = self.nodes[node].exchange.notice(&message_id)?;
-        (!matches!(held.state, NoticeState::Refused(_))).then_some((message_id, changed))
+        let is_free = matches!(held.state, NoticeState::Refused(_) | NoticeState::Displaced);
+        (!is_free).then_some((message_id, changed))
     }
 
     fn send(&mut self, to: usize, packet: Packet) {
@@ -327,7 +349,9 @@ impl World {
                 let Some(envelope) = this.sent.get(&number).cloned() else { return Ok(()) };
                 let verified = verify_receipt(&receipt, &this.peer_card().log_vkey(), &envelope);
                 let verified = verified.map_err(|error| Violation(format!("a receipt does not verify: {error}")))?;
-                self.nodes[1 - node].watched.receipt_shown(verified.index().0, envelope.bytes())?;
+                if !self.restored {
+                    self.nodes[1 - node].watched.receipt_shown(verified.index().0, envelope.bytes())?;
+                }
                 self.stats.receipts += 1;
                 self.nodes[node].step(self.now_ms, Input::ReceiptArrived(channel, Box::new(verified)));
             }
@@ -382,7 +406,7 @@ impl World {
             self.nodes[node].skip_a_number(self.now_ms);
         }
         let this = &self.nodes[node];
-        this.watched.grows(&this.tree)
+        if self.restored { Ok(()) } else { this.watched.grows(&this.tree) }
     }
 
     /// No more faults: everything that was promised must arrive.
@@ -410,7 +434,7 @@ impl World {
             if self.network.is_empty()
                 && self.nodes.iter().all(|node| node.exchange.outgoing().all(|(_, _, waiting, _)| waiting == 0))
             {
-                return self.settled();
+                return Ok(());
             }
             // A reply that was lost before leaves a link open that nobody answers: a node's time limit ends it.
             if self.network.is_empty() {
@@ -445,13 +469,14 @@ impl World {
     }
 }
 
-/// The envelope that an entry about a counterpart's notice holds.
+/// The envelope that an entry about a notice holds.
 fn envelope_in(entry: &[u8], key: &verbale_keys::PublicKey) -> verbale_evidence::VerifiedEnvelope {
     use verbale_proto::v1::log_entry::Event;
-    let bytes = match verbale_evidence::decode_entry(entry).unwrap().1 {
+    let bytes = match verbale_evidence::read_entry(entry).unwrap().event {
+        Event::NoticeSent(sent) => sent.envelope,
         Event::NoticeReceived(received) => received.envelope,
         Event::NoticeRefused(refused) => refused.envelope,
-        _ => panic!("an entry about a counterpart's notice"),
+        _ => panic!("an entry about a notice"),
     };
     verbale_evidence::UnverifiedEnvelope::parse(&bytes).unwrap().verify(key).unwrap()
 }

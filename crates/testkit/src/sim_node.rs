@@ -5,12 +5,17 @@ use std::sync::Arc;
 
 use verbale_domain::Notice;
 use verbale_envelope::{SealedNotice, open, seal};
-use verbale_evidence::{MessageId, Statement, UnverifiedEnvelope, VerifiedEnvelope, decode_entry, sign_statement};
-use verbale_exchange::{Arrival, Draft, Effect, Exchange, Input, Kept, Record, Rejection, Submission, Ticket, genesis};
+use verbale_evidence::{
+    Card, MessageId, Statement, UnverifiedEnvelope, VerifiedEnvelope, decode_entry, encode_entry, read_entry,
+    sign_card, sign_statement,
+};
+use verbale_exchange::{
+    Arrival, Draft, Effect, Exchange, Input, Kept, Record, Rejection, Submission, Ticket, genesis, succeeding,
+};
 use verbale_keys::Role;
 use verbale_ledger::{Checkpoint, LogIndex, LogSize, TlogProof, Tree, leaf_hash};
 use verbale_proto::v1::log_entry::Event;
-use verbale_proto::v1::{NoticeSent, Receipt};
+use verbale_proto::v1::{CarriedOver, NoticeSent, PreviousLog, Receipt};
 
 use crate::fixtures::{ContactPoint, Known};
 use crate::random::Random;
@@ -177,7 +182,7 @@ impl SimNode {
         let archive = self.point.archive();
         for record in &self.durable {
             self.tree.append(leaf_hash(&record.entry));
-            let facts = match (&record.facts, &record.keys, decode_entry(&record.entry).unwrap().1) {
+            let facts = match (&record.facts, &record.keys, read_entry(&record.entry).unwrap().event) {
                 (Some(facts), Some((id, keys)), Event::NoticeSent(NoticeSent { facts_digest, .. })) => {
                     Some(archive.unwrap(*id, keys).unwrap().facts.open(*id, facts, &facts_digest).unwrap())
                 }
@@ -190,6 +195,44 @@ impl SimNode {
         }
         self.up = true;
         self.step(now_ms, Input::Start);
+    }
+
+    /// Holds so many entries of its log, and nothing of what came after them.
+    pub(crate) fn put_back(&mut self, held: usize) {
+        self.crash();
+        self.durable.truncate(held);
+        self.commits.retain(|size| *size < held as u64);
+        self.commits.push(held as u64);
+    }
+
+    /// Closes its log and begins the next one with all that it holds.
+    pub(crate) fn begin_anew(&mut self, now_ms: i64) {
+        let before = self.point.card.clone();
+        let serial = before.serial + 1;
+        let log_origin = format!("verbale/{}/{serial}", before.id);
+        let card = Card { serial, log_origin, valid_from_ms: now_ms, ..before };
+        self.point.card_bytes = sign_card(&card, &self.point.secret(Role::Card)).unwrap();
+        let previous = PreviousLog {
+            origin: self.point.card.log_origin.clone(),
+            held_size: self.durable.len() as u64,
+            held_root: self.tree.root().to_vec(),
+            ..PreviousLog::default()
+        };
+        self.point.card = card;
+        let first = succeeding(now_ms, &self.point.card, &self.point.card_bytes, Some(previous)).unwrap();
+        let carried = self.durable.drain(..).map(|record| {
+            let event = Event::CarriedOver(CarriedOver { entry: record.entry });
+            Record { entry: encode_entry(now_ms, event).unwrap(), ..record }
+        });
+        self.durable = std::iter::once(first).chain(carried).collect();
+        self.commits = vec![self.durable.len() as u64];
+        self.restart(now_ms);
+    }
+
+    /// Takes note of another card of the other one.
+    pub(crate) fn knows(&mut self, other: &ContactPoint) {
+        self.peer = other.known();
+        self.sent.clear();
     }
 
     /// A bug: the state believes that one more number was sent than the log holds.
