@@ -46,11 +46,11 @@ fn found(row: &str, said: &Said, code: &str) {
 fn changed_files_are_found() {
     let kept = Kept::of_demo();
     let untouched = kept.copy();
-    let cards = [JAPAN, KYRGYZSTAN, "TJ-MLMEP-MS-DLPSA"].map(|id| kept.card(id));
+    let cards = [JAPAN, KYRGYZSTAN, "TJ-MLMEP-MS-DLPSA", "UZ-CONTACT-UNVERIFIED"].map(|id| kept.card(id));
     let cards: Vec<&Path> = cards.iter().map(AsRef::as_ref).collect();
     let sound = untouched.verify(JAPAN, &cards).good().json().remove(0);
     assert_eq!((&sound["sound"], &sound["cards_compared"]), (&Value::from(true), &Value::from(true)));
-    assert_eq!(sound["cosigned"].as_array().unwrap().len(), 2, "{sound}");
+    assert_eq!(sound["cosigned"].as_array().unwrap().len(), 3, "{sound}");
     untouched.verify(KYRGYZSTAN, &[]).good();
     let pair = untouched.reconcile().good().json().remove(0);
     assert_eq!((&pair["sound"], pair["not_compared"].as_array().unwrap().len()), (&Value::from(true), 0), "{pair}");

@@ -1,5 +1,5 @@
 //! `verbale demo`: three real nodes on this machine, Japan enrolled with the Kyrgyz and the Tajik side, exchange realistic notices
-//! of every kind of the two memoranda.
+//! of every kind of the two memoranda; an Uzbek node beside them has the kinds of the training memorandum.
 
 mod leaving;
 mod lines;
@@ -19,19 +19,19 @@ use crate::commands::Client;
 use crate::commands::notices::state;
 use crate::failure::CliError;
 use crate::output::say;
-use crate::stage::{JAPAN, KYRGYZSTAN, Side, StageFolder, TAJIKISTAN};
+use crate::stage::{JAPAN, KYRGYZSTAN, Side, StageFolder, TAJIKISTAN, UZBEKISTAN};
 use lines::Line;
 use outcome::Outcome;
 
-/// The two memoranda whose texts were seen.
-const MEMORANDA: [&str; 2] = ["JP-KG-SSW-2023", TAJIK];
+/// The two memoranda whose texts were seen, and one of the training programme, which has kinds of its own.
+const MEMORANDA: [&str; 3] = ["JP-KG-SSW-2023", TAJIK, "JP-UZ-TITP-2019"];
 
 /// Commences on receipt of a notification, whose day an approver records (clause 10).
 const TAJIK: &str = "JP-TJ-SSW-2024";
 const COMMENCED: &str = "2025-02-01";
 
 /// The sides, in the order of the nodes.
-const SIDES: [&str; 3] = ["JP", "KG", "TJ"];
+const SIDES: [&str; 4] = ["JP", "KG", "TJ", "UZ"];
 
 /// A notice must be delivered so soon on one machine.
 const DELIVERY_TIME: Duration = Duration::from_secs(30);
@@ -53,6 +53,8 @@ pub(crate) async fn run(args: &DemoArgs, node: &NodeArgs) -> Result<ExitCode, Cl
     for office in [JAPAN, KYRGYZSTAN, TAJIKISTAN] {
         sides.push(Side::start(&folder, office, say).await?);
     }
+    say("and a fourth for the kinds of the training programme (T01 to T10, of which T09 is not sent under it):")?;
+    sides.push(Side::start(&folder, UZBEKISTAN, say).await?);
     say("\nEach enrols the other's card. In life two people compare these fingerprints by telephone:")?;
     let [japan, partners @ ..] = sides.as_mut_slice() else { return Err(CliError::Gone("no node".to_owned())) };
     for partner in partners {
@@ -70,10 +72,10 @@ pub(crate) async fn run(args: &DemoArgs, node: &NodeArgs) -> Result<ExitCode, Cl
     say(&format!(
         "\n{} notices under {}; kinds, numbers and times, never content:\n",
         lines.len(),
-        MEMORANDA.join(" and ")
+        MEMORANDA.join(", ")
     ))?;
     say(
-        "     after  from                 to                 number  flow  kind                          registry number     answers",
+        "     after  from                     to                      number  flow  kind                             registry number     answers",
     )?;
     exchange(&lines, &mut sides, started, node.json).await?;
     say("\nWhat may leave, and what may not:")?;
@@ -127,7 +129,7 @@ async fn exchange(lines: &[Line], sides: &mut [Side], started: Instant, json: bo
             );
         } else {
             say!(
-                "{after:>7} ms  {:<17} ───▶ {:<17} {number:>5}  {:<4}  {:<28}  {:<18}  {}",
+                "{after:>7} ms  {:<21} ───▶ {:<21} {number:>5}  {:<4}  {:<31}  {:<18}  {}",
                 sender.card.id,
                 to,
                 line.flow,

@@ -24,6 +24,9 @@ pub(crate) const TAJIKISTAN: Office = (
     "Department of Law, Personnel and Special Affairs, Migration Service, Republic of Tajikistan",
 );
 
+/// Of the training memorandum: no text that was seen names its contact point.
+pub(crate) const UZBEKISTAN: Office = ("UZ-CONTACT-UNVERIFIED", "the Uzbek side, whose contact point is not verified");
+
 /// A running node, and a client of it.
 pub(crate) struct Side {
     pub(crate) node: RunningNode,

@@ -167,7 +167,7 @@ fn a_later_log_that_nobody_was_shown_is_not_called_sound() {
     assert!(said.out.contains("more was lost than it tells"), "{}", said.out);
 }
 
-/// A log that took the place of the one of the demo, of which it carries over twelve entries; it tells that others know these heads.
+/// A log that took the place of the one of the demo, of which it carries over thirteen entries; it tells that others know these heads.
 fn began_anew(kept: &Kept, known_heads: Vec<String>) -> super::craft::Copy {
     let stranger = SecretKey::from_seed([7; 32]);
     kept.rewritten(JAPAN, |log| {
@@ -179,7 +179,7 @@ fn began_anew(kept: &Kept, known_heads: Vec<String>) -> super::craft::Copy {
             card.log_origin.clone_from(&origin);
             log.card = card.clone();
         });
-        let (held, export) = (log.entries[..12].to_vec(), log.entries.pop().unwrap());
+        let (held, export) = (log.entries[..13].to_vec(), log.entries.pop().unwrap());
         let mut tree = Tree::default();
         for (entry, _) in &held {
             tree.append(leaf_hash(entry));
