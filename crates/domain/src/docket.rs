@@ -36,6 +36,8 @@ pub struct Docketed {
     particulars: Option<Box<Particulars>>,
     /// When it was accepted, in milliseconds since 1970-01-01 UTC.
     pub since_ms: i64,
+    /// Its place among all notices of the course, in the order of the log: that of one side's notices is the same on both sides.
+    pub(crate) order: u64,
     /// When both sides knew it, likewise; `None` while the receipt for a sent one is not held.
     pub delivered_ms: Option<i64>,
     /// When it was handed over to the own people or system, likewise.
@@ -114,6 +116,8 @@ pub struct Course {
     /// The last day in force.
     pub ends: Option<Date>,
     notices: HashMap<NoticeKey, Docketed>,
+    /// How many notices were entered.
+    entered: u64,
     /// Sides that ever sent a notice.
     sides: BTreeSet<String>,
     answers: HashMap<NoticeKey, Vec<NoticeKey>>,
@@ -152,7 +156,9 @@ impl Docket {
         }
         let particulars = (particulars != NO_PARTICULARS).then(|| Box::new(particulars));
         let delivered_ms = known_to_both.then_some(since_ms);
-        let docketed = Docketed { flow, answers, particulars, since_ms, delivered_ms, handed_over_ms: None };
+        course.entered += 1;
+        let order = course.entered;
+        let docketed = Docketed { flow, answers, particulars, since_ms, order, delivered_ms, handed_over_ms: None };
         let list = (known_to_both && is_full_list(&docketed)).then(|| key.clone());
         course.notices.insert(key, docketed);
         if let Some(list) = list {

@@ -58,25 +58,25 @@ pub struct Revocation {
     pub by: NoticeKey,
     /// The first day of its effect.
     pub from: Date,
-    /// When it was said first, in milliseconds since 1970-01-01 UTC.
-    since_ms: i64,
+    /// Where in the course it was said first.
+    order: u64,
 }
 
-/// What a notice says of organisations: of which day, and since when that was said, in this notice or in one that it corrects.
+/// What a notice says of organisations: of which day, and where in the course that was said first, in this notice or in one that it corrects.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Said {
     day: Option<Date>,
-    since_ms: i64,
+    order: u64,
 }
 
 impl Said {
     /// Whether a revocation shows on it: it came before that, or describes a day before its effect.
     fn is_revoked_by(self, revocation: &Revocation) -> bool {
-        self.since_ms <= revocation.since_ms || self.day.is_some_and(|day| day < revocation.from)
+        self.order < revocation.order || self.day.is_some_and(|day| day < revocation.from)
     }
 }
 
-/// What a notice says, in the order of that, and its number, which decides between those of one day and moment.
+/// What a notice says, in the order of that, and its number, which decides where two correct the same.
 type At<'k> = (Said, &'k NoticeKey);
 
 /// What both sides know of the organisations under a memorandum.
@@ -84,8 +84,8 @@ pub struct Told<'c> {
     course: &'c Course,
     /// The notice that is taken as not known.
     without: Option<&'c NoticeKey>,
-    /// What each notice took the place of, by a correction that both sides know.
-    corrects: HashMap<NoticeKey, &'c NoticeKey>,
+    /// Where in the course it was said first what each notice says that took the place of others.
+    first: HashMap<NoticeKey, u64>,
     /// Revocations that were delivered, corrected ones too.
     revocations: Vec<Revocation>,
 }
@@ -98,47 +98,51 @@ impl<'c> Told<'c> {
 
     /// The same, as if one notice were not known.
     pub(crate) fn without(course: &'c Course, without: Option<&'c NoticeKey>) -> Self {
-        let mut corrects = HashMap::new();
         let known = || course.notices().filter(|(key, notice)| Some(*key) != without && notice.delivered_ms.is_some());
+        let mut corrects: HashMap<NoticeKey, Vec<&NoticeKey>> = HashMap::new();
         for (key, notice) in known().filter(|(_, notice)| notice.flow == CORRECTION) {
             if let Some(corrected) = notice.answers.as_ref().filter(|corrected| Some(*corrected) != without) {
                 let number = notice.particulars().replaced_by.clone();
-                corrects.insert(NoticeKey { side: key.side.clone(), number }, corrected);
+                corrects.entry(NoticeKey { side: key.side.clone(), number }).or_default().push(corrected);
             }
         }
-        let mut told = Self { course, without, corrects, revocations: Vec::new() };
+        let mut told = Self { course, without, first: first(course, &corrects), revocations: Vec::new() };
         let revoking = known().filter(|(_, notice)| is_revocation(notice));
         told.revocations = revoking.flat_map(|(key, notice)| told.revoked(key, notice)).collect();
-        // Those of one moment in the order of their numbers.
-        told.revocations.sort_by(|a, b| (a.since_ms, &a.by).cmp(&(b.since_ms, &b.by)));
+        // Those that were said at once, by the numbers of their notices.
+        told.revocations.sort_by(|a, b| (a.order, &a.by).cmp(&(b.order, &b.by)));
         told
     }
 
     fn revoked(&self, key: &NoticeKey, notice: &Docketed) -> Vec<Revocation> {
         let Some(from) = civil::day(&notice.particulars().effective) else { return Vec::new() };
-        let since_ms = self.said(key, notice).since_ms;
+        let order = self.said(key, notice).order;
         let numbers = notice.particulars().organisations.iter().map(|organisation| organisation.number.clone());
-        numbers.map(|number| Revocation { number, by: key.clone(), from, since_ms }).collect()
+        numbers.map(|number| Revocation { number, by: key.clone(), from, order }).collect()
     }
 
     fn said(&self, key: &NoticeKey, notice: &Docketed) -> Said {
         let particulars = notice.particulars();
         let day = civil::day(&particulars.as_of).or_else(|| civil::day(&particulars.effective));
         // Who corrects says the same once more, and no later than before.
-        let (mut since_ms, mut at, mut seen) = (notice.since_ms, key, HashSet::new());
-        while let Some(before) = self.corrects.get(at).filter(|_| seen.insert(at)) {
-            since_ms = since_ms.min(self.course.get(before).map_or(since_ms, |before| before.since_ms));
-            at = before;
-        }
-        Said { day, since_ms }
+        Said { day, order: self.first.get(key).copied().unwrap_or(notice.order) }
     }
 
-    /// The revocations that show on what another notice says of organisations, corrected ones too.
-    pub fn revocations_on(&self, about: &NoticeKey) -> impl Iterator<Item = &Revocation> {
+    /// Every revocation that both sides know, corrected ones too, in the order in which they were said first.
+    pub fn revocations(&self) -> &[Revocation] {
+        &self.revocations
+    }
+
+    /// Those of some revocations, each with something beside it, that show on what another notice says of organisations.
+    pub fn showing_on<'r, T>(
+        &self,
+        about: &'r NoticeKey,
+        revocations: &'r [(Revocation, T)],
+    ) -> impl Iterator<Item = &'r (Revocation, T)> {
         let told = self.course.get(about).filter(|told| !is_revocation(told));
         let said = told.map(|told| self.said(about, told));
-        let side = &about.side;
-        self.revocations.iter().filter(move |of| of.by.side == *side && said.is_some_and(|said| said.is_revoked_by(of)))
+        let shows = move |of: &Revocation| of.by.side == about.side && said.is_some_and(|said| said.is_revoked_by(of));
+        revocations.iter().filter(move |(of, _)| shows(of))
     }
 
     /// All organisations that are listed, by side and number. What was corrected or not delivered does not count.
@@ -162,7 +166,7 @@ impl<'c> Told<'c> {
         let is_left = |at: At<'_>, notice: &Docketed| {
             last.get(at.1.side.as_str()).is_none_or(|list| {
                 // Who approves after the list was sent adds to it, whatever day he writes.
-                let adds = notice.flow == SENDING_ORG_APPROVED && at.0.since_ms > list.0.since_ms;
+                let adds = notice.flow == SENDING_ORG_APPROVED && at.0.order > list.0.order;
                 at >= *list || adds
             })
         };
@@ -195,6 +199,30 @@ impl<'c> Told<'c> {
         }
         listed.into_values().map(|(_, entry)| entry).collect()
     }
+}
+
+/// The place at which what a notice says was said first, of each that took the place of others.
+fn first(course: &Course, corrects: &HashMap<NoticeKey, Vec<&NoticeKey>>) -> HashMap<NoticeKey, u64> {
+    let mut first: HashMap<NoticeKey, u64> = HashMap::new();
+    for key in corrects.keys() {
+        // Each before those that it waits for; where they go in a circle each is looked at once.
+        let (mut open, mut seen) = (vec![(key, false)], HashSet::from([key]));
+        while let Some((at, is_done)) = open.pop() {
+            let before = corrects.get(at).map(Vec::as_slice).unwrap_or_default();
+            if is_done {
+                let own = course.get(at).map(|notice| notice.order);
+                let earlier = before
+                    .iter()
+                    .filter_map(|key| first.get(*key).copied().or_else(|| course.get(key).map(|notice| notice.order)));
+                let order = own.into_iter().chain(earlier).min().unwrap_or_default();
+                first.insert(at.clone(), order);
+            } else if !first.contains_key(at) {
+                open.push((at, true));
+                open.extend(before.iter().filter(|key| seen.insert(**key)).map(|key| (*key, false)));
+            }
+        }
+    }
+    first
 }
 
 fn is_revocation(notice: &Docketed) -> bool {

@@ -217,24 +217,22 @@ fn a_revocation_marks_what_is_listed_and_a_full_list_replaces_the_last() {
     assert_eq!(marked(&docket, "2026-04-05"), [of("B", false)]);
 }
 
-/// One notice after the other, by its minute.
+/// One notice after the other, all of one millisecond: what comes in one batch has one.
+#[derive(Default)]
 struct Registry {
     docket: Docket,
-    minutes: u32,
 }
 
 impl Registry {
+    const AT: &str = "2026-07-01T12:00:00+06:00";
+
     fn enter(&mut self, number: &str, flow: &str, said: Particulars) {
-        self.minutes += 1;
-        let at = format!("2026-07-01T12:{:02}:00+06:00", self.minutes);
-        enter(&mut self.docket, key("KG", number), flow, &at, ("", said));
+        enter(&mut self.docket, key("KG", number), flow, Self::AT, ("", said));
     }
 
     fn correct(&mut self, number: &str, by: &str) {
-        self.minutes += 1;
-        let at = format!("2026-07-01T12:{:02}:00+06:00", self.minutes);
         let said = Particulars { replaced_by: by.to_owned(), ..Particulars::default() };
-        enter(&mut self.docket, key("KG", &format!("{number}-S")), "S03", &at, (number, said));
+        enter(&mut self.docket, key("KG", &format!("{number}-S")), "S03", Self::AT, (number, said));
     }
 
     /// Number, the notice that lists it, and the one that revokes it.
@@ -251,7 +249,7 @@ fn the_day_that_a_notice_describes_decides_and_a_correction_is_no_newer_than_wha
     let list = |numbers: &[&str], as_of: &str| listing(numbers, "APPROVED", as_of, "");
     let approved = |number: &str, on| listing(&[number], "APPROVED", "", on);
     let revoked = |number: &str, from| listing(&[number], "REVOKED", "", from);
-    let mut of = Registry { docket: Docket::default(), minutes: 0 };
+    let mut of = Registry::default();
     of.enter("A", "F01", approved("1", "2026-01-05"));
     of.enter("R", "F03", revoked("1", "2026-02-02"));
     // The same approval once more, in a correction or late, does not lift what came after it.
@@ -309,4 +307,32 @@ fn what_took_the_place_of_a_question_is_answered_instead_of_it() {
     assert_eq!(open(&docket), ["2"]);
     enter(&mut docket, key("JP", "A"), "F08", "2026-02-04T12:00:00+09:00", ("2", none()));
     assert!(open(&docket).is_empty());
+}
+
+#[test]
+fn one_that_takes_the_place_of_two_is_as_old_as_the_older() {
+    // Many times: what goes by the order of a table differs from one to the next.
+    for _ in 0..20 {
+        let mut of = Registry::default();
+        let approved = |on| listing(&["1"], "APPROVED", "", on);
+        of.enter("A", "F01", approved("2026-01-05"));
+        of.enter("R", "F03", listing(&["1"], "REVOKED", "", "2026-02-02"));
+        of.enter("C", "F01", approved("2026-03-01"));
+        of.enter("B", "F01", approved("2026-03-01"));
+        of.correct("A", "B");
+        of.correct("C", "B");
+        assert_eq!(of.shown(), [("1".to_owned(), "B".to_owned(), Some("R".to_owned()))]);
+    }
+}
+
+#[test]
+fn a_long_chain_of_corrections_is_read_once() {
+    let mut of = Registry::default();
+    of.enter("0", "F03", listing(&["1"], "REVOKED", "", "2026-02-02"));
+    for number in 1..20_000 {
+        of.enter(&number.to_string(), "F03", listing(&["1"], "REVOKED", "", "2026-02-02"));
+        of.correct(&(number - 1).to_string(), &number.to_string());
+    }
+    of.enter("A", "F01", listing(&["1"], "APPROVED", "", "2026-01-05"));
+    assert_eq!(of.shown(), [("1".to_owned(), "A".to_owned(), Some("19999".to_owned()))]);
 }

@@ -272,8 +272,7 @@ fn body_of(notice: &Notice, fields: &[String]) -> Result<Value, Failure> {
 fn publications(exchange: &Exchange) -> Vec<Publication> {
     // Once for each memorandum: the core's others wait.
     let memoranda = exchange.own().memoranda.iter().map(|memorandum| memorandum.id.as_str());
-    let told: BTreeMap<&str, Told<'_>> =
-        memoranda.filter_map(|id| Some((id, Told::new(exchange.docket().course(id)?)))).collect();
+    let shown: BTreeMap<&str, Shown<'_>> = memoranda.filter_map(|id| Some((id, Shown::new(exchange, id)?))).collect();
     let of = |held: &Held| -> Vec<Publication> {
         let published = held.history.iter().filter(|happening| is_published(&happening.what));
         let publication = |index| Publication {
@@ -281,10 +280,7 @@ fn publications(exchange: &Exchange) -> Vec<Publication> {
             index,
             replaced_by: replaced_by(exchange, held, index),
             revokes: REVOKED.contains(&held.flow.as_str()),
-            marks: told
-                .get(held.channel.memorandum.as_str())
-                .map(|told| marks(exchange, held, told))
-                .unwrap_or_default(),
+            marks: shown.get(held.channel.memorandum.as_str()).map(|shown| shown.marks(held)).unwrap_or_default(),
         };
         published.map(|happening| publication(happening.index)).collect()
     };
@@ -335,34 +331,47 @@ fn replaced_by(exchange: &Exchange, held: &Held, index: LogIndex) -> String {
     key.and_then(|key| course?.replaced_by(&key)).unwrap_or_default()
 }
 
-/// The revocations that show on an entry, of whatever organisation it names, by notices that are published too: one that was corrected shows
-/// until what took its place is published.
-fn marks(exchange: &Exchange, held: &Held, told: &Told<'_>) -> Vec<Mark> {
-    let public = |key: &NoticeKey| {
-        let mut found = exchange.find(&key.number).into_iter();
-        let is_it = |other: &&Held| {
-            let same = other.side.as_deref() == Some(&key.side) && other.channel.memorandum == held.channel.memorandum;
-            same && other.history.iter().any(|happening| is_published(&happening.what))
+/// The revocations under a memorandum by notices that are published too: one that was corrected shows until what took its place is published.
+struct Shown<'e> {
+    told: Told<'e>,
+    /// Each with the message that says so.
+    published: Vec<(Revocation, String)>,
+}
+
+impl<'e> Shown<'e> {
+    fn new(exchange: &'e Exchange, memorandum: &str) -> Option<Self> {
+        let course = exchange.docket().course(memorandum)?;
+        let public = |key: &NoticeKey| {
+            let is_it = |other: &&Held| {
+                let same = other.side.as_deref() == Some(&key.side) && other.channel.memorandum == memorandum;
+                same && other.history.iter().any(|happening| is_published(&happening.what))
+            };
+            exchange.find(&key.number).into_iter().find(is_it).map(|held| held.message_id.to_string())
         };
-        found.find(is_it).map(|held| held.message_id.to_string())
-    };
-    let Some((course, key)) = exchange.docket().course(&held.channel.memorandum).zip(held.key()) else {
-        return Vec::new();
-    };
-    let is_replaced = |key: &NoticeKey| {
-        let (mut at, mut seen) = (key.clone(), BTreeSet::new());
-        while let Some(number) = course.replaced_by(&at).filter(|_| seen.insert(at.clone())) {
-            at.number = number;
-            if public(&at).is_some() {
-                return true;
+        let is_replaced = |key: &NoticeKey| {
+            let (mut at, mut seen) = (key.clone(), BTreeSet::new());
+            while let Some(number) = course.replaced_by(&at).filter(|_| seen.insert(at.clone())) {
+                at.number = number;
+                if public(&at).is_some() {
+                    return true;
+                }
             }
-        }
-        false
-    };
-    let mark = |of: &Revocation| {
-        let by_message = public(&of.by).filter(|_| !is_replaced(&of.by))?;
-        let shown = RegisterMark { number: of.number.clone(), from: of.from.to_string(), by: of.by.number.clone() };
-        Some(Mark { shown, by_message })
-    };
-    told.revocations_on(&key).filter_map(mark).collect()
+            false
+        };
+        let told = Told::new(course);
+        let by_message = |of: &Revocation| public(&of.by).filter(|_| !is_replaced(&of.by));
+        let published = told.revocations().iter().filter_map(|of| Some((of.clone(), by_message(of)?))).collect();
+        Some(Self { told, published })
+    }
+
+    /// Those that show on an entry, of whatever organisation it names.
+    fn marks(&self, held: &Held) -> Vec<Mark> {
+        let Some(key) = held.key() else { return Vec::new() };
+        let showing = self.told.showing_on(&key, &self.published);
+        let mark = |(of, by_message): &(Revocation, String)| {
+            let shown = RegisterMark { number: of.number.clone(), from: of.from.to_string(), by: of.by.number.clone() };
+            Mark { shown, by_message: by_message.clone() }
+        };
+        showing.map(mark).collect()
+    }
 }
