@@ -525,3 +525,37 @@ fn a_grant_opens_nothing_before_its_first_and_after_its_last_day() {
     let states: Vec<&Value> = states.iter().map(|consent| &consent["state"]).collect();
     assert_eq!(states, ["EXPIRED", "NOT_YET"]);
 }
+
+#[test]
+fn a_purpose_of_several_lines_or_none_is_released_as_it_was_granted() {
+    let [japan, kyrgyz, _] = three();
+    enter(&japan, "An Operator", "ORGANISATION");
+    for (at, purpose) in ["cancellation\nof scores", ""].into_iter().enumerate() {
+        let scope = json!({
+            "about_notice": "KG-A", "fields": ["wrongdoing"], "purpose": purpose,
+            "audience": {"class": "ORGANISATION", "name": "An Operator"},
+        });
+        let with = |name: &str, value: Value| {
+            let mut body = scope.clone();
+            body[name] = value;
+            body
+        };
+        let (request, grant) = (format!("JP-Q{at}"), format!("KG-G{at}"));
+        let asked = with("requested_validity", json!({"from": "2026-01-01", "to": "2099-12-31"}));
+        send(&japan, &between(true, &request, "F20", "CONSENT_REQUEST", Some("KG-A"), &asked));
+        let mut granted = with("validity", json!({"from": "2026-01-01", "to": "2099-12-31"}));
+        granted["conditions"] = json!([]);
+        send(&kyrgyz, &between(false, &grant, "F21", "CONSENT_GRANT", Some(&request), &granted));
+        let (judged, file) = japan.disclose(&format!("purpose{at}"), &["KG-A", "--under", &grant]);
+        assert_eq!(judged["code"], "CONSENT_OK");
+        let checked = check(&file, &[&kyrgyz, &japan]).good().json().remove(0);
+        assert_eq!(checked["purpose"], purpose);
+        let text = ["audit", "presentation", file.to_str().unwrap(), "--card", &kyrgyz.card(), "--card", &japan.card()];
+        let text = verbale(&text, None).good().out;
+        assert!(!text.contains("\nof scores"), "a purpose wrote a line of the report: {text}");
+    }
+    // What a person types is a line that says something.
+    let typed = ["disclose", "KG-A", "--to", "An Operator", "--fields", "wrongdoing", "--purpose", " "];
+    let said = japan.0.second(&typed);
+    assert!(said.code == 1 && said.err.contains("PURPOSE_MISSING"), "{} {}", said.out, said.err);
+}

@@ -76,6 +76,12 @@ fn one_person_with_two_connections_is_not_two_persons() {
     japan.approve_all();
     japan.until_delivered();
     crate::audit::sound(&japan, &partner);
+    // A system alone does not even draft that.
+    correction["notice_id"] = "JP-S04".into();
+    japan.stop();
+    japan.configure(|text| text.replace("roles = [\"system\", \"operator\", \"approver\"]", "roles = [\"system\"]"));
+    japan.start();
+    assert_eq!(japan.submit(&correction.to_string()).json()[0]["code"], "NOT_ALLOWED");
 }
 
 #[test]

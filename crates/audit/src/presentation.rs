@@ -8,7 +8,7 @@ use verbale_domain::disclosure::{
 };
 use verbale_domain::flow::{CONSENT_GRANT, CONSENT_REQUEST, DISCLOSURE_NOTICE};
 use verbale_domain::{
-    Course, Memoranda, Memorandum, NAME_BYTES_MAX, Notice, PURPOSE_BYTES_MAX, Partial, Refusal, civil, is_line,
+    Course, Memoranda, Memorandum, NAME_BYTES_MAX, Notice, PURPOSE_BYTES_MAX, Partial, Refusal, civil, is_line, is_text,
 };
 use verbale_evidence::{
     Cards, MessageId, PresentationError, Statement, Verdict, VerifiedPart, VerifiedPresentation, covered_digest,
@@ -98,8 +98,9 @@ pub fn check_presentation(
             return Err(Fault::FieldTooMany(field.clone()));
         }
     }
-    let shown = partial.covered(&scope.fields).filter_map(|at| verified.notice.chunks.get(at));
-    if covered_digest(shown.map(|(place, _)| *place)) != verified.disclosure.covered.as_slice() {
+    // Earlier builds signed none: it is the discloser's to sign, and nobody else can leave it out.
+    let is_bound = !verified.disclosure.covered.is_empty();
+    if is_bound && shown_digest(&verified, &partial, &scope) != verified.disclosure.covered.as_slice() {
         return Err(Fault::FieldMissing(scope.fields.join(", ")));
     }
     let number = partial.header_text("notice_id").filter(|number| is_identifier(number));
@@ -126,6 +127,12 @@ pub fn check_presentation(
         return Err(Fault::NotCovered { claimed: verified.disclosure.code.clone(), decision });
     }
     Ok(Checked { verified, partial, audience: scope.audience, decision })
+}
+
+/// The digest of the leaves of what is disclosed that are shown.
+fn shown_digest(verified: &VerifiedPresentation, partial: &Partial, scope: &Scope) -> [u8; 32] {
+    let shown = partial.covered(&scope.fields).filter_map(|at| verified.notice.chunks.get(at));
+    covered_digest(shown.map(|(place, _)| *place))
 }
 
 /// The ground outside the log that the discloser names. The originator did not sign it.
@@ -157,8 +164,8 @@ fn scope(verified: &VerifiedPresentation) -> Result<Scope, Fault> {
         return Err(Fault::Ground("the disclosure names no audience or no field"));
     }
     // Nobody writes lines of this report.
-    if !is_line(&disclosure.audience_name, NAME_BYTES_MAX) || !is_line(&disclosure.purpose, PURPOSE_BYTES_MAX) {
-        return Err(Fault::Ground("audience or purpose is no line of text"));
+    if !is_line(&disclosure.audience_name, NAME_BYTES_MAX) || !is_text(&disclosure.purpose) {
+        return Err(Fault::Ground("the audience is no line, or the purpose no text"));
     }
     let audience = Audience { class, name: disclosure.audience_name.clone() };
     Ok(Scope { fields: disclosure.fields.clone(), audience, purpose: disclosure.purpose.clone() })
@@ -233,7 +240,7 @@ fn evidence(verified: &VerifiedPresentation, memorandum: &Memorandum, number: &s
         DISCLOSURE_NOTICE => {
             let delivered_ms = delivered(verified, of)?;
             // That clock may be ahead of the one by which it was disclosed.
-            let delivered_ms = delivered_ms.saturating_sub(civil::CLOCKS_APART_MS);
+            let delivered_ms = delivered_ms.saturating_sub(civil::CLOCK_SKEW_MS);
             let given = GivenNotice::read(&particulars, Some(delivered_ms), number);
             Ok(vec![Evidence::Notice(given.ok_or(Fault::Ground("the disclosure notice lacks a field"))?)])
         }
@@ -400,7 +407,7 @@ impl Checked {
             moment(disclosure.disclosed_ms),
             disclosure.audience_name,
             disclosure.audience_class,
-            disclosure.purpose,
+            visible(&disclosure.purpose).replace('\n', "\\n"),
             disclosure.code,
             self.decision.clause,
             self.decision.reason,

@@ -7,7 +7,7 @@ use comfy_table::presets::{NOTHING, UTF8_FULL_CONDENSED};
 use comfy_table::{ContentArrangement, Table};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
-use verbale_domain::NO_CLAUSE;
+use verbale_domain::{NO_CLAUSE, is_line};
 
 use crate::failure::CliError;
 
@@ -71,6 +71,13 @@ pub(crate) fn second(time_s: u64) -> String {
 /// Bytes as lower-case hexadecimal digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     hex::encode(bytes)
+}
+
+/// A text of others in one line: what would begin another, or move the cursor, is written out.
+pub(crate) fn one_line(text: &str) -> String {
+    let shown =
+        |c: char| if is_line(c.encode_utf8(&mut [0; 4]), 4) { c.to_string() } else { c.escape_default().to_string() };
+    text.chars().map(shown).collect()
 }
 
 /// The clause that a refusal rests on, behind its reason; nothing where no text has one.

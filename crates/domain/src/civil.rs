@@ -6,6 +6,10 @@ use time::{Date, Month, OffsetDateTime, Time, UtcOffset};
 
 use crate::refusal::{Code, Fault};
 
+/// How much one clock may be ahead of another where what is later must be seen to be later: clocks that are set by the network are much
+/// nearer.
+pub const CLOCK_SKEW_MS: i64 = 10 * 60 * 1000;
+
 /// Two clocks may be so far apart, in milliseconds: a day, since a wrong time zone is no reason to refuse mail.
 pub const CLOCKS_APART_MS: i64 = 24 * 3600 * 1000;
 

@@ -11,7 +11,7 @@ use crate::schema::{Member, Shape, Slot};
 
 pub(crate) use lists::Registers;
 pub(crate) use scope::{Covered, PATHS_MAX};
-pub use scope::{NAME_BYTES_MAX, PURPOSE_BYTES_MAX, is_line};
+pub use scope::{NAME_BYTES_MAX, PURPOSE_BYTES_MAX, is_line, is_text};
 pub(crate) use text::is_bidi_control;
 
 /// Checks an object and returns it without null members, in the order of its schema.

@@ -46,7 +46,7 @@ pub mod values;
 pub use docket::{Course, Docket, Docketed, Entered, NoticeKey};
 pub use duties::{DutyItem, conditions_of_document, duties};
 pub use erasure::needed;
-pub use form::{NAME_BYTES_MAX, PURPOSE_BYTES_MAX, is_line};
+pub use form::{NAME_BYTES_MAX, PURPOSE_BYTES_MAX, is_line, is_text};
 pub use memorandum::{Basis, Class, CommencesOn, ContactPoint, Duty, Memoranda, Memorandum, MemorandumError};
 pub use notice::{Header, Notice, Party};
 pub use offline::{OfflineCheck, Verdict};

@@ -303,6 +303,12 @@ impl Memorandum {
         parties.chain(successors).map(String::as_str)
     }
 
+    /// Whether a text names a body of a side, by its identifier or by its name.
+    pub(crate) fn names_body(&self, side: &str, text: &str, on: Date) -> bool {
+        let mut named = self.terms.sides.get(side).into_iter().flat_map(|side| side.parties.values());
+        self.bodies(side, on).any(|body| body == text) || named.any(|name| name == text)
+    }
+
     /// The contact point of a side on a day, where the file names one.
     pub fn contact_point(&self, side: &str, on: Date) -> Option<ContactPoint<'_>> {
         let (contact, _) = self.contacts_until(side, on).max_by_key(|(_, since)| *since)?;

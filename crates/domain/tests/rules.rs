@@ -35,7 +35,7 @@ fn knowing(memoranda: &Memoranda) -> OfflineCheck<'_> {
 type Change = fn(&mut Value);
 
 /// The notice that is changed under a new number, the code, and the change.
-const ROWS: [(&str, Option<Code>, Change); 71] = [
+const ROWS: [(&str, Option<Code>, Change); 75] = [
     ("KG-JP-2026-000007", None, |_| ()),
     ("KG-JP-2026-000007", Some(Code::UnknownMemorandum), |n| n["memorandum"] = "JP-XX-2030".into()),
     ("TJ-JP-2026-000008", Some(Code::BeforeCommencement), |n| n["issued_at"] = "2025-01-31T23:59:59+05:00".into()),
@@ -102,6 +102,11 @@ const ROWS: [(&str, Option<Code>, Change); 71] = [
     ("KG-JP-2026-000011", None, |n| n["body"]["purpose"] = "".into()),
     ("JP-KG-2026-000012", None, |n| n["body"]["conditions"] = json!([""])),
     ("KG-JP-2026-000011", Some(Code::BadValue), |n| n["body"]["purpose"] = "a\u{7}".into()),
+    ("KG-JP-2026-000011", Some(Code::BadValue), |n| n["body"]["audience"]["name"] = "\u{3000}".into()),
+    // Bodies of the side concur with a grant, by whichever of their names, and nobody else does.
+    ("JP-KG-2026-000012", None, |n| n["from"]["on_behalf_of"] = "JP-MOJ, JP-NPA".into()),
+    ("JP-KG-2026-000012", None, |n| n["from"]["on_behalf_of"] = "Ministry of Health, Labour and Welfare".into()),
+    ("JP-KG-2026-000012", Some(Code::NotAParty), |n| n["from"]["on_behalf_of"] = "JP-MOJ, JP-MAFF".into()),
     // The form comes before the memorandum.
     ("KG-JP-2026-000011", Some(Code::BadValue), |n| {
         n["body"]["fields"] = json!([]);

@@ -419,7 +419,7 @@ impl Exchange {
             self.unsaid(&message_id);
         } else if let Some(key) = key {
             // By the own clock: another's, a little ahead, is no veto. Others see the counterpart's alone, and take none that is more than that.
-            let is_near = peer_time_ms <= time_ms.saturating_add(civil::CLOCKS_APART_MS);
+            let is_near = peer_time_ms <= time_ms.saturating_add(civil::CLOCK_SKEW_MS);
             self.docket.delivered(&channel.memorandum, &key, if is_near { time_ms } else { peer_time_ms });
         }
         let outgoing = self.outgoing.get_mut(&channel).ok_or("it names a channel that the log does not hold")?;

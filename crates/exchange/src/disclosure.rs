@@ -55,15 +55,18 @@ pub struct ReleaseFacts {
 pub struct Bound {
     /// Random: keeps the digest in the log from being guessed.
     pub nonce: [u8; 16],
-    /// Digest of the leaves that are disclosed.
-    pub covered: [u8; 32],
+    /// Digest of the leaves that are disclosed; `None`: an earlier build signed none.
+    pub covered: Option<[u8; 32]>,
 }
 
 impl Bound {
     /// As the facts of a release have it.
     pub fn read(facts: &Facts) -> Option<Self> {
-        let (nonce, covered) = (facts.nonce.as_slice().try_into().ok()?, facts.covered.as_slice().try_into().ok()?);
-        Some(Self { nonce, covered })
+        let covered = match facts.covered.as_slice() {
+            [] => None,
+            covered => Some(covered.try_into().ok()?),
+        };
+        Some(Self { nonce: facts.nonce.as_slice().try_into().ok()?, covered })
     }
 }
 
@@ -288,7 +291,7 @@ impl Exchange {
             code: code.to_owned(),
             grounds: first.map(|ground| ground.0.to_vec()).into_iter().collect(),
             nonce: bound.nonce.to_vec(),
-            covered: bound.covered.to_vec(),
+            covered: bound.covered.map(Vec::from).unwrap_or_default(),
             recorded: grounds.iter().find_map(|id| self.grounds.get(id)).and_then(HeldGround::presented),
             ..Disclosure::default()
         }

@@ -27,6 +27,8 @@ const OUTSTANDING_MAX: usize = 100_000;
 pub struct Submission {
     /// Pseudonym of the person or system.
     pub actor: String,
+    /// Whether the actor may draft what binds its side: no system does.
+    pub may_bind: bool,
     /// What the rules look at.
     pub subject: Subject,
     /// Keyed digest of the notice.
@@ -105,6 +107,12 @@ pub(crate) struct Leaving {
     pub(crate) carries: Vec<MessageId>,
 }
 
+/// What a system may not: the role is asked here, since only here it is known what a correction is about.
+fn no_system() -> Refusal {
+    let reason = "corrects what takes two persons, and is drafted by one: an operator or an approver";
+    Refusal::new(Code::NotAllowed, "correlates_to", reason)
+}
+
 /// The notices of which releases are carried on, each once.
 pub(crate) fn carried(carries: &[CarriedOn]) -> Vec<MessageId> {
     let ids: BTreeSet<MessageId> = carries.iter().map(|carried| carried.message_id).collect();
@@ -115,6 +123,7 @@ impl Exchange {
     pub(crate) fn submit(&mut self, now_ms: i64, ticket: Ticket, submission: Submission, output: &mut Output) {
         let told = match self.known(&submission).or_else(|| self.drafted(&submission)) {
             Some(known) => known,
+            None if self.needs_second(&submission.subject.header) && !submission.may_bind => Told::Refused(no_system()),
             None if self.needs_second(&submission.subject.header) => {
                 self.keep_draft(now_ms, submission, output).unwrap_or_else(Told::Refused)
             }

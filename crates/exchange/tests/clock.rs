@@ -25,7 +25,7 @@ fn a_clock_that_was_a_year_ahead_for_a_moment_does_not_date_later_notices_ahead(
     let kept = Kept::prepare(&archive, message_id, &subject, digest, (&sealed.file_key, &[]), &[9; 80]);
     let (recipient, recipient_key) = (partner.card.id.clone(), partner.recipient.fingerprint());
     let draft = Ok(Box::new(Draft { message_id, recipient, recipient_key, sealed, kept, carries: Vec::new() }));
-    let submission = Submission { actor: "person".into(), subject, digest, draft };
+    let submission = Submission { actor: "person".into(), may_bind: true, subject, digest, draft };
     let output = exchange.step(NOW_MS, Input::Submit(2, Box::new(submission)));
     let (entry_ms, event) = decode_entry(&output.records[0].entry).unwrap();
     let Event::NoticeSent(sent) = event else { panic!("the notice was not sent") };

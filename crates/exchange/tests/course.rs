@@ -160,7 +160,7 @@ fn terminates(receipted_ms: i64) {
     let kept = Kept::prepare(&archive, message_id, &subject, digest, (&sealed.file_key, &[]), &[9; 80]);
     let (recipient, recipient_key) = (japans.card.id.clone(), japans.recipient.fingerprint());
     let draft = Ok(Box::new(Draft { message_id, recipient, recipient_key, sealed, kept, carries: Vec::new() }));
-    let submission = Submission { actor: "person".into(), subject, digest, draft };
+    let submission = Submission { actor: "person".into(), may_bind: true, subject, digest, draft };
     // It binds its side: it waits for a second person.
     let drafted = partner.step(sent_ms, Input::Submit(2, Box::new(submission))).remove(0);
     let Event::NoticeDrafted(draft) = decode_entry(&drafted.entry).unwrap().1 else { panic!("it was not drafted") };

@@ -131,6 +131,7 @@ pub(crate) fn facts(
     event: &Event,
 ) -> Result<Option<Facts>, Failure> {
     let (id, digest) = match event {
+        Event::Disclosed(of) if of.release_id.is_empty() => (message_id, &of.facts_digest),
         Event::Disclosed(of) => (release_id(of)?, &of.facts_digest),
         Event::DisclosureDenied(of) => (message_id, &of.facts_digest),
         Event::NoticeOpened(of) => (message_id, &of.facts_digest),

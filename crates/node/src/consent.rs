@@ -56,7 +56,16 @@ pub(crate) fn scope(
     (fields, audience, purpose): (&[String], &str, &str),
 ) -> Result<Scope, Failure> {
     let audience = require_known(exchange, audience)?;
-    require_scope(held, Scope { fields: fields.to_vec(), audience, purpose: purpose.to_owned() })
+    typed_scope(held, Scope { fields: fields.to_vec(), audience, purpose: purpose.to_owned() })
+}
+
+/// A scope that a person typed: its purpose is a line.
+pub(crate) fn typed_scope(held: &Held, scope: Scope) -> Result<Scope, Failure> {
+    if scope.purpose.trim().is_empty() || !is_line(&scope.purpose, PURPOSE_BYTES_MAX) {
+        let text = format!("say in one line of at most {PURPOSE_BYTES_MAX} bytes for what it is disclosed");
+        return Err(refused("PURPOSE_MISSING", text));
+    }
+    require_scope(held, scope)
 }
 
 /// The audience of this name, as the directory has it.
@@ -68,7 +77,7 @@ pub(crate) fn require_known(exchange: &Exchange, name: &str) -> Result<Audience,
     })
 }
 
-/// A scope that a release can be signed for: fields of the kind, each once, and a purpose that is a line of text.
+/// A scope that a release can be signed for: fields of the kind, each once.
 pub(crate) fn require_scope(held: &Held, scope: Scope) -> Result<Scope, Failure> {
     let Scope { mut fields, audience, purpose } = scope;
     let unknown = fields.iter().find(|field| !Notice::has_field(&held.flow, field));
@@ -80,10 +89,6 @@ pub(crate) fn require_scope(held: &Held, scope: Scope) -> Result<Scope, Failure>
             "UNKNOWN_FIELD",
             format!("{what}; a field is a path such as org.name_en, and * is the whole notice"),
         ));
-    }
-    if purpose.trim().is_empty() || !is_line(&purpose, PURPOSE_BYTES_MAX) {
-        let text = format!("say in one line of at most {PURPOSE_BYTES_MAX} bytes for what it is disclosed");
-        return Err(refused("PURPOSE_MISSING", text));
     }
     if !is_line(&audience.name, NAME_BYTES_MAX) {
         return Err(refused(
@@ -154,15 +159,13 @@ fn concurrence(shared: &Shared, memorandum: &str, named: &[String]) -> Result<St
     }
     let office = held.contact_point(side, today).map(|contact| contact.office).unwrap_or_default();
     let own = held.body_of(side, office, today).into_iter().map(str::to_owned);
-    let all: Vec<String> = if named.is_empty() { own.collect() } else { named.to_vec() };
+    // In the order in which the memorandum has them, each once.
+    let all: Vec<String> = if named.is_empty() {
+        own.collect()
+    } else {
+        known.iter().filter(|body| named.iter().any(|name| name == *body)).map(|body| (*body).to_owned()).collect()
+    };
     Ok(all.join(", "))
-}
-
-/// The bodies of a side that a grant names; other words of it stay in the grant.
-fn known_bodies(memorandum: &Memorandum, side: &str, named: &str, now_ms: i64) -> String {
-    let known: Vec<&str> = memorandum.bodies(side, civil::date_of(now_ms, memorandum.utc_offset(side))).collect();
-    let named: Vec<&str> = named.split(',').map(str::trim).filter(|body| known.contains(body)).collect();
-    named.join(", ")
 }
 
 /// What the docket keeps of a notice.
@@ -270,7 +273,8 @@ fn consent(
             valid_from: granted.valid_from.clone(),
             valid_to: granted.valid_to.clone(),
             withdrawn_ms,
-            concurrence: known_bodies(memorandum, &answer.side, &granted.concurrence, now_ms),
+            // Bodies of the side: the rules let no other words pass.
+            concurrence: granted.concurrence.clone(),
             conditions: u32::try_from(granted.conditions.len()).unwrap_or(u32::MAX),
             ..status.clone()
         }

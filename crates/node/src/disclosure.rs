@@ -14,7 +14,7 @@ use verbale_rpc::tonic::Status;
 use verbale_rpc::{Failure, FailureKind};
 
 use crate::clock::now_ms;
-use crate::consent::{particulars, require_scope};
+use crate::consent::{particulars, require_scope, typed_scope};
 use crate::core::{Answer, Core, Needs, Stopped};
 use crate::letter::refused;
 use crate::local::stopping;
@@ -132,7 +132,7 @@ fn asked(exchange: &Exchange, journal: &Journal, query: &DisclosureQuery) -> Res
         }
         let audience = exchange.audience(&query.audience).unwrap_or_else(stranger);
         let purpose = query.purpose.clone();
-        require_scope(&held, Scope { fields: query.fields.clone(), audience, purpose })?
+        typed_scope(&held, Scope { fields: query.fields.clone(), audience, purpose })?
     } else {
         if !query.fields.is_empty() || !query.audience.is_empty() || !query.purpose.is_empty() {
             let text = "fields, audience and purpose are those of what is named with --under; leave them out";
@@ -186,9 +186,10 @@ pub(crate) fn prepare(
     let (opened, keys) = Opened::new(shared, sealed)?;
     let Asks { scope, nothing } = scope(&opened.reopened.notice)?;
     let nonce: [u8; 16] = random::bytes();
-    let bound = Bound { nonce, covered: covered_digest(opened.reopened.notice.covered(&scope.fields)) };
+    let covered = covered_digest(opened.reopened.notice.covered(&scope.fields));
+    let bound = Bound { nonce, covered: Some(covered) };
     let asked = Facts { particulars: Some(scope.particulars()), ..Facts::default() };
-    let released = Facts { nonce: nonce.to_vec(), covered: bound.covered.to_vec(), ..asked.clone() };
+    let released = Facts { nonce: nonce.to_vec(), covered: covered.to_vec(), ..asked.clone() };
     let facts = keys.facts.seal(message_id, &asked, &random::bytes());
     let id = MessageId::new(now_ms().unsigned_abs(), &random::bytes());
     let own = NoticeKeys::of_facts(FactsKey::from_bytes(random::bytes()));

@@ -20,14 +20,18 @@ pub(crate) fn submission(shared: &Shared, person: &Person, json: &[u8]) -> Resul
     let subject = notice.subject();
     require_role(person, &subject.header.flow)?;
     let draft = draft(shared, &notice, &subject, digest).map(Box::new);
-    Ok(Submission { actor: person.name.clone(), subject, digest, draft })
+    let may_bind = BINDERS.iter().any(|role| person.has(*role));
+    Ok(Submission { actor: person.name.clone(), may_bind, subject, digest, draft })
 }
+
+/// Who drafts what binds a side.
+const BINDERS: [RoleName; 2] = [RoleName::Operator, RoleName::Approver];
 
 /// What records a fact needs an approver; what binds a side is drafted by a person, never by a system.
 fn require_role(person: &Person, flow: &str) -> Result<(), Refusal> {
     let needed: &[RoleName] = match flow {
         COMMENCEMENT_RECORD => &[RoleName::Approver],
-        flow if needs_approval(flow) => &[RoleName::Operator, RoleName::Approver],
+        flow if needs_approval(flow) => &BINDERS,
         _ => return Ok(()),
     };
     if needed.iter().any(|role| person.has(*role)) {

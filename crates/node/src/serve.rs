@@ -319,6 +319,8 @@ pub(crate) fn keyed_facts(entry: &[u8]) -> Result<Option<(MessageId, Vec<u8>)>, 
         Event::NoticeRefused(refused) => (MessageId::try_from(refused.breach_id.as_slice())?, refused.facts_digest),
         Event::ErasureAsked(of) => (MessageId::try_from(of.erasure_id.as_slice())?, of.facts_digest),
         Event::GroundRecorded(ground) => (MessageId::try_from(ground.message_id.as_slice())?, ground.facts_digest),
+        // Facts of a release without an id of its own stand under the key of the notice, and are read when they are asked for.
+        Event::Disclosed(of) if of.release_id.is_empty() => return Ok(None),
         Event::Disclosed(of) => (MessageId::try_from(of.release_id.as_slice())?, of.facts_digest),
         // Of the first three the facts are read when they are asked for: no state is made of them. The others have none.
         Event::NoticeCarriedOn(_)

@@ -109,7 +109,7 @@ impl SimNode {
             kept,
             carries: Vec::new(),
         };
-        Submission { actor: "system".into(), subject, digest, draft: Ok(Box::new(draft)) }
+        Submission { actor: "system".into(), may_bind: false, subject, digest, draft: Ok(Box::new(draft)) }
     }
 
     /// Verifies and opens what came from the peer, as a node's workers do.

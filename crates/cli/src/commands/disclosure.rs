@@ -15,7 +15,7 @@ use super::client;
 use super::consent::{about, given, write};
 use crate::args::{DiscloseArgs, DisclosureCommand, NodeArgs, ScopeArgs};
 use crate::failure::CliError;
-use crate::output::say;
+use crate::output::{one_line, say};
 
 /// What a line that is not understood is denied with.
 const BAD_CASE: &str = "BAD_CASE";
@@ -78,7 +78,7 @@ pub(crate) async fn disclose(args: DiscloseArgs, node: &NodeArgs) -> Result<Exit
     } else {
         let mut text = judged_text(&judged) + &next_text(&judged, &asked);
         for condition in &disclosed.conditions {
-            let _ = write!(text, "\n  condition: {condition}");
+            let _ = write!(text, "\n  condition: {}", one_line(condition));
         }
         if !released && !disclosed.conditions.is_empty() {
             let _ = write!(

@@ -12,7 +12,7 @@ use super::consent::given;
 use super::disclosure::new_file;
 use crate::args::NodeArgs;
 use crate::failure::CliError;
-use crate::output::{hex, moment, say, table};
+use crate::output::{hex, moment, one_line, say, table};
 
 pub(crate) async fn run(
     of: Option<String>,
@@ -81,7 +81,7 @@ fn show(items: &[DisclosureItem]) -> Result<(), CliError> {
             of.actor.clone(),
             of.fields.join(", "),
             audience,
-            if is_erased(of) { "erased by its holder, with the notice".to_owned() } else { of.purpose.clone() },
+            if is_erased(of) { "erased by its holder, with the notice".to_owned() } else { one_line(&of.purpose) },
             if of.outside_kind.is_empty() {
                 String::new()
             } else {

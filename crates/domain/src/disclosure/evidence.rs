@@ -127,6 +127,8 @@ pub fn conditions_code(conditions: &[String]) -> String {
         digest.update((condition.len() as u64).to_be_bytes());
         digest.update(condition);
     }
-    let [a, b, c, d, ..] = <[u8; 32]>::from(digest.finalize());
-    if conditions.is_empty() { String::new() } else { format!("{:08x}", u32::from_be_bytes([a, b, c, d])) }
+    // Half of it: who grants chooses the words, and must not find two sets of them with one code.
+    let digest: [u8; 32] = digest.finalize().into();
+    let half = digest.first_chunk().copied().unwrap_or_default();
+    if conditions.is_empty() { String::new() } else { format!("{:032x}", u128::from_be_bytes(half)) }
 }

@@ -125,7 +125,7 @@ impl Asked<'_> {
             Some(NoticeMiss::NotDelivered) => (Denial::NoticeNotDelivered, "no receipt for the notice is held"),
             Some(NoticeMiss::Retroactive) => (
                 Denial::NoticeRetroactive,
-                "the notice came only after the disclosure, by the clock of its receipt, which may be more than a day ahead",
+                "the notice came only after the disclosure, by the clock of its receipt, which may be ahead of this one",
             ),
             Some(NoticeMiss::Audience) => (Denial::NoticeAudience, "the notice that was given names another audience"),
             Some(NoticeMiss::Fields) => (Denial::NoticeFields, "the notice that was given does not cover every field"),

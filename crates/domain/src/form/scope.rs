@@ -25,8 +25,8 @@ pub fn is_line(text: &str, bytes_max: usize) -> bool {
         && !text.chars().any(|c| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') || is_bidi_control(c))
 }
 
-/// A text of lines, which moves no cursor; it may be empty.
-fn is_text(text: &str) -> bool {
+/// A purpose or a condition: a text of lines, which moves no cursor; it may be empty.
+pub fn is_text(text: &str) -> bool {
     text.len() <= PURPOSE_BYTES_MAX && text.split(['\n', '\r', '\t']).all(|line| is_line(line, PURPOSE_BYTES_MAX))
 }
 
@@ -48,7 +48,8 @@ impl<'a> TryFrom<&'a Map<String, Value>> for Covered<'a> {
         if !is_text(purpose) {
             return wrong("body.purpose", format!("must be text of at most {PURPOSE_BYTES_MAX} bytes"));
         }
-        if !is_line(within("audience", "name").unwrap_or_default(), NAME_BYTES_MAX) {
+        let audience = within("audience", "name").unwrap_or_default();
+        if audience.trim().is_empty() || !is_line(audience, NAME_BYTES_MAX) {
             return wrong("body.audience.name", format!("must be one line of at most {NAME_BYTES_MAX} bytes"));
         }
         let conditions = texts("conditions");

@@ -136,6 +136,16 @@ impl Question<'_> {
         if self.header.flow != CONSENT_GRANT {
             return Ok(());
         }
+        // The other in Japan is several bodies: who else would concur is no body of the side.
+        let side = &self.header.from.party;
+        let today = civil::date_of(self.now_ms, self.memorandum.utc_offset(side));
+        let named = self.subject.particulars.concurrence.split(',').map(str::trim).filter(|body| !body.is_empty());
+        let concurrence = self.subject.particulars.concurrence.as_str();
+        let is_one = self.memorandum.names_body(side, concurrence, today);
+        if !is_one && named.into_iter().any(|name| !self.memorandum.names_body(side, name, today)) {
+            let reason = "names who is no body of this side under the memorandum: nobody else concurs for it";
+            return Err(Refusal::new(Code::NotAParty, "from.on_behalf_of", reason));
+        }
         let Some((_, request)) = self.answered() else { return Ok(()) };
         let (granted, asked) = (&self.subject.particulars, request.particulars());
         let wider = |at: &str, reason: &str| Err(Refusal::new(Code::ConsentWiderThanRequest, at, reason));
