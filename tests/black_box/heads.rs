@@ -120,20 +120,14 @@ fn the_second_of_two_copies_is_held_back() {
     send(&japan, 1).good();
     japan.until_delivered();
     japan.stop();
-    let (kept, kept_heads) = (japan.dir.with_file_name("clone"), japan.dir.with_file_name("clone-heads"));
-    copy(&japan.dir, &kept);
-    copy(&heads(&japan), &kept_heads);
+    let (kept, kept_heads) = kept(&japan);
     japan.start();
     send(&japan, 2).good();
     japan.until_delivered();
     let whole = status(&japan)["log_size"].clone();
     until("the head is cosigned", || status(&japan)["heads"][0]["cosigned_size"] == whole);
-    japan.stop();
     // The clone takes its place, with heads of its own time.
-    std::fs::remove_dir_all(&japan.dir).unwrap();
-    std::fs::remove_dir_all(heads(&japan)).unwrap();
-    copy(&kept, &japan.dir);
-    copy(&kept_heads, &heads(&japan));
+    put_back(&mut japan, &kept, &kept_heads);
     japan.start();
     until("the counterpart told", || !held_back(&japan).is_empty());
     refuses_everything(&japan);
@@ -162,9 +156,7 @@ fn numbered_by_a_copy(also: std::ops::Range<u32>) -> (Node, Node) {
     partner.stop();
     send(&japan, 2).good();
     japan.stop();
-    let (kept, kept_heads) = (japan.dir.with_file_name("clone"), japan.dir.with_file_name("clone-heads"));
-    copy(&japan.dir, &kept);
-    copy(&heads(&japan), &kept_heads);
+    let (kept, kept_heads) = kept(&japan);
     partner.start();
     japan.start();
     japan.until_delivered();
@@ -177,13 +169,9 @@ fn numbered_by_a_copy(also: std::ops::Range<u32>) -> (Node, Node) {
     }
     let whole = status(&japan)["log_size"].clone();
     until("the head is cosigned", || status(&japan)["heads"][0]["cosigned_size"] == whole);
-    japan.stop();
     partner.stop();
     // The copy takes its place with heads of its own time, and nobody is there who could tell it: it numbers.
-    std::fs::remove_dir_all(&japan.dir).unwrap();
-    std::fs::remove_dir_all(heads(&japan)).unwrap();
-    copy(&kept, &japan.dir);
-    copy(&kept_heads, &heads(&japan));
+    put_back(&mut japan, &kept, &kept_heads);
     japan.start();
     // One that the log before sent too, and others.
     let copied = u64::from(1 + also.end - also.start);
@@ -245,6 +233,113 @@ fn what_a_copy_numbered_before_it_met_the_counterpart_never_left() {
 #[test]
 fn nor_did_it_when_the_copy_is_longer_than_the_log_that_others_know() {
     numbered_by_a_copy(7..27);
+}
+
+/// Stops a node, and puts a copy of its folder and of its heads in their place.
+fn put_back(node: &mut Node, kept: &Path, kept_heads: &Path) {
+    node.stop();
+    std::fs::remove_dir_all(&node.dir).unwrap();
+    std::fs::remove_dir_all(heads(node)).unwrap();
+    copy(kept, &node.dir);
+    copy(kept_heads, &heads(node));
+}
+
+/// A copy of a stopped node's folder and of its heads.
+fn kept(node: &Node) -> (std::path::PathBuf, std::path::PathBuf) {
+    let kept = (node.dir.with_file_name("clone"), node.dir.with_file_name("clone-heads"));
+    copy(&node.dir, &kept.0);
+    copy(&heads(node), &kept.1);
+    kept
+}
+
+/// The copy met its counterpart; the next log begins, and the channel goes on.
+fn recovers(node: &mut Node, again: &str) {
+    until("the counterpart told", || !held_back(node).is_empty());
+    node.stop();
+    node.run(&["recover", "--confirm"]).good();
+    node.start();
+    until("the channel is resumed", || held_back(node).is_empty() && node.submit(again).code == 0);
+}
+
+#[test]
+fn a_day_of_commencement_that_never_left_begins_nothing() {
+    let (mut japan, mut tajik) = (Node::init("JP-MOJ-ISA-RMD"), Node::init("TJ-MLMEP-MS-DLPSA"));
+    japan.make_approver();
+    for node in [&mut japan, &mut tajik] {
+        node.start();
+    }
+    japan.enrol(&tajik).good();
+    tajik.enrol(&japan).good();
+    let commence = |node: &Node, on: &str| node.run(&["memorandum", "commence", "JP-TJ-SSW-2024", "--on", on]);
+    let day = |node: &Node| {
+        let all = node.run(&["--json", "memorandum", "list"]).good().json();
+        all.iter().find(|of| of["id"] == "JP-TJ-SSW-2024").unwrap()["in_force_since"].clone()
+    };
+    let to_tajik = |number: &str| {
+        let mut notice: Value = serde_json::from_str(&general(true, number, "a text")).unwrap();
+        notice["memorandum"] = "JP-TJ-SSW-2024".into();
+        notice["to"] = serde_json::json!({"party": "TJ", "office": "TJ-MLMEP-MS-DLPSA"});
+        notice.to_string()
+    };
+    japan.stop();
+    let (kept, kept_heads) = kept(&japan);
+    japan.start();
+    commence(&japan, "2025-02-01").good();
+    japan.until_delivered();
+    let whole = status(&japan)["log_size"].clone();
+    until("the head is cosigned", || status(&japan)["heads"][0]["cosigned_size"] == whole);
+    tajik.stop();
+    put_back(&mut japan, &kept, &kept_heads);
+    japan.start();
+    commence(&japan, "2025-03-01").good();
+    assert_eq!(day(&japan), "2025-03-01");
+    tajik.start();
+    until("the counterpart told", || !held_back(&japan).is_empty());
+    japan.stop();
+    japan.run(&["recover", "--confirm"]).good();
+    japan.start();
+    until("the day is taken back", || day(&japan) != "2025-03-01");
+    // The other side knows the first one, and takes no other.
+    until("it is recorded again", || commence(&japan, "2025-02-01").code == 0);
+    japan.until_delivered();
+    assert_eq!([day(&japan), day(&tajik)], ["2025-02-01"; 2]);
+    japan.submit(&to_tajik("JP-1")).good();
+    japan.until_delivered();
+    japan.stop();
+    japan.start();
+    assert_eq!(day(&japan), "2025-02-01");
+    let (ours, theirs) = (verified(&japan, "export").0, verified(&tajik, "export").0);
+    crate::node::verbale(&["audit", "reconcile", ours.to_str().unwrap(), theirs.to_str().unwrap()], None).good();
+}
+
+#[test]
+fn a_draft_that_both_a_copy_and_the_log_before_it_sent_accuses_nobody() {
+    let (mut japan, mut partner) = pair();
+    send(&japan, 1).good();
+    japan.until_delivered();
+    let mut change: Value = serde_json::from_str(&general(true, "JP-36", "text")).unwrap();
+    (change["flow"], change["kind"], change["clause"]) = ("F36".into(), "CONTACT_POINT_CHANGE".into(), "2".into());
+    change["body"] = serde_json::json!({
+        "new_contact": {"name_en": "Another Division", "key_fingerprint": "none"}, "effective_at": "2026-12-01T00:00:00+09:00",
+    });
+    japan.submit(&change.to_string()).good();
+    japan.stop();
+    let (kept, kept_heads) = kept(&japan);
+    japan.start();
+    japan.approve_all();
+    japan.until_delivered();
+    let whole = status(&japan)["log_size"].clone();
+    until("the head is cosigned", || status(&japan)["heads"][0]["cosigned_size"] == whole);
+    partner.stop();
+    put_back(&mut japan, &kept, &kept_heads);
+    japan.start();
+    send(&japan, 2).good();
+    japan.approve_all();
+    partner.start();
+    recovers(&mut japan, &general(true, "JP-X-2026-000003", "a text"));
+    japan.until_delivered();
+    let (ours, theirs) = (verified(&japan, "export").0, verified(&partner, "export").0);
+    crate::node::verbale(&["audit", "reconcile", ours.to_str().unwrap(), theirs.to_str().unwrap()], None).good();
 }
 
 /// As a crash leaves it between setting the closed journal aside and putting the next one in place; the same command goes on.

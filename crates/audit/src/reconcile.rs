@@ -306,7 +306,10 @@ impl Reconciled {
 
     /// A statement of which its log tells that it never left.
     fn displaced(&mut self, (from, to): (&Side<'_>, &Side<'_>), digest: &[u8; 32], sent: &Sent) {
-        if to.crossed.taken.get(digest).is_none() && !to.has_taken(&sent.message_id, from) {
+        // A draft goes into a copy too: what that log lost may be there under its message id.
+        let is_there = to.taken_as(&sent.message_id, from).is_some_and(|taken| !from.has_lost(&taken, to));
+        let came = to.crossed.taken.get(digest).or_else(|| to.crossed.conflicts.get(digest));
+        if came.is_none() && !is_there {
             self.lost += 1;
             return;
         }
@@ -314,7 +317,8 @@ impl Reconciled {
             "no entry for message {}, of which the log of {} tells that it never left",
             sent.message_id, from.id
         );
-        self.find("NOT_DISPLACED", &to.id, None, (expected, "one that takes it"));
+        let entry = came.map(|came| came.entry);
+        self.find("NOT_DISPLACED", &to.id, entry, (expected, "one that has it, with its sender's signature"));
     }
 
     /// For machines.

@@ -102,7 +102,8 @@ impl Exchange {
                 held.state = NoticeState::ExpiredUnanswered;
             }
             Change::Enrolled { card, address } => self.enrolled(*card, address)?,
-            Change::Commenced { memorandum, on } => {
+            Change::Commenced { memorandum, on, by } => {
+                self.commenced_by.insert(memorandum.clone(), by);
                 let course = self.docket.course_mut(&memorandum);
                 course.commenced_ms.get_or_insert(time_ms);
                 course.commenced = Some(on);
@@ -281,6 +282,12 @@ impl Exchange {
         }
         if let Some(key) = held.key() {
             self.docket.strike(&memorandum, &key);
+        }
+        // Nor does it know the day that this one recorded.
+        if self.commenced_by.get(&memorandum) == Some(message_id) {
+            self.commenced_by.remove(&memorandum);
+            let course = self.docket.course_mut(&memorandum);
+            (course.commenced, course.commenced_ms) = (None, None);
         }
     }
 

@@ -147,6 +147,7 @@ pub(crate) enum Change {
     Commenced {
         memorandum: String,
         on: Date,
+        by: MessageId,
     },
     Ends {
         memorandum: String,

@@ -17,7 +17,7 @@ impl Exchange {
         let on = civil::day(&subject.particulars.effective).filter(|on| known != Some(*on));
         if let (COMMENCEMENT_RECORD, Some(on)) = (subject.header.flow.as_str(), on) {
             let event = change::commenced(memorandum, on, message_id);
-            let change = Change::Commenced { memorandum: memorandum.clone(), on };
+            let change = Change::Commenced { memorandum: memorandum.clone(), on, by: message_id };
             self.record(now_ms, event, change, Record::default(), output);
         }
     }

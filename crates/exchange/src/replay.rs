@@ -151,9 +151,11 @@ impl Exchange {
                 Change::Receipt { message_id, verdict: receipt.code, peer_index, peer_time_ms: receipt.peer_time_ms }
             }
             Event::NoticeExpired(expired) => Change::Expired { message_id: message_id(&expired.message_id)? },
-            Event::MemorandumCommenced(commenced) => {
-                Change::Commenced { memorandum: commenced.memorandum, on: day(&commenced.on)? }
-            }
+            Event::MemorandumCommenced(commenced) => Change::Commenced {
+                memorandum: commenced.memorandum,
+                on: day(&commenced.on)?,
+                by: message_id(&commenced.message_id)?,
+            },
             Event::MemorandumEnds(ends) => Change::Ends { memorandum: ends.memorandum, on: day(&ends.on)? },
             Event::MemorandumAdopted(adopted) => {
                 let digest = adopted.terms_digest.as_slice().try_into();

@@ -240,6 +240,8 @@ pub struct Exchange {
     /// Erasures, likewise.
     pub(crate) erasures: BTreeMap<MessageId, HeldErasure>,
     pub(crate) docket: Docket,
+    /// The notice that recorded the day of commencement of each memorandum.
+    pub(crate) commenced_by: BTreeMap<String, MessageId>,
     pub(crate) links: BTreeMap<ChannelId, Link>,
 }
 
@@ -272,6 +274,7 @@ impl Exchange {
             held_back: BTreeSet::new(),
             erasures: BTreeMap::new(),
             docket: Docket::default(),
+            commenced_by: BTreeMap::new(),
             links: BTreeMap::new(),
         }
     }

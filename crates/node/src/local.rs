@@ -429,11 +429,10 @@ impl Node for NodeService {
         let person = self.person(&request, &[Approver])?;
         let CommenceRequest { memorandum, on } = request.into_inner();
         let of = memorandum.clone();
-        let known =
-            self.core.read(move |exchange, _| exchange.docket().course(&of).and_then(|course| course.commenced));
+        let known = self.core.read(move |exchange, _| commencement::Known::read(exchange, &of));
         let known = known.await.map_err(stopping)?;
         let (notice_id, json) =
-            commencement::notice(&self.shared, (&memorandum, known), &on).map_err(|failure| failure.status())?;
+            commencement::notice(&self.shared, (&memorandum, &known), &on).map_err(|failure| failure.status())?;
         let message_id = submit::one(&self.shared, &self.core, &person, json).await?;
         Ok(Response::new(CommenceResponse { message_id, notice_id }))
     }

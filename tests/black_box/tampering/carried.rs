@@ -3,7 +3,7 @@
 use verbale_evidence::{UnverifiedEnvelope, carried_entry, decode_entry, encode_entry, read_entry};
 use verbale_ledger::{Tree, leaf_hash};
 use verbale_proto::v1::log_entry::Event;
-use verbale_proto::v1::{CarriedOver, Genesis};
+use verbale_proto::v1::{CarriedOver, ConflictKept, Genesis};
 
 use super::craft::{JAPAN, KYRGYZSTAN, Kept, Log, Logged};
 use super::rewritten::{Anew, found_by_the_other};
@@ -241,4 +241,17 @@ pub(crate) fn changes_of_a_copy_are_found(kept: &Kept) {
         ),
     ];
     found_by_the_other(kept, &by_the_other);
+    // What the other side has a second statement of did leave.
+    let mut displaced = Vec::new();
+    kept.rewritten(JAPAN, |log| {
+        let is_last = |entry: &[u8]| {
+            let told = read_entry(entry).unwrap();
+            envelope_to(&told.event, KYRGYZSTAN).filter(|_| told.carried == 1)
+        };
+        displaced = log.entries.iter().rev().find_map(|(entry, _)| is_last(entry)).unwrap();
+    });
+    let conflict = Event::ConflictKept(ConflictKept { envelope: displaced });
+    let copy = kept.rewritten(KYRGYZSTAN, |log| log.append(conflict));
+    copy.verify(KYRGYZSTAN, &[]).good();
+    found("a statement that never left is held as a second one", &copy.reconcile(), "NOT_DISPLACED");
 }

@@ -151,6 +151,13 @@ impl<'c> Side<'c> {
         self.crossed.notices.get(id).is_some_and(|notice| notice.sent)
     }
 
+    /// What this log took of the other side as this message.
+    pub(super) fn taken_as(&self, id: &MessageId, from: &Side<'_>) -> Option<Taken> {
+        let notice =
+            self.crossed.notices.get(id).filter(|notice| !notice.sent && self.is_with(notice.channel, from))?;
+        self.crossed.taken.get(&notice.digest.0)
+    }
+
     /// Whether this log took something of the other side as this message.
     pub(super) fn has_taken(&self, id: &MessageId, from: &Side<'_>) -> bool {
         self.crossed.notices.get(id).is_some_and(|notice| !notice.sent && self.is_with(notice.channel, from))

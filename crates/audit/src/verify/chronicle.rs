@@ -84,6 +84,8 @@ pub(crate) struct Chronicle<'m> {
     /// What was carried on, and by which statement.
     pub(super) carried_by: HashSet<(MessageId, Vec<u8>)>,
     pub(super) commenced: HashMap<String, String>,
+    /// The memorandum of which a notice recorded that day.
+    pub(super) commenced_by: HashMap<MessageId, String>,
     pub(super) adopted: HashMap<String, Vec<u8>>,
     pub(super) channels: Vec<(String, String)>,
     pub(super) flows: Vec<String>,
@@ -146,6 +148,7 @@ impl<'m> Chronicle<'m> {
             carriers: HashSet::new(),
             carried_by: HashSet::new(),
             commenced: HashMap::new(),
+            commenced_by: HashMap::new(),
             adopted: HashMap::new(),
             channels: Vec::new(),
             flows: Vec::new(),
@@ -323,6 +326,7 @@ impl<'m> Chronicle<'m> {
             }
             Event::MemorandumCommenced(of) => {
                 self.named(index, &of.message_id, (COMMENCEMENT_RECORD, &of.memorandum));
+                self.commenced_by.extend(message_id(&of.message_id).map(|id| (id, of.memorandum.clone())));
                 let before = self.commenced.insert(of.memorandum.clone(), of.on.clone());
                 if let Some(before) = before.filter(|before| *before != of.on) {
                     let expected =
@@ -337,6 +341,13 @@ impl<'m> Chronicle<'m> {
             Event::ChannelReopened(of) => self.reopened(&of),
             Event::Configured(configured) => self.configured = Some(configured),
             other => self.by_people(index, time_ms, other),
+        }
+    }
+
+    /// What the counterpart refused, or never got, begins nothing.
+    pub(super) fn unsaid(&mut self, id: &MessageId) {
+        if let Some(memorandum) = self.commenced_by.remove(id) {
+            self.commenced.remove(&memorandum);
         }
     }
 

@@ -19,7 +19,7 @@ pub(crate) struct Noticed {
     pub(crate) sent: bool,
     /// Refused by this node.
     pub(super) refused: bool,
-    pub(super) digest: StatementDigest,
+    pub(crate) digest: StatementDigest,
     pub(crate) channel: u32,
     pub(super) flow: u16,
     pub(super) answers: Option<MessageId>,

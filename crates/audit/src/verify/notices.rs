@@ -344,6 +344,9 @@ impl Chronicle<'_> {
                 "one before it",
             );
         }
+        if receipt.verdict() != &Verdict::Received {
+            self.unsaid(&id);
+        }
         let notice = self.notices.get(&id);
         if let (Some(notice), Verdict::Received) = (&notice, receipt.verdict())
             && self.flow_of(notice) == DISCLOSURE_NOTICE

@@ -334,6 +334,7 @@ impl Chronicle<'_> {
         }
         for id in displaced {
             self.outstanding.remove(&id);
+            self.unsaid(&id);
             let Some(notice) = self.notices.get(&id) else { continue };
             self.displaced += u64::from(self.flow_of(&notice) != CARD_STATEMENT);
             if let Some(sent) = self.crossing.sent.get(&notice.digest.0) {

@@ -114,7 +114,8 @@ pub(crate) fn state(notice: &NoticeSummary) -> String {
 fn meaning(notice: &NoticeSummary) -> Option<&'static str> {
     if notice.state == "DISPLACED" {
         return Some(
-            "it never left: this folder was put back from a copy, and the counterpart holds another notice under its number; submit it again",
+            "it never left: this folder was put back from a copy, and the counterpart holds another notice under its number; submit it again \
+             (what the counterpart has of before the copy it refuses by its registry number)",
         );
     }
     notice.code.parse::<Code>().ok().map(Code::meaning)
