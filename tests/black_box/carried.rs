@@ -206,8 +206,8 @@ fn a_copy_from_before_another_log_was_begun_goes_on_with_the_last_card_that_is_k
         assert!(said.code == 1 && said.err.contains(says), "{args:?}: {} {}", said.code, said.err);
     };
     refused(&[], "--known-card");
-    refused(&["--known-card", &kyrgyz.card()], "not a later one");
-    refused(&["--known-card", first_card.to_str().unwrap()], "not a later one");
+    refused(&["--known-card", &kyrgyz.card()], "that this folder lacks");
+    refused(&["--known-card", first_card.to_str().unwrap()], "that this folder lacks");
     let known = ["--known-card", card.to_str().unwrap()];
     let asked = japan.0.run(&[&["recover"], known.as_slice()].concat());
     assert!(asked.out.contains("JP-MOJ-ISA-RMD/2") && asked.out.contains("log, envelope"), "{}", asked.out);

@@ -342,6 +342,55 @@ fn a_draft_that_both_a_copy_and_the_log_before_it_sent_accuses_nobody() {
     crate::node::verbale(&["audit", "reconcile", ours.to_str().unwrap(), theirs.to_str().unwrap()], None).good();
 }
 
+#[test]
+fn a_card_that_the_copy_lacks_is_given_late_too() {
+    let (mut japan, partner) = pair();
+    send(&japan, 1).good();
+    japan.until_delivered();
+    japan.stop();
+    let (kept, kept_heads) = kept(&japan);
+    // The log that is lost has another key for statements, and another card of that serial is made by the copy.
+    japan.run(&["keys", "rotate", "envelope"]).good();
+    japan.start();
+    send(&japan, 2).good();
+    japan.until_delivered();
+    let whole = status(&japan)["log_size"].clone();
+    until("the head is cosigned", || status(&japan)["heads"][0]["cosigned_size"] == whole);
+    let known = japan.dir.with_file_name("known.txt");
+    std::fs::copy(japan.dir.join("card.txt"), &known).unwrap();
+    put_back(&mut japan, &kept, &kept_heads);
+    japan.start();
+    until("the counterpart told", || {
+        !held_back(&japan).is_empty() || status(&japan)["heads"][0]["trouble"].as_str().unwrap().contains("OLDER_CARD")
+    });
+    // Without that card the next log has one that the counterpart does not take; it is said which is missing.
+    japan.stop();
+    japan.run(&["recover", "--confirm"]).good();
+    japan.start();
+    until("it is said what is missing", || {
+        status(&japan)["heads"][0]["trouble"].as_str().unwrap().contains("recover --known-card")
+    });
+    // An operator makes a later card all the same: the counterpart takes it, and still knows a statement by a key that is held nowhere here.
+    japan.stop();
+    japan.run(&["keys", "rotate", "tls"]).good();
+    japan.start();
+    until("the counterpart took the card", || status(&partner)["peers"][0]["serial"] == 3);
+    japan.stop();
+    let own = japan.dir.join("card.txt");
+    let refused = japan.run(&["recover", "--confirm", "--known-card", own.to_str().unwrap()]);
+    assert!(refused.code == 1 && refused.err.contains("this folder has card 3 itself"), "{}", refused.err);
+    japan.run(&["recover", "--confirm", "--known-card", known.to_str().unwrap()]).good();
+    japan.start();
+    until("the channel is resumed", || held_back(&japan).is_empty() && send(&japan, 3).code == 0);
+    japan.until_delivered();
+    send(&partner, 3).good();
+    partner.until_delivered();
+    let (ours, theirs) = (verified(&japan, "export").0, verified(&partner, "export").0);
+    // The copy was never told how far the log goes that was lost: that is said, and nothing else is wrong.
+    let pair = crate::node::verbale(&["audit", "reconcile", ours.to_str().unwrap(), theirs.to_str().unwrap()], None);
+    assert!(pair.code == 3 && pair.out.contains("more was lost than it tells"), "{} {}", pair.code, pair.out);
+}
+
 /// As a crash leaves it between setting the closed journal aside and putting the next one in place; the same command goes on.
 pub(crate) fn cut_off_while_it_took_its_place(node: &Node, next: &str, again: &[&str]) {
     let making = node.dir.join("recover");

@@ -12,7 +12,9 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use verbale_evidence::{CARRIED_MAX, Card, UnverifiedCard, card_text, encode_entry, read_entry, sign_card};
+use verbale_evidence::{
+    CARRIED_MAX, Card, UnverifiedCard, card_text, encode_entry, parse_card_text, read_entry, sign_card,
+};
 use verbale_exchange::succeeding;
 use verbale_journal::{
     BATCH_BYTES_MAX, BATCH_RECORDS_MAX, Disk, Journal, JournalError, Keys, Phase, Progress, Record, ReplayError,
@@ -92,8 +94,8 @@ pub enum RecoverError {
         "{} is there already, of an earlier recovery of which this folder knows nothing. Keep it: move it out of the folder, then run this again", .0.display()
     )]
     InTheWay(PathBuf),
-    /// Not the later card that it must be.
-    #[error("the card given with --known-card is not a later one of this contact point: {0}")]
+    /// Not the card that it must be.
+    #[error("the card given with --known-card is not one of this contact point that this folder lacks: {0}")]
     KnownCard(String),
     /// What is held is older than a log that was begun since.
     #[error(
@@ -138,16 +140,18 @@ struct Known {
 }
 
 impl Known {
-    fn read(bytes: &[u8], own: &Card) -> Result<Self, RecoverError> {
+    fn read(bytes: &[u8], own: &Card, folder: &Folder) -> Result<Self, RecoverError> {
         let card = UnverifiedCard::parse(bytes).and_then(|card| card.verify(&own.card_key.fingerprint()));
         let card = card.map_err(|error| RecoverError::KnownCard(error.to_string()))?;
-        // One of the same serial is another one: this folder made its card without knowing of it.
-        if card.id != own.id || card.serial < own.serial || card == *own {
-            let (id, serial) = (&card.id, card.serial);
-            return Err(RecoverError::KnownCard(format!(
-                "it is card {serial} of {id}, this folder has card {}",
-                own.serial
-            )));
+        let (id, serial) = (&card.id, card.serial);
+        if card.id != own.id {
+            return Err(RecoverError::KnownCard(format!("it is card {serial} of {id}")));
+        }
+        // One of an earlier serial, or of the same, is another one where this folder made its own without knowing of it.
+        let kept = fs::read_to_string(folder.dir().join(format!("card.{serial}.txt"))).ok();
+        let kept = kept.and_then(|text| parse_card_text(&text).ok());
+        if card == *own || kept.as_deref() == Some(bytes) {
+            return Err(RecoverError::KnownCard(format!("this folder has card {serial} itself")));
         }
         Ok(Self { card, bytes: bytes.to_vec() })
     }
@@ -155,7 +159,8 @@ impl Known {
 
 /// Keys that the next card cannot have: they were revoked, or are not those that counterparts know.
 fn renewed(own: &Card, known: Option<&Known>) -> Vec<Rotated> {
-    let known = known.map(|known| &known.card);
+    // Whoever made a later card since had that taken by counterparts: they know its keys.
+    let known = known.map(|known| &known.card).filter(|known| known.serial >= own.serial);
     let is_renewed = |which: &Rotated| {
         let is_lost = |known: &Card| match which {
             Rotated::Tls => known.tls_spki != own.tls_spki,
@@ -197,13 +202,14 @@ pub fn recover(
     let log = role(&folder.keys(), Role::Log)?;
     let heads = folder.heads(&loaded.config.heads);
     let known = known_heads(&heads, &loaded.card)?;
-    let later = known_card.map(|bytes| Known::read(bytes, &loaded.card)).transpose()?;
+    let later = known_card.map(|bytes| Known::read(bytes, &loaded.card, folder)).transpose()?;
     require_known(&heads, &loaded.card, later.as_ref())?;
     let held = Held::open(folder, &loaded, log)?;
     let card = next_card(&loaded.card, later.as_ref());
     let renews = renewed(&loaded.card, later.as_ref());
     let is_revoked = loaded.card.revoked || later.as_ref().is_some_and(|later| later.card.revoked);
     let closed = loaded.card.log_origin.clone();
+    let number = |origin: &str| log_number(origin, &loaded.card.id);
     let succession = Succession {
         held: held.journal.size().0,
         known: known.iter().map(|(head, _)| head.size.0).max().unwrap_or_default(),
@@ -213,7 +219,10 @@ pub fn recover(
         revoked: is_revoked,
         by_hand: is_revoked || renews.contains(&Rotated::Tls),
         renews: renews.iter().map(|which| which.name()).collect(),
-        lost: later.as_ref().map(|later| later.card.log_origin.clone()).filter(|origin| *origin != closed),
+        lost: later
+            .as_ref()
+            .map(|later| later.card.log_origin.clone())
+            .filter(|origin| number(origin) > number(&closed)),
         closed,
     };
     if !confirmed {
@@ -366,10 +375,10 @@ impl Mark {
 /// Whoever begins another log knows of those that were begun before.
 fn require_known(heads: &Path, own: &Card, later: Option<&Known>) -> Result<(), RecoverError> {
     let number = |origin: &str| log_number(origin, &own.id).unwrap_or_default();
-    let last = later.map_or(&own.log_origin, |later| &later.card.log_origin);
+    let last = later.map_or(0, |later| number(&later.card.log_origin)).max(number(&own.log_origin));
     let notes = HeadsFolder::new(heads).all_known()?;
     let origins = notes.iter().filter_map(|note| note.lines().next());
-    match origins.max_by_key(|origin| number(origin)).filter(|origin| number(origin) > number(last)) {
+    match origins.max_by_key(|origin| number(origin)).filter(|origin| number(origin) > last) {
         Some(origin) => Err(RecoverError::LaterLog(origin.to_owned())),
         None => Ok(()),
     }
@@ -381,7 +390,7 @@ fn next_card(card: &Card, later: Option<&Known>) -> Card {
     let next = number(card).max(number(last)).saturating_add(1);
     let now = now_ms();
     Card {
-        serial: last.serial.saturating_add(1),
+        serial: card.serial.max(last.serial).saturating_add(1),
         log_origin: format!("verbale/{}/{next}", card.id),
         valid_from_ms: now,
         valid_until_ms: now.saturating_add(CARD_VALIDITY_MS),

@@ -298,8 +298,9 @@ async fn later_card(shared: &Arc<Shared>, core: &Core, name: &str, bytes: &[u8])
     if card.serial <= known.serial {
         let (shown, known) = (card.serial, known.serial);
         let text = format!(
-            "card {shown} is shown, and another card, {known}, is known here: was the folder restored from an old copy? Make a later one \
-             (`verbale keys rotate`) until its serial is over {known}"
+            "card {shown} is shown, and another card, {known}, is known here: was the folder restored from an old copy? Then stop the node and \
+             run `verbale recover --known-card` with card {known}; if it was not, make a later one (`verbale keys rotate`) until its serial is \
+             over {known}"
         );
         return Err(Failure::new(FailureKind::Refused, "OLDER_CARD", text));
     }

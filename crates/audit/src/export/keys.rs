@@ -11,11 +11,14 @@ use verbale_proto::v1::log_entry::Event;
 use super::{CARDS, KEYS, POLICY};
 use crate::presentation::moment;
 
+/// A card, its envelope, and the first entry that has it.
+type Told = (Card, Vec<u8>, u64);
+
 /// The cards of which a log tells.
 #[derive(Default)]
 pub(crate) struct KnownCards {
-    /// By contact point and serial: the card, its envelope, and the first entry that has it.
-    cards: BTreeMap<(String, u64), (Card, Vec<u8>, u64)>,
+    /// By contact point and serial. Of one serial there are several where a copy that was put back and the log that was lost made one each.
+    cards: BTreeMap<(String, u64), Vec<Told>>,
     /// The contact point whose log it is.
     own: Option<String>,
 }
@@ -45,15 +48,20 @@ impl KnownCards {
         });
         // A card that proves nothing is no card: verification finds it in its entry.
         if let Ok(card) = card {
-            self.cards.entry((card.id.clone(), card.serial)).or_insert((card, bytes.to_vec(), index));
+            let of_serial = self.cards.entry((card.id.clone(), card.serial)).or_default();
+            if of_serial.iter().all(|(known, ..)| *known != card) {
+                of_serial.push((card, bytes.to_vec(), index));
+            }
         }
     }
 
     /// Name and text of each file that follows from them.
     pub(crate) fn files(&self) -> Vec<(String, String)> {
         let (mut files, mut lines, mut latest) = (Vec::new(), String::new(), BTreeMap::<&str, &Card>::new());
-        for ((id, serial), (card, bytes, index)) in &self.cards {
-            let name = |what: &str| format!("{KEYS}/{id}.{serial}.{what}");
+        let each = self.cards.iter().flat_map(|(of, cards)| (1..).zip(cards).map(move |(at, card)| (of, at, card)));
+        for ((id, serial), at, (card, bytes, index)) in each {
+            let another = if at == 1 { String::new() } else { format!("-{at}") };
+            let name = |what: &str| format!("{KEYS}/{id}.{serial}{another}.{what}");
             files.push((name("card"), card_text(bytes, card)));
             files.push((name("envelope.pem"), card.envelope_key.to_pem()));
             files.push((name("log.pem"), card.log_key.to_pem()));

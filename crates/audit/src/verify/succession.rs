@@ -105,7 +105,10 @@ impl Chronicle<'_> {
         let heads = previous.known_heads.iter().filter_map(head);
         let roots: BTreeMap<u64, Hash> = heads.map(|head| (head.size.0, head.root)).collect();
         let known = roots.last_key_value().map_or(0, |(size, _)| *size);
-        let later = lost.as_ref().map(|lost| lost.log_origin.clone()).filter(|origin| *origin != previous.origin);
+        // An earlier log is one of those before: of it only that card is not held.
+        let number = |origin: &str| origin.rsplit('/').next().and_then(|number| number.parse::<u64>().ok());
+        let later = lost.as_ref().map(|lost| lost.log_origin.clone());
+        let later = later.filter(|origin| number(origin) > number(&previous.origin));
         let at = Break {
             closed: previous.origin,
             held: previous.held_size,
