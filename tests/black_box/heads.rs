@@ -391,6 +391,63 @@ fn a_card_that_the_copy_lacks_is_given_late_too() {
     assert!(pair.code == 3 && pair.out.contains("more was lost than it tells"), "{} {}", pair.code, pair.out);
 }
 
+/// Killed right after there was traffic, before a head of it travelled; then a copy of a moment before is put back.
+fn put_back_before_its_head_travelled(traffic: impl Fn(&Node, &Node)) -> (Node, Node) {
+    let (mut japan, mut partner) = pair();
+    send(&japan, 1).good();
+    japan.until_delivered();
+    japan.stop();
+    let (copied, copied_heads) = kept(&japan);
+    partner.stop();
+    let partners_heads = partner.dir.with_file_name("clone-heads");
+    copy(&heads(&partner), &partners_heads);
+    for node in [&mut japan, &mut partner] {
+        node.start();
+    }
+    traffic(&japan, &partner);
+    partner.stop();
+    std::fs::remove_dir_all(heads(&partner)).unwrap();
+    copy(&partners_heads, &heads(&partner));
+    put_back(&mut japan, &copied, &copied_heads);
+    for node in [&mut japan, &mut partner] {
+        node.start();
+    }
+    (japan, partner)
+}
+
+fn goes_on_and_is_sound(mut japan: Node, partner: &Node) {
+    refuses_everything(&japan);
+    recovers(&mut japan, &general(true, "JP-X-2026-000003", "a text"));
+    japan.until_delivered();
+    let (ours, theirs) = (verified(&japan, "export").0, verified(partner, "export").0);
+    crate::node::verbale(&["audit", "reconcile", ours.to_str().unwrap(), theirs.to_str().unwrap()], None).good();
+}
+
+#[test]
+fn a_receipt_tells_how_far_the_log_went_when_no_head_did() {
+    let (japan, partner) = put_back_before_its_head_travelled(|japan, partner| {
+        send(japan, 2).good();
+        send(partner, 2).good();
+        for node in [japan, partner] {
+            node.until_delivered();
+        }
+    });
+    until("the counterpart told", || held_back(&japan).contains("KG-MLSSM-CECA holds its signed head"));
+    goes_on_and_is_sound(japan, &partner);
+}
+
+#[test]
+fn a_later_number_tells_that_the_log_is_an_older_copy() {
+    let (japan, partner) = put_back_before_its_head_travelled(|japan, _| {
+        send(japan, 2).good();
+        japan.until_delivered();
+    });
+    // Nothing that it did not send itself is known of the log that is lost, until the channel is opened.
+    send(&japan, 4).good();
+    until("the counterpart told", || held_back(&japan).contains("KG-MLSSM-CECA holds number 2 of a channel"));
+    goes_on_and_is_sound(japan, &partner);
+}
+
 /// As a crash leaves it between setting the closed journal aside and putting the next one in place; the same command goes on.
 pub(crate) fn cut_off_while_it_took_its_place(node: &Node, next: &str, again: &[&str]) {
     let making = node.dir.join("recover");

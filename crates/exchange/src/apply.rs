@@ -411,6 +411,7 @@ impl Exchange {
         if let Some(Stated { channel, number, .. }) = self.stated.get(&message_id) {
             let outgoing = self.outgoing.get_mut(channel).ok_or("it names a channel that the log does not hold")?;
             outgoing.receipted(*number, peer_index)?;
+            self.last_receipts.insert(channel.peer.clone(), index);
             return outgoing.outstanding.remove(number).map(drop).ok_or("a receipt for it is held already");
         }
         let verdict = if code.is_empty() { "RECEIVED" } else { code };
@@ -431,6 +432,7 @@ impl Exchange {
         }
         let outgoing = self.outgoing.get_mut(&channel).ok_or("it names a channel that the log does not hold")?;
         outgoing.receipted(number, peer_index)?;
+        self.last_receipts.insert(channel.peer, index);
         outgoing.outstanding.remove(&number).map(drop).ok_or("a receipt for this notice is held already")
     }
 }

@@ -69,6 +69,17 @@ pub struct Opening {
     pub behind: Vec<StatementDigest>,
 }
 
+impl Opening {
+    /// The last envelope, when it is one of this channel and of the number before the next.
+    pub(crate) fn last_of(&self, channel: &ChannelId) -> Option<&Arc<VerifiedEnvelope>> {
+        self.last.as_ref().filter(|last| {
+            let statement = last.statement();
+            let of = (statement.recipient.as_str(), statement.memorandum.as_str(), statement.number);
+            of == (channel.peer.as_str(), channel.memorandum.as_str(), self.next_number.saturating_sub(1))
+        })
+    }
+}
+
 impl Default for Link {
     fn default() -> Self {
         Self { state: LinkState::Idle, trouble: String::new(), generation: 0, failures: 0, asked: false, alike: 0 }
@@ -135,6 +146,14 @@ impl Exchange {
         if !self.links.get(channel).is_some_and(is_awaited) {
             return;
         }
+        let number = opening.next_number.saturating_sub(1);
+        if self.is_not_the_log(channel, opening) {
+            output.effects.push(Effect::IsNotTheLog { peer: channel.peer.clone(), number });
+            output.effects.push(Effect::Disconnect(channel.clone()));
+            let trouble =
+                "the counterpart holds a statement that is not in this log: was this folder restored from an old copy?";
+            return self.link_failed(now_ms, (channel, generation), trouble, jitter);
+        }
         let settled = self.settle(now_ms, channel, opening, output);
         let agreed = settled
             .and_then(|()| self.outgoing.get(channel).map_or(Ok(()), |outgoing| check_opening(outgoing, opening)));
@@ -153,6 +172,17 @@ impl Exchange {
                 self.link_failed(now_ms, (channel, generation), trouble, jitter);
             }
         }
+    }
+
+    /// Whether the counterpart shows what only this log can have signed for the channel, and the log holds something else, or nothing, under
+    /// that number. What a key signed that an earlier log had too may be of that one, whose fate the first entry tells.
+    fn is_not_the_log(&self, channel: &ChannelId, opening: &Opening) -> bool {
+        let Some(last) = opening.last_of(channel) else { return false };
+        let statement = last.statement();
+        let signers = self.own_cards.all().filter(|card| card.envelope_key.fingerprint() == statement.sender_key);
+        let is_of_this_log = signers.last().is_some_and(|card| card.log_origin == self.own.card.log_origin);
+        let ours = self.outgoing.get(channel).and_then(|outgoing| outgoing.statement(statement.number));
+        is_of_this_log && ours != Some(last.digest())
     }
 
     /// Plans the next try.

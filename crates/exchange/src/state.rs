@@ -243,6 +243,8 @@ pub struct Exchange {
     /// The notice that recorded the day of commencement of each memorandum.
     pub(crate) commenced_by: BTreeMap<String, MessageId>,
     pub(crate) links: BTreeMap<ChannelId, Link>,
+    /// The entry of each counterpart's last receipt.
+    pub(crate) last_receipts: BTreeMap<String, LogIndex>,
 }
 
 impl Exchange {
@@ -276,6 +278,7 @@ impl Exchange {
             docket: Docket::default(),
             commenced_by: BTreeMap::new(),
             links: BTreeMap::new(),
+            last_receipts: BTreeMap::new(),
         }
     }
 
@@ -307,6 +310,11 @@ impl Exchange {
     /// Enrolled counterparts.
     pub fn peers(&self) -> &BTreeMap<String, Peer> {
         &self.peers
+    }
+
+    /// The entry of a counterpart's last receipt.
+    pub fn last_receipt(&self, peer: &str) -> Option<LogIndex> {
+        self.last_receipts.get(peer).copied()
     }
 
     /// All notices, in the order of their entries.

@@ -283,6 +283,14 @@ pub enum Effect {
     Disconnect(ChannelId),
     /// A receipt of this counterpart contradicts an earlier one; nothing was logged.
     ReceiptContradicts(String),
+    /// This counterpart showed a statement that this log's key signed and the log does not hold: it is a copy that is older than what was sent, or
+    /// another one runs.
+    IsNotTheLog {
+        /// Who showed it.
+        peer: String,
+        /// Under which number.
+        number: u64,
+    },
 }
 
 /// A notice that goes out.

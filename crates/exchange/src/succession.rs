@@ -102,12 +102,7 @@ impl Exchange {
         let held = self.outgoing.get(channel).map_or(0, |outgoing| outgoing.statements.len() as u64);
         let theirs = opening.next_number.saturating_sub(1);
         // This node signed it: that it did so for this channel and number is looked at here.
-        let is_of_channel = |last: &&Arc<VerifiedEnvelope>| {
-            let statement = last.statement();
-            let of = (statement.recipient.as_str(), statement.memorandum.as_str(), statement.number);
-            of == (channel.peer.as_str(), channel.memorandum.as_str(), theirs)
-        };
-        let last = opening.last.as_ref().filter(is_of_channel);
+        let last = opening.last_of(channel);
         let not_shown =
             "the counterpart says that it holds other statements than this log, and does not show the last one";
         let Some(outgoing) = self.outgoing.get(channel).filter(|_| theirs > 0) else {

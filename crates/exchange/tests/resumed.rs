@@ -38,10 +38,11 @@ fn statement(from: &ContactPoint, to: &ContactPoint, number: u64, previous: Stat
 }
 
 /// The log that took the place of one which sent these.
-fn successor(own: &ContactPoint, other: &ContactPoint, sent: &[VerifiedEnvelope]) -> Exchange {
-    let mut exchange = Exchange::new(own.own(i64::MAX));
+fn successor(own: &mut ContactPoint, other: &ContactPoint, sent: &[VerifiedEnvelope]) -> Exchange {
     let previous = PreviousLog { origin: own.card.log_origin.clone(), held_size: 2, ..PreviousLog::default() };
     let first = succeeding(5, &own.card, &own.card_bytes, None).unwrap().entry;
+    own.begin_log(5);
+    let mut exchange = Exchange::new(own.own(i64::MAX));
     exchange.replay(&succeeding(5, &own.card, &own.card_bytes, Some(previous)).unwrap().entry, None).unwrap();
     let (card, address) = (other.card_bytes.clone(), "host:1".to_owned());
     let enrolled = Event::PeerEnrolled(PeerEnrolled { card, address, actor: "person".to_owned() });
@@ -68,14 +69,14 @@ fn asked(output: &Output) -> Option<(u64, Option<u64>)> {
 
 #[test]
 fn it_asks_in_steps_and_takes_back_what_the_counterpart_has_others_for() {
-    let (own, other) = (ContactPoint::new("JP-MOJ-ISA-RMD", 1), ContactPoint::new("KG-MLSSM-CECA", 2));
+    let (mut own, other) = (ContactPoint::new("JP-MOJ-ISA-RMD", 1), ContactPoint::new("KG-MLSSM-CECA", 2));
     let key = own.secret(Role::Envelope);
     let mut sent: Vec<VerifiedEnvelope> = Vec::new();
     for number in 1..=SENT {
         let previous = sent.last().map_or(StatementDigest::NONE, VerifiedEnvelope::digest);
         sent.push(sign_statement(statement(&own, &other, number, previous, 1), &key).unwrap());
     }
-    let mut exchange = successor(&own, &other, &sent);
+    let mut exchange = successor(&mut own, &other, &sent);
     let channel = ChannelId { peer: other.card.id.clone(), memorandum: MEMORANDUM.to_owned() };
     // It holds all but the last three, and another one under the number of the first of these.
     let parted = sent.len() - 3;
@@ -112,4 +113,52 @@ fn it_asks_in_steps_and_takes_back_what_the_counterpart_has_others_for() {
         matches!(link.unwrap().state, LinkState::Open { sent } if sent > 0),
         "what it holds is sent for its receipts"
     );
+}
+
+#[test]
+fn a_statement_of_this_log_that_it_does_not_hold_ends_its_work() {
+    let (mut own, other) = (ContactPoint::new("JP-MOJ-ISA-RMD", 1), ContactPoint::new("KG-MLSSM-CECA", 2));
+    let key = own.secret(Role::Envelope);
+    let of = |own: &ContactPoint, number, previous, by| {
+        Arc::new(sign_statement(statement(own, &other, number, previous, by), &key).unwrap())
+    };
+    let first = of(&own, 1, StatementDigest::NONE, 1);
+    let channel = ChannelId { peer: other.card.id.clone(), memorandum: MEMORANDUM.to_owned() };
+    let shown = |exchange: &mut Exchange, last: &Arc<VerifiedEnvelope>, next_number| {
+        let (link, _) = asked(&exchange.step(10, Input::Start)).unwrap();
+        let opening = Opening { next_number, last: Some(Arc::clone(last)), behind: Vec::new() };
+        let input = Input::LinkOpened { channel: channel.clone(), link, opening, jitter: 0 };
+        let output = exchange.step(11, input);
+        output
+            .effects
+            .iter()
+            .any(|effect| matches!(effect, Effect::IsNotTheLog { number, .. } if *number + 1 == next_number))
+    };
+    let log = |own: &ContactPoint| {
+        let mut exchange = Exchange::new(own.own(i64::MAX));
+        let enrolled = Event::PeerEnrolled(PeerEnrolled {
+            card: other.card_bytes.clone(),
+            address: "host:1".to_owned(),
+            actor: "person".to_owned(),
+        });
+        let sent = Event::NoticeSent(NoticeSent {
+            envelope: first.bytes().to_vec(),
+            actor: "person".to_owned(),
+            ..NoticeSent::default()
+        });
+        exchange.replay(&succeeding(5, &own.card, &own.card_bytes, None).unwrap().entry, None).unwrap();
+        for event in [enrolled, sent] {
+            exchange.replay(&encode_entry(5, event).unwrap(), None).unwrap();
+        }
+        exchange
+    };
+    let second = of(&own, 2, first.digest(), 1);
+    assert!(shown(&mut log(&own), &second, 3), "a later number");
+    assert!(shown(&mut log(&own), &of(&own, 1, StatementDigest::NONE, 2), 2), "another one");
+    assert!(!shown(&mut log(&own), &first, 2), "the one that it holds");
+    assert!(!shown(&mut log(&own), &second, 4), "one of another number than is claimed");
+    let elsewhere = Statement { memorandum: "JP-KG-TITP-2021".to_owned(), ..second.statement().clone() };
+    assert!(!shown(&mut log(&own), &Arc::new(sign_statement(elsewhere, &key).unwrap()), 3), "one of another channel");
+    // Of what the log before signed with the same key the counterpart may keep back what it likes.
+    assert!(!shown(&mut successor(&mut own, &other, &[(*first).clone()]), &second, 3), "one of the log before");
 }

@@ -315,6 +315,10 @@ impl Running {
                     self.shared.rejected.count("RECEIPT_CONTRADICTS");
                     tracing::error!(peer.id = peer, "a receipt contradicts an earlier one of the same counterpart");
                 }
+                Effect::IsNotTheLog { peer, number } => self.shared.standing.hold_back(format!(
+                    "{peer} holds number {number} of a channel, which a key of this log signed, and this log does not hold it: the folder was put \
+                     back from an older copy, or another copy of this node runs"
+                )),
             }
         }
         Ok(())

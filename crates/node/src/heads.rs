@@ -14,7 +14,7 @@ use std::os::unix::fs::{DirBuilderExt as _, FileExt as _};
 use std::path::{Path, PathBuf};
 
 use verbale_keys::Vkey;
-use verbale_ledger::{Checkpoint, LogSize, equivocation_text};
+use verbale_ledger::{Checkpoint, LogSize, Note, equivocation_text};
 
 /// A head is written into a block of its own: a note is far shorter.
 const BLOCK_BYTES: usize = 4096;
@@ -163,12 +163,20 @@ impl HeadsFolder {
         Ok(paths.iter().map(|path| read(path)).collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
     }
 
-    /// Keeps an own head that a counterpart told, and that the own log does not lead to.
+    /// Keeps an own head that a counterpart told, and that the own log does not lead to; of several of one log the longest.
     ///
     /// # Durability
     /// On return it is on disk: whoever closes the log quotes it.
     pub(crate) fn keep_told_by(&self, id: &str, note: &str) -> Result<(), HeadsError> {
-        write(&self.0.join("told").join(format!("{id}.checkpoint")), note.as_bytes())
+        let path = self.0.join("told").join(format!("{id}.checkpoint"));
+        let told = |note: &str| Checkpoint::parse(Note::parse(note).ok()?.text).ok();
+        if let (Some(kept), Some(new)) = (read(&path)?.and_then(|kept| told(&kept)), told(note))
+            && kept.origin == new.origin
+            && kept.size > new.size
+        {
+            return Ok(());
+        }
+        write(&path, note.as_bytes())
     }
 
     /// Keeps an own head with a counterpart's signature.

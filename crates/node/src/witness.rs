@@ -8,14 +8,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use prost::Message as _;
 use rcgen::KeyPair;
 use tokio::task::JoinSet;
 use verbale_evidence::{Card, UnverifiedCard};
 use verbale_exchange::{Input, Peer, Told};
 use verbale_journal::Store;
 use verbale_keys::SecretKey;
-use verbale_ledger::{Checkpoint, LogSize, Note, WitnessRefusal, continues, cosign};
-use verbale_proto::v1::{HeadStatus, KeptHead, WitnessRequest, WitnessResponse};
+use verbale_ledger::{Checkpoint, LogSize, Note, TlogProof, WitnessRefusal, continues, cosign};
+use verbale_proto::v1::{HeadStatus, KeptHead, Receipt, WitnessRequest, WitnessResponse};
 use verbale_rpc::peer_client::PeerClient;
 use verbale_rpc::tonic::transport::Channel;
 use verbale_rpc::{DELIVER_MESSAGE_BYTES_MAX, Failure, FailureKind};
@@ -261,22 +262,25 @@ pub(crate) async fn answer(
     if peer.is_revoked() {
         return Err(revoked());
     }
-    judge(shared, core, name, &request.held)
+    judge(shared, core, name, [&request.receipted, &request.held])
         .await
         .map_err(|text| Failure::new(FailureKind::Refused, "HEAD_NOT_OURS", text))?;
     let id = name.to_owned();
     let sealed_to = core.read(move |exchange, _| exchange.sealed_to(&id)).await;
     let sealed_to_serial = sealed_to.ok().flatten().unwrap_or_default();
+    let stopping = |text: String| Failure::new(FailureKind::Unreachable, "STOPPING", text);
+    let receipted = receipted(core, name).await.map_err(stopping)?;
     if shared.standing.trouble().is_some() {
         // What is held is told all the same: it says to the other side what this one knows of its log.
         let nothing = WitnessRequest { checkpoint: String::new(), ..request };
         return keep(shared, peer, nothing).await.map(|response| WitnessResponse {
             code: "LOG_HELD_BACK".to_owned(),
             sealed_to_serial,
+            receipted,
             ..response
         });
     }
-    Ok(WitnessResponse { sealed_to_serial, ..keep(shared, peer, request).await? })
+    Ok(WitnessResponse { sealed_to_serial, receipted, ..keep(shared, peer, request).await? })
 }
 
 /// What a counterpart is told that took its keys back.
@@ -340,30 +344,29 @@ async fn keep(shared: &Arc<Shared>, peer: Peer, request: WitnessRequest) -> Resu
     kept.map_err(|_| fault("the node is stopping".to_owned()))?.map_err(|error| fault(error.to_string()))
 }
 
-/// Compares the own log with a head of it that a counterpart holds; an empty one says that it holds none.
-async fn judge(shared: &Shared, core: &Core, holder: &str, note: &str) -> Result<(), String> {
-    let (own, theirs) = (log_number(&shared.card.log_origin, &shared.card.id), note.lines().next());
-    let theirs = theirs.and_then(|origin| log_number(origin, &shared.card.id));
-    if theirs > own {
-        return Err(format!(
-            "{holder} knows a later log of this contact point than this one, which was closed then: stop this node for good; if this is \
-             the newest copy that is left, `verbale recover --known-card` goes on from it"
-        ));
+/// The head of a counterpart's log under which its last receipt to this node verifies; empty: it gave none. It travels with the receipt,
+/// before any head does, so it is the newest that is known of that log when the node was killed right after traffic.
+async fn receipted(core: &Core, id: &str) -> Result<String, String> {
+    let id = id.to_owned();
+    let read = core.read(move |exchange, journal| {
+        let bytes = journal.receipt(exchange.last_receipt(&id)?).ok()??;
+        let receipt = Receipt::decode(bytes.as_slice()).ok()?;
+        TlogProof::parse(&receipt.proof).ok().map(|proof| proof.checkpoint)
+    });
+    Ok(read.await.map_err(|stopped| stopped.to_string())?.unwrap_or_default())
+}
+
+/// Compares the own log with the heads of it that a counterpart holds; an empty one says that it holds none.
+async fn judge(shared: &Shared, core: &Core, holder: &str, notes: [&str; 2]) -> Result<(), String> {
+    let mut troubles = Vec::new();
+    for note in notes {
+        if let Some(trouble) = contradiction(shared, core, holder, note).await? {
+            // First: whoever closes this log later quotes the longest.
+            shared.witnesses.folder.keep_told_by(holder, note).map_err(|error| error.to_string())?;
+            troubles.push(trouble);
+        }
     }
-    // Of a log that this one took the place of: what became of it stands in the first entry.
-    let is_closed = theirs.is_some() && theirs < own;
-    let trouble = if note.is_empty() || is_closed {
-        None
-    } else {
-        let Ok(held) = Checkpoint::verify(note, &shared.card.log_vkey()) else {
-            return Err(format!("{holder} says that it holds a head of this log, and this node did not sign it"));
-        };
-        let compared = core.read(move |_, journal| compare(&held, journal.size(), |size| journal.root_at(size))).await;
-        compared.map_err(|stopped| stopped.to_string())?.trouble(holder)
-    };
-    if let Some(trouble) = trouble {
-        // First: whoever closes this log later quotes it.
-        shared.witnesses.folder.keep_told_by(holder, note).map_err(|error| error.to_string())?;
+    if let Some(trouble) = troubles.into_iter().next() {
         shared.standing.hold_back(trouble);
         return Ok(());
     }
@@ -372,6 +375,30 @@ async fn judge(shared: &Shared, core: &Core, holder: &str, note: &str) -> Result
         core.note(Input::Start).await.map_err(|stopped| stopped.to_string())?;
     }
     Ok(())
+}
+
+/// What a head of the own log that a counterpart holds says against the log.
+async fn contradiction(shared: &Shared, core: &Core, holder: &str, note: &str) -> Result<Option<String>, String> {
+    if note.is_empty() {
+        return Ok(None);
+    }
+    let own = log_number(&shared.card.log_origin, &shared.card.id);
+    let theirs = note.lines().next().and_then(|origin| log_number(origin, &shared.card.id));
+    if theirs > own {
+        return Err(format!(
+            "{holder} knows a later log of this contact point than this one, which was closed then: stop this node for good; if this is \
+             the newest copy that is left, `verbale recover --known-card` goes on from it"
+        ));
+    }
+    if theirs.is_some() && theirs < own {
+        // Of a log that this one took the place of: what became of it stands in the first entry.
+        return Ok(None);
+    }
+    let Ok(held) = Checkpoint::verify(note, &shared.card.log_vkey()) else {
+        return Err(format!("{holder} says that it holds a head of this log, and this node did not sign it"));
+    };
+    let compared = core.read(move |_, journal| compare(&held, journal.size(), |size| journal.root_at(size))).await;
+    Ok(compared.map_err(|stopped| stopped.to_string())?.trouble(holder))
 }
 
 /// Which of the logs of a contact point an origin names; `None`: none of them.
@@ -407,8 +434,9 @@ async fn show_head(shared: &Arc<Shared>, core: &Core, peer: &Peer, connection: C
     let mut client = PeerClient::new(connection).max_decoding_message_size(DELIVER_MESSAGE_BYTES_MAX);
     let mut old = shared.witnesses.with(id, |witness| witness.cosigned).map_or(0, |(size, _)| size);
     for _ in 0..TRIES {
-        let is_held_back = shared.standing.trouble().is_some();
-        let offer = if is_held_back { None } else { Some(offer(core, old).await?) };
+        // It signs nothing before it has said what it holds: what it signs is hard to take back.
+        let is_asked_only = shared.standing.trouble().is_some() || !shared.witnesses.has_agreed(id);
+        let offer = if is_asked_only { None } else { Some(offer(core, old).await?) };
         let held = shared.witnesses.folder.of_counterpart(id).map_err(|error| error.to_string())?.unwrap_or_default();
         let request = WitnessRequest {
             checkpoint: offer.as_ref().map(|offer| offer.note.clone()).unwrap_or_default(),
@@ -416,6 +444,7 @@ async fn show_head(shared: &Arc<Shared>, core: &Core, peer: &Peer, connection: C
             proof: offer.as_ref().map(|offer| offer.proof.clone()).unwrap_or_default(),
             held,
             card: shared.card_bytes.clone(),
+            receipted: receipted(core, id).await?,
         };
         let answered = tokio::time::timeout(ANSWER_TIME, client.witness(request)).await;
         let answered = answered.map_err(|_| format!("{id} did not answer within 10 s"))?;
@@ -438,15 +467,16 @@ async fn show_head(shared: &Arc<Shared>, core: &Core, peer: &Peer, connection: C
                     return Err(format!("{id} cosigned after its card was over: it must make and show its next card"));
                 }
                 shared.witnesses.keep_cosigned(id, (&note, offer.size.0, time_s)).map_err(|error| error.to_string())?;
-                return judge(shared, core, id, "").await;
+                return judge(shared, core, id, ["", &response.receipted]).await;
             }
             _ => {}
         }
-        judge(shared, core, id, &response.held).await?;
-        if response.code != "OLD_SIZE" || shared.standing.trouble().is_some() {
+        judge(shared, core, id, [&response.receipted, &response.held]).await?;
+        let goes_on = response.code == "OLD_SIZE" || (is_asked_only && response.code == "NOTHING_OFFERED");
+        if !goes_on || shared.standing.trouble().is_some() {
             let said: String = response.code.chars().filter(|c| c.is_ascii_uppercase() || *c == '_').take(40).collect();
             return match said.as_str() {
-                // It holds nothing of ours, and is asked for nothing more.
+                // A node that holds back has nothing to show.
                 "" | "NOTHING_OFFERED" => Ok(()),
                 said => Err(format!("{id} did not cosign this log's head: {said}")),
             };

@@ -57,6 +57,14 @@ impl ContactPoint {
         Self { card, card_bytes, seed, identity, recipient }
     }
 
+    /// A card of the next log takes the place of its card, with the same keys.
+    pub fn begin_log(&mut self, valid_from_ms: i64) {
+        let serial = self.card.serial + 1;
+        let log_origin = format!("verbale/{}/{serial}", self.card.id);
+        self.card = Card { serial, log_origin, valid_from_ms, ..self.card.clone() };
+        self.card_bytes = sign_card(&self.card, &self.secret(Role::Card)).unwrap();
+    }
+
     /// What its counterpart knows of it.
     pub fn known(&self) -> Known {
         Known { card: self.card.clone(), card_bytes: self.card_bytes.clone(), recipient: self.recipient.clone() }

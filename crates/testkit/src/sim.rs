@@ -201,6 +201,9 @@ impl World {
                 Effect::ReceiptContradicts(_) => {
                     return Err(Violation("an honest receipt was taken for one that contradicts another".to_owned()));
                 }
+                Effect::IsNotTheLog { .. } => {
+                    return Err(Violation("an honest log was taken for an old copy of itself".to_owned()));
+                }
                 Effect::Transmit { notices, .. } => {
                     for notice in notices {
                         self.transmit(node, &notice);

@@ -6,8 +6,7 @@ use std::sync::Arc;
 use verbale_domain::Notice;
 use verbale_envelope::{SealedNotice, open, seal};
 use verbale_evidence::{
-    Card, MessageId, Statement, UnverifiedEnvelope, VerifiedEnvelope, decode_entry, encode_entry, read_entry,
-    sign_card, sign_statement,
+    MessageId, Statement, UnverifiedEnvelope, VerifiedEnvelope, decode_entry, encode_entry, read_entry, sign_statement,
 };
 use verbale_exchange::{
     Arrival, Draft, Effect, Exchange, Input, Kept, Record, Rejection, Submission, Ticket, genesis, succeeding,
@@ -207,18 +206,13 @@ impl SimNode {
 
     /// Closes its log and begins the next one with all that it holds.
     pub(crate) fn begin_anew(&mut self, now_ms: i64) {
-        let before = self.point.card.clone();
-        let serial = before.serial + 1;
-        let log_origin = format!("verbale/{}/{serial}", before.id);
-        let card = Card { serial, log_origin, valid_from_ms: now_ms, ..before };
-        self.point.card_bytes = sign_card(&card, &self.point.secret(Role::Card)).unwrap();
         let previous = PreviousLog {
             origin: self.point.card.log_origin.clone(),
             held_size: self.durable.len() as u64,
             held_root: self.tree.root().to_vec(),
             ..PreviousLog::default()
         };
-        self.point.card = card;
+        self.point.begin_log(now_ms);
         let first = succeeding(now_ms, &self.point.card, &self.point.card_bytes, Some(previous)).unwrap();
         let carried = self.durable.drain(..).map(|record| {
             let event = Event::CarriedOver(CarriedOver { entry: record.entry });
