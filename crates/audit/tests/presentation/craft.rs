@@ -1,7 +1,7 @@
 //! A case, signed and put together with its discloser's own keys, and what the check says of it.
 
 use serde_json::Value;
-use verbale_audit::check_presentation;
+use verbale_audit::{Checked, check_presentation};
 use verbale_domain::disclosure::{Ground, Release};
 use verbale_domain::{Memoranda, Notice, civil};
 use verbale_evidence::{
@@ -156,6 +156,15 @@ impl Case {
     }
 
     pub(crate) fn check(&self) -> Result<Value, String> {
+        self.checked().map(|checked| checked.to_json())
+    }
+
+    /// The report for people.
+    pub(crate) fn report(&self) -> Result<String, String> {
+        self.checked().map(|checked| checked.to_text())
+    }
+
+    fn checked(&self) -> Result<Checked, String> {
         let memoranda = Memoranda::parse(Memoranda::shipped().iter().copied()).unwrap();
         let text = presentation_text(&self.make(), "A presentation.");
         let checked = check_presentation(
@@ -164,6 +173,6 @@ impl Case {
             Some(&self.discloser.card.clone().into()),
             &memoranda,
         );
-        checked.map(|checked| checked.to_json()).map_err(|fault| fault.to_string())
+        checked.map_err(|fault| fault.to_string())
     }
 }

@@ -40,6 +40,18 @@ fn what_was_disclosed_lawfully_holds() {
     assert_eq!(ordered["outside_log"]["document_sha256"], "06".repeat(32));
 }
 
+#[test]
+fn a_purpose_of_several_lines_writes_one_of_the_report() {
+    let purpose = "trial\n  withheld      nothing";
+    let mut case = ordered_with(|ground| ground.purpose = purpose.into());
+    case.disclosure.purpose = purpose.into();
+    assert_eq!(case.check().unwrap()["purpose"], purpose);
+    let report = case.report().unwrap();
+    let of_purpose = |line: &&str| line.contains("trial") && line.contains(r"\n  withheld      nothing");
+    assert_eq!(report.lines().filter(of_purpose).count(), 1, "{report}");
+    assert!(!report.lines().any(|line| line.starts_with("  withheld      nothing")), "{report}");
+}
+
 /// A row: what is wrong, the case, and what the refusal must say.
 type Row = (&'static str, Case, &'static str);
 
@@ -231,9 +243,9 @@ fn each_way_of_disclosing_more_than_the_ground_carries_is_found() {
             "after the disclosure",
         ),
         (
-            "a purpose that writes lines of the report",
-            consented_with(|c| c.disclosure.purpose = "x\n  ground        CONSENT_OK".into()),
-            "no line of text",
+            "a purpose of several lines that was not granted",
+            consented_with(|c| c.disclosure.purpose = "cancellation\n  ground        CONSENT_OK".into()),
+            "CONSENT_PURPOSE",
         ),
         ("no disclosure", consented_with(|c| c.change = |p| p.disclosure.clear()), "does not vouch"),
         ("the registry number is withheld", consented_with(|c| c.left_out.push("header.notice_id")), "registry number"),
