@@ -175,12 +175,16 @@ impl Exchange {
     }
 
     /// Whether the counterpart shows what only this log can have signed for the channel, and the log holds something else, or nothing, under
-    /// that number. What a key signed that an earlier log had too may be of that one, whose fate the first entry tells.
+    /// that number. What a key signed that an earlier log had too may be of that one, whose fate the first entry tells; the key with which a log
+    /// took the place of another is such a key, even if no card of the one before is known to say so.
     fn is_not_the_log(&self, channel: &ChannelId, opening: &Opening) -> bool {
         let Some(last) = opening.last_of(channel) else { return false };
-        let statement = last.statement();
-        let signers = self.own_cards.all().filter(|card| card.envelope_key.fingerprint() == statement.sender_key);
-        let is_of_this_log = signers.last().is_some_and(|card| card.log_origin == self.own.card.log_origin);
+        let (statement, origin) = (last.statement(), &self.own.card.log_origin);
+        let signer = self.own_cards.all().filter(|card| card.envelope_key.fingerprint() == statement.sender_key).last();
+        let began = self.own_cards.all().filter(|card| card.log_origin == *origin).last();
+        let is_of_this_log = signer.zip(began).is_some_and(|(signer, began)| {
+            signer.log_origin == *origin && (!self.succeeds || signer.serial > began.serial)
+        });
         let ours = self.outgoing.get(channel).and_then(|outgoing| outgoing.statement(statement.number));
         is_of_this_log && ours != Some(last.digest())
     }

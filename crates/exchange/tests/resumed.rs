@@ -134,7 +134,7 @@ fn a_statement_of_this_log_that_it_does_not_hold_ends_its_work() {
             .iter()
             .any(|effect| matches!(effect, Effect::IsNotTheLog { number, .. } if *number + 1 == next_number))
     };
-    let log = |own: &ContactPoint| {
+    let log = |own: &ContactPoint, previous: Option<PreviousLog>| {
         let mut exchange = Exchange::new(own.own(i64::MAX));
         let enrolled = Event::PeerEnrolled(PeerEnrolled {
             card: other.card_bytes.clone(),
@@ -146,19 +146,24 @@ fn a_statement_of_this_log_that_it_does_not_hold_ends_its_work() {
             actor: "person".to_owned(),
             ..NoticeSent::default()
         });
-        exchange.replay(&succeeding(5, &own.card, &own.card_bytes, None).unwrap().entry, None).unwrap();
+        exchange.replay(&succeeding(5, &own.card, &own.card_bytes, previous).unwrap().entry, None).unwrap();
         for event in [enrolled, sent] {
             exchange.replay(&encode_entry(5, event).unwrap(), None).unwrap();
         }
         exchange
     };
     let second = of(&own, 2, first.digest(), 1);
-    assert!(shown(&mut log(&own), &second, 3), "a later number");
-    assert!(shown(&mut log(&own), &of(&own, 1, StatementDigest::NONE, 2), 2), "another one");
-    assert!(!shown(&mut log(&own), &first, 2), "the one that it holds");
-    assert!(!shown(&mut log(&own), &second, 4), "one of another number than is claimed");
+    assert!(shown(&mut log(&own, None), &second, 3), "a later number");
+    assert!(shown(&mut log(&own, None), &of(&own, 1, StatementDigest::NONE, 2), 2), "another one");
+    assert!(!shown(&mut log(&own, None), &first, 2), "the one that it holds");
+    assert!(!shown(&mut log(&own, None), &second, 4), "one of another number than is claimed");
     let elsewhere = Statement { memorandum: "JP-KG-TITP-2021".to_owned(), ..second.statement().clone() };
-    assert!(!shown(&mut log(&own), &Arc::new(sign_statement(elsewhere, &key).unwrap()), 3), "one of another channel");
+    assert!(
+        !shown(&mut log(&own, None), &Arc::new(sign_statement(elsewhere, &key).unwrap()), 3),
+        "one of another channel"
+    );
     // Of what the log before signed with the same key the counterpart may keep back what it likes.
     assert!(!shown(&mut successor(&mut own, &other, &[(*first).clone()]), &second, 3), "one of the log before");
+    let previous = PreviousLog { origin: "verbale/JP-MOJ-ISA-RMD/1".to_owned(), ..PreviousLog::default() };
+    assert!(!shown(&mut log(&own, Some(previous)), &second, 3), "of a log before that told no card with this key");
 }

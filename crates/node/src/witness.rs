@@ -268,8 +268,14 @@ pub(crate) async fn answer(
     let id = name.to_owned();
     let sealed_to = core.read(move |exchange, _| exchange.sealed_to(&id)).await;
     let sealed_to_serial = sealed_to.ok().flatten().unwrap_or_default();
-    let stopping = |text: String| Failure::new(FailureKind::Unreachable, "STOPPING", text);
-    let receipted = receipted(core, name).await.map_err(stopping)?;
+    let receipted = receipted(core, name).await.map_err(|trouble| {
+        tracing::error!(peer.id = name, trouble, "the counterpart's last receipt cannot be told");
+        Failure::new(
+            FailureKind::Fault,
+            "HEADS",
+            "this node could not read the last receipt; its operator's log says why",
+        )
+    })?;
     if shared.standing.trouble().is_some() {
         // What is held is told all the same: it says to the other side what this one knows of its log.
         let nothing = WitnessRequest { checkpoint: String::new(), ..request };
@@ -348,12 +354,14 @@ async fn keep(shared: &Arc<Shared>, peer: Peer, request: WitnessRequest) -> Resu
 /// before any head does, so it is the newest that is known of that log when the node was killed right after traffic.
 async fn receipted(core: &Core, id: &str) -> Result<String, String> {
     let id = id.to_owned();
-    let read = core.read(move |exchange, journal| {
-        let bytes = journal.receipt(exchange.last_receipt(&id)?).ok()??;
-        let receipt = Receipt::decode(bytes.as_slice()).ok()?;
-        TlogProof::parse(&receipt.proof).ok().map(|proof| proof.checkpoint)
+    let read = core.read(move |exchange, journal| match exchange.last_receipt(&id) {
+        Some(index) => journal.receipt(index).map_err(|error| error.to_string()),
+        None => Ok(None),
     });
-    Ok(read.await.map_err(|stopped| stopped.to_string())?.unwrap_or_default())
+    let Some(bytes) = read.await.map_err(|stopped| stopped.to_string())?? else { return Ok(String::new()) };
+    let receipt = Receipt::decode(bytes.as_slice()).map_err(|_| "the last receipt cannot be read".to_owned())?;
+    let proof = TlogProof::parse(&receipt.proof).map_err(|error| format!("the last receipt: {error}"))?;
+    Ok(proof.checkpoint)
 }
 
 /// Compares the own log with the heads of it that a counterpart holds; an empty one says that it holds none.
