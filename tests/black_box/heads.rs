@@ -308,8 +308,7 @@ fn a_day_of_commencement_that_never_left_begins_nothing() {
     japan.stop();
     japan.start();
     assert_eq!(day(&japan), "2025-02-01");
-    let (ours, theirs) = (verified(&japan, "export").0, verified(&tajik, "export").0);
-    crate::node::verbale(&["audit", "reconcile", ours.to_str().unwrap(), theirs.to_str().unwrap()], None).good();
+    agree(&japan, &tajik);
 }
 
 #[test]
@@ -338,8 +337,7 @@ fn a_draft_that_both_a_copy_and_the_log_before_it_sent_accuses_nobody() {
     partner.start();
     recovers(&mut japan, &general(true, "JP-X-2026-000003", "a text"));
     japan.until_delivered();
-    let (ours, theirs) = (verified(&japan, "export").0, verified(&partner, "export").0);
-    crate::node::verbale(&["audit", "reconcile", ours.to_str().unwrap(), theirs.to_str().unwrap()], None).good();
+    agree(&japan, &partner);
 }
 
 #[test]
@@ -419,8 +417,7 @@ fn goes_on_and_is_sound(mut japan: Node, partner: &Node) {
     refuses_everything(&japan);
     recovers(&mut japan, &general(true, "JP-X-2026-000003", "a text"));
     japan.until_delivered();
-    let (ours, theirs) = (verified(&japan, "export").0, verified(partner, "export").0);
-    crate::node::verbale(&["audit", "reconcile", ours.to_str().unwrap(), theirs.to_str().unwrap()], None).good();
+    agree(&japan, partner);
 }
 
 #[test]
@@ -481,6 +478,12 @@ fn finishes(node: &Node, next: &str, again: &[&str]) {
     assert_eq!((&done["next"], &done["held"], &done["known"]), (&next.into(), &9.into(), &12.into()));
     assert_eq!(done["by_hand"], true);
     assert!(!making.exists() && node.dir.join("journal").is_dir() && node.dir.join("journal-1").is_dir());
+}
+
+/// Both logs are exported, sound, and agree.
+fn agree(japan: &Node, partner: &Node) {
+    let (ours, theirs) = (verified(japan, "export").0, verified(partner, "export").0);
+    crate::node::verbale(&["audit", "reconcile", ours.to_str().unwrap(), theirs.to_str().unwrap()], None).good();
 }
 
 fn verified(node: &Node, name: &str) -> (std::path::PathBuf, Value) {

@@ -7,7 +7,7 @@ use comfy_table::presets::{NOTHING, UTF8_FULL_CONDENSED};
 use comfy_table::{ContentArrangement, Table};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
-use verbale_domain::{NO_CLAUSE, is_line};
+use verbale_domain::is_line;
 
 use crate::failure::CliError;
 
@@ -78,11 +78,6 @@ pub(crate) fn one_line(text: &str) -> String {
     let shown =
         |c: char| if is_line(c.encode_utf8(&mut [0; 4]), 4) { c.to_string() } else { c.escape_default().to_string() };
     text.chars().map(shown).collect()
-}
-
-/// The clause that a refusal rests on, behind its reason; nothing where no text has one.
-pub(crate) fn under(clause: &str) -> String {
-    if clause.is_empty() || clause == NO_CLAUSE { String::new() } else { format!(" (clause {clause})") }
 }
 
 #[cfg(test)]

@@ -54,7 +54,9 @@ pub use organisations::{Organisation, REVOKED, Revocation, Told};
 pub use partial::Partial;
 pub use particulars::{Subject, mixes_scripts};
 pub use refusal::{Code, Fault, Refusal, Stage};
-pub use rules::{NO_CLAUSE, Place, Route, check_rules, clause_of_refusal, needs_approval, recipient, under_its_clause};
+pub use rules::{
+    Place, Route, check_rules, clause_of_refusal, in_brackets, needs_approval, recipient, under_its_clause,
+};
 
 /// A notice in JSON is at most so large: the sealed size of 16 MiB less seal, padding and commitments.
 pub const JSON_BYTES_MAX: usize = 15 << 20;

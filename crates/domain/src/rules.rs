@@ -35,7 +35,7 @@ pub fn needs_approval(flow: &str) -> bool {
 }
 
 /// What the memorandum files write where no text has a clause.
-pub const NO_CLAUSE: &str = "design";
+const NO_CLAUSE: &str = "design";
 
 /// What may travel after the end beside outstanding replies: consent and notice (DOMAIN 1.6).
 const AFTER_THE_END: [&str; 5] = [CONSENT_REQUEST, CONSENT_GRANT, CONSENT_REFUSE, CONSENT_WITHDRAW, DISCLOSURE_NOTICE];
@@ -113,8 +113,16 @@ pub fn clause_of_refusal<'m>(memorandum: Option<&'m Memorandum>, flow: &str, cod
 /// Names the clause of a refusal of a notice that was read as JSON, where it names none.
 pub fn under_its_clause(refusal: Refusal, notice: Option<&Value>, memoranda: &Memoranda) -> Refusal {
     let text = |name: &str| notice.and_then(|notice| notice.get(name)?.as_str()).unwrap_or_default();
-    let clause = || clause_of_refusal(memoranda.get(text("memorandum")), text("flow"), refusal.code).to_owned();
-    if refusal.clause.is_empty() { refusal.clone().under(clause()) } else { refusal }
+    if !refusal.clause.is_empty() {
+        return refusal;
+    }
+    let clause = clause_of_refusal(memoranda.get(text("memorandum")), text("flow"), refusal.code);
+    refusal.under(clause)
+}
+
+/// The clause that a refusal rests on, as it stands behind its reason; nothing where no text has one.
+pub fn in_brackets(clause: &str) -> String {
+    if clause.is_empty() || clause == NO_CLAUSE { String::new() } else { format!(" (clause {clause})") }
 }
 
 fn check_all<'m>(

@@ -103,7 +103,7 @@ impl Exchange {
             }
             Change::Enrolled { card, address } => self.enrolled(*card, address)?,
             Change::Commenced { memorandum, on, by } => {
-                self.commenced_by.insert(memorandum.clone(), by);
+                self.commenced_by.entry(memorandum.clone()).or_default().insert(by);
                 let course = self.docket.course_mut(&memorandum);
                 course.commenced_ms.get_or_insert(time_ms);
                 course.commenced = Some(on);
@@ -283,9 +283,9 @@ impl Exchange {
         if let Some(key) = held.key() {
             self.docket.strike(&memorandum, &key);
         }
-        // Nor does it know the day that this one recorded.
-        if self.commenced_by.get(&memorandum) == Some(message_id) {
-            self.commenced_by.remove(&memorandum);
+        // Nor does it know the day that this one recorded, unless another one did too.
+        let records = self.commenced_by.get_mut(&memorandum);
+        if records.is_some_and(|records| records.remove(message_id) && records.is_empty()) {
             let course = self.docket.course_mut(&memorandum);
             (course.commenced, course.commenced_ms) = (None, None);
         }

@@ -59,13 +59,14 @@ pub(crate) enum Change {
         facts: Option<Box<Facts>>,
         actor: String,
     },
-    /// A release of a notice was carried on.
+    /// A release of a notice was to be carried on, and has its ground no more.
     HeldBack {
         message_id: MessageId,
         recipient: String,
         /// The notice that was to carry it, where it is known.
         carrier: Option<MessageId>,
     },
+    /// A release of a notice was carried on.
     CarriedOn {
         /// The notice.
         message_id: MessageId,
@@ -202,7 +203,7 @@ pub fn succeeding(
     Ok(Record { entry: encode_entry(time_ms, Event::Genesis(event))?, ..Record::default() })
 }
 
-/// A release of a notice is carried on by a notice that was sent.
+/// What a notice was to carry on has its ground no more.
 pub(crate) fn held_back(message_id: MessageId, recipient: &str, carrier: StatementDigest) -> Event {
     Event::NoticeHeldBack(NoticeHeldBack {
         message_id: message_id.as_bytes().to_vec(),
@@ -211,6 +212,7 @@ pub(crate) fn held_back(message_id: MessageId, recipient: &str, carrier: Stateme
     })
 }
 
+/// A release of a notice is carried on by a notice that was sent.
 pub(crate) fn carried_on(message_id: MessageId, by: &VerifiedEnvelope, actor: &str) -> Event {
     Event::NoticeCarriedOn(NoticeCarriedOn {
         message_id: message_id.as_bytes().to_vec(),

@@ -240,8 +240,8 @@ pub struct Exchange {
     /// Erasures, likewise.
     pub(crate) erasures: BTreeMap<MessageId, HeldErasure>,
     pub(crate) docket: Docket,
-    /// The notice that recorded the day of commencement of each memorandum.
-    pub(crate) commenced_by: BTreeMap<String, MessageId>,
+    /// The notices that recorded the day of commencement of each memorandum: the same one may be recorded again.
+    pub(crate) commenced_by: BTreeMap<String, BTreeSet<MessageId>>,
     pub(crate) links: BTreeMap<ChannelId, Link>,
     /// The entry of each counterpart's last receipt.
     pub(crate) last_receipts: BTreeMap<String, LogIndex>,

@@ -2,10 +2,12 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
 
+use verbale_domain::flow::COMMENCEMENT_RECORD;
 use verbale_domain::{Notice, NoticeKey, civil};
 use verbale_envelope::{SealedNotice, open, seal};
 use verbale_evidence::{
-    MessageId, Statement, StatementDigest, UnverifiedEnvelope, decode_entry, sign_statement, verify_receipt,
+    MessageId, Statement, StatementDigest, UnverifiedEnvelope, decode_entry, encode_entry, sign_statement,
+    verify_receipt,
 };
 use verbale_exchange::{
     Approval, Arrival, ChannelId, Draft, Exchange, Input, Kept, Opening, Record, Submission, genesis,
@@ -13,7 +15,7 @@ use verbale_exchange::{
 use verbale_keys::Role;
 use verbale_ledger::{Checkpoint, LogIndex, TlogProof, Tree, leaf_hash};
 use verbale_proto::v1::log_entry::Event;
-use verbale_proto::v1::{Facts, Receipt};
+use verbale_proto::v1::{Facts, MemorandumCommenced, NoticeSent, Receipt, ReceiptReceived};
 use verbale_testkit::{ContactPoint, Known};
 
 const MEMORANDUM: &str = "JP-KG-SSW-2023";
@@ -217,4 +219,55 @@ fn terminates(receipted_ms: i64) {
     let key = NoticeKey { side: "KG".to_owned(), number: "KG-END".to_owned() };
     let course = partner.exchange.docket().course(MEMORANDUM).unwrap();
     assert_eq!(course.get(&key).unwrap().delivered_ms, Some(receipted_ms));
+}
+
+#[test]
+fn a_day_that_two_records_say_stays_when_one_is_refused() {
+    let (mut japan, tajik) = (Side::new("JP-MOJ-ISA-RMD", 1), ContactPoint::new("TJ-MLMEP-MS-DLPSA", 2));
+    japan.enrol(&tajik.known());
+    let memorandum = "JP-TJ-SSW-2024";
+    let mut previous = StatementDigest::NONE;
+    let ids = [1, 2].map(|number| {
+        let message_id = MessageId::new(number, &[3; 10]);
+        let statement = Statement {
+            message_id,
+            memorandum: memorandum.into(),
+            terms_digest: [1; 32],
+            flow: COMMENCEMENT_RECORD.into(),
+            sender: japan.point.card.id.clone(),
+            sender_key: japan.point.card.envelope_key.fingerprint(),
+            recipient: tajik.card.id.clone(),
+            recipient_key: tajik.recipient.fingerprint(),
+            created_ms: 1,
+            not_after_ms: i64::MAX,
+            number,
+            previous,
+            answers: None,
+            sealed_sha256: [2; 32],
+            sealed_bytes: 10,
+            content_root: [3; 32],
+        };
+        let envelope = sign_statement(statement, &japan.point.secret(Role::Envelope)).unwrap();
+        previous = envelope.digest();
+        let (envelope, actor) = (envelope.bytes().to_vec(), "person".to_owned());
+        let (on, of) = ("2025-02-01".to_owned(), message_id.as_bytes().to_vec());
+        for event in [
+            Event::NoticeSent(NoticeSent { envelope, actor, ..NoticeSent::default() }),
+            Event::MemorandumCommenced(MemorandumCommenced { memorandum: memorandum.into(), on, message_id: of }),
+        ] {
+            japan.exchange.replay(&encode_entry(5, event).unwrap(), None).unwrap();
+        }
+        message_id
+    });
+    let mut commenced_after = |at: usize| {
+        let refused = Event::ReceiptReceived(ReceiptReceived {
+            message_id: ids[at].as_bytes().to_vec(),
+            peer_index: at as u64,
+            code: "EXPIRED".to_owned(),
+            ..ReceiptReceived::default()
+        });
+        japan.exchange.replay(&encode_entry(6, refused).unwrap(), None).unwrap();
+        japan.exchange.docket().course(memorandum).and_then(|course| course.commenced).is_some()
+    };
+    assert_eq!([0, 1].map(&mut commenced_after), [true, false], "the last of them takes the day with it");
 }

@@ -11,7 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio_stream::Stream as _;
 use tokio_stream::wrappers::ReceiverStream;
-use verbale_domain::{NO_CLAUSE, Refusal, under_its_clause};
+use verbale_domain::{Refusal, in_brackets, under_its_clause};
 use verbale_exchange::{Input, Submission, Told};
 use verbale_proto::v1::{Accepted, Awaiting, Refused, SubmitRequest, SubmitResponse, submit_response};
 use verbale_rpc::tonic::{self, Status, Streaming};
@@ -97,7 +97,8 @@ pub(crate) async fn one(
         Some(submit_response::Outcome::Accepted(accepted)) => Ok(accepted.message_id),
         Some(submit_response::Outcome::Awaiting(awaiting)) => Ok(awaiting.message_id),
         Some(submit_response::Outcome::Refused(refused)) => {
-            Err(Failure::new(FailureKind::Refused, refused.code, refused.reason + &under(&refused.clause)).status())
+            Err(Failure::new(FailureKind::Refused, refused.code, refused.reason + &in_brackets(&refused.clause))
+                .status())
         }
         None => Err(stopping(Stopped)),
     }
@@ -269,15 +270,11 @@ fn outcome(
     }
 }
 
-/// The clause behind a reason; nothing where no text has one.
-fn under(clause: &str) -> String {
-    if clause.is_empty() || clause == NO_CLAUSE { String::new() } else { format!(" (clause {clause})") }
-}
-
 /// A refusal of something else than a notice of the caller's own stream.
 pub(crate) fn refused_status(shared: &Shared, refusal: &Refusal) -> Status {
     shared.denied.count(refusal.code.as_str());
-    Failure::new(FailureKind::Refused, refusal.code.as_str(), refusal.sentence() + &under(&refusal.clause)).status()
+    Failure::new(FailureKind::Refused, refusal.code.as_str(), refusal.sentence() + &in_brackets(&refusal.clause))
+        .status()
 }
 
 fn refused(shared: &Shared, refusal: &Refusal) -> submit_response::Outcome {

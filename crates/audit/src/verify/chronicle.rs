@@ -346,7 +346,9 @@ impl<'m> Chronicle<'m> {
 
     /// What the counterpart refused, or never got, begins nothing.
     pub(super) fn unsaid(&mut self, id: &MessageId) {
-        if let Some(memorandum) = self.commenced_by.remove(id) {
+        if let Some(memorandum) = self.commenced_by.remove(id)
+            && self.commenced_by.values().all(|other| *other != memorandum)
+        {
             self.commenced.remove(&memorandum);
         }
     }

@@ -5,11 +5,11 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use serde_json::json;
-use verbale_domain::{OfflineCheck, Stage, Verdict, civil};
+use verbale_domain::{OfflineCheck, Stage, Verdict, civil, in_brackets};
 
 use crate::args::{CheckArgs, NodeArgs};
 use crate::failure::CliError;
-use crate::output::{say, under};
+use crate::output::say;
 
 pub(crate) fn run(args: &CheckArgs, node: &NodeArgs) -> Result<ExitCode, CliError> {
     let memoranda = verbale_audit::memoranda(args.memoranda.as_deref()).map_err(CliError::Usage)?;
@@ -50,7 +50,7 @@ fn as_text(verdict: &Verdict) -> String {
     match &verdict.refusal {
         None => format!("{number}  ACCEPT  {}", verdict.clause),
         Some(refusal) => {
-            format!("{number}  REFUSE  {}  {}{}", refusal.code, refusal.sentence(), under(&refusal.clause))
+            format!("{number}  REFUSE  {}  {}{}", refusal.code, refusal.sentence(), in_brackets(&refusal.clause))
         }
     }
 }

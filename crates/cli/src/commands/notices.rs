@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
-use verbale_domain::Code;
+use verbale_domain::{Code, in_brackets};
 use verbale_proto::v1::{
     AcknowledgeRequest, Box as WireBox, ListRequest, NoticeSummary, OpenRequest, ShowRequest, ShowResponse,
 };
@@ -11,7 +11,7 @@ use verbale_proto::v1::{
 use super::{Client, client};
 use crate::args::{ListArgs, Mailbox, NodeArgs};
 use crate::failure::CliError;
-use crate::output::{hex, moment, say, table, under};
+use crate::output::{hex, moment, say, table};
 
 pub(crate) async fn list(args: &ListArgs, node: &NodeArgs) -> Result<ExitCode, CliError> {
     let mut client = client(node).await?;
@@ -69,7 +69,7 @@ pub(crate) async fn show(id: String, node: &NodeArgs) -> Result<ExitCode, CliErr
     say!("  memorandum   {}, number {} of the channel with {}", notice.memorandum, notice.number, notice.counterpart);
     say!("  state        {}", state(notice));
     if let Some(meaning) = meaning(notice) {
-        say!("  that is      {meaning}{}", under(&shown.clause));
+        say!("  that is      {meaning}{}", in_brackets(&shown.clause));
     }
     say!("  answers      {}", or_dash(&notice.correlates_to));
     say!("  statement    {}", hex(&shown.statement_digest));

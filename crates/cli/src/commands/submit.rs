@@ -7,13 +7,12 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
-use verbale_domain::{Code, JSON_BYTES_MAX};
+use verbale_domain::{Code, JSON_BYTES_MAX, in_brackets};
 use verbale_proto::v1::{Refused, SubmitRequest, SubmitResponse, submit_response};
 
 use super::client;
 use crate::args::{NodeArgs, SubmitArgs};
 use crate::failure::CliError;
-use crate::output::under;
 use crate::progress::Progress;
 
 /// Lines that are read ahead of the node's answers.
@@ -107,7 +106,7 @@ pub(crate) fn as_text(line: u64, response: &SubmitResponse) -> String {
             format!("{name}  drafted   {}{again}: {}", awaiting.message_id, who_can_act(&awaiting.approvers))
         }
         Some(submit_response::Outcome::Refused(refused)) => {
-            format!("{name}  refused   {}  {}{}", refused.code, refused.reason, under(&refused.clause))
+            format!("{name}  refused   {}  {}{}", refused.code, refused.reason, in_brackets(&refused.clause))
         }
         None => format!("{name}  no answer"),
     }
