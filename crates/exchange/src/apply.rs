@@ -29,7 +29,7 @@ impl Exchange {
         match change {
             Change::Genesis { .. } if self.size != 0 => return Err("the log begins twice"),
             Change::Genesis { succeeds, card, lost } => {
-                (self.succeeds, self.own_serial) = (succeeds, card.serial);
+                (self.succeeds, self.began_ms, self.own_serial) = (succeeds, time_ms, card.serial);
                 self.own_cards.remember(*card);
                 if let Some(lost) = lost {
                     self.own_cards.remember(*lost);

@@ -55,11 +55,9 @@ impl Exchange {
     /// A counterpart's card or address changed: it is tried at once, unless its card was revoked.
     pub(crate) fn speak_to(&mut self, now_ms: i64, peer: &str, output: &mut Output) {
         self.give_up_revoked(peer, &mut output.effects);
-        let channels: Vec<ChannelId> = self.outgoing.keys().filter(|channel| channel.peer == peer).cloned().collect();
-        for channel in channels {
+        for channel in self.channels().into_iter().filter(|channel| channel.peer == peer) {
             self.forget_failures(&channel);
-            self.state_card(now_ms, &channel, output);
-            self.wake(&channel, &mut output.effects, now_ms);
+            self.go_on(now_ms, &channel, output);
         }
     }
 

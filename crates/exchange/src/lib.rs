@@ -43,6 +43,7 @@ mod audience;
 mod breach;
 mod card_statement;
 mod change;
+mod comparing;
 mod course;
 mod disclosure;
 mod draft;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use verbale_evidence::{StatementDigest, VerifiedEnvelope};
+use verbale_evidence::{Card, StatementDigest, VerifiedEnvelope};
 
 use crate::own::Peer;
 use crate::state::{ChannelId, Exchange, Held, Outgoing};
@@ -52,7 +52,7 @@ pub struct Link {
     /// Counts the links of a channel: a late report about an earlier one changes nothing.
     pub generation: u64,
     failures: u32,
-    /// Whether the counterpart said where the channel stands, since its log took the place of another.
+    /// Whether the counterpart said where the channel stands, since this node started, or since the counterpart's log took the place of another.
     pub(crate) asked: bool,
     /// Up to this number the counterpart holds what this log does, as far as it said on earlier links.
     pub(crate) alike: u64,
@@ -107,28 +107,25 @@ impl Exchange {
         self.links.get(channel).is_some_and(|link| matches!(link.state, LinkState::Open { .. }))
     }
 
-    /// Whether a channel has something to send, or to ask: where it stands.
-    fn has_something_to_say(&self, channel: &ChannelId) -> bool {
-        let asked = self.links.get(channel).is_some_and(|link| link.asked);
-        let has = |outgoing: &Outgoing| {
-            let may_be_lost = outgoing.counterpart_began_anew && !outgoing.statements.is_empty();
-            !outgoing.outstanding.is_empty() || (may_be_lost && !asked)
-        };
-        self.outgoing.get(channel).is_some_and(has) || self.is_unsettled(channel)
+    /// Notices of a channel without receipt.
+    pub(crate) fn waiting(&self, channel: &ChannelId) -> usize {
+        self.outgoing.get(channel).map_or(0, |outgoing| outgoing.outstanding.len())
     }
 
-    /// Opens a link for a channel that has something to send.
+    /// Whether a channel has something to send, or to ask: where it stands.
+    fn has_something_to_say(&self, channel: &ChannelId) -> bool {
+        self.waiting(channel) > 0 || !self.links.get(channel).is_some_and(|link| link.asked)
+    }
+
+    /// Opens a link for a channel that has something to send or to ask.
     pub(crate) fn wake(&mut self, channel: &ChannelId, effects: &mut Vec<Effect>, now_ms: i64) {
-        let waiting = self.has_something_to_say(channel);
-        if !waiting || self.peers.get(&channel.peer).is_none_or(Peer::is_revoked) {
+        if !self.has_something_to_say(channel) || self.peers.get(&channel.peer).is_none_or(Peer::is_revoked) {
             return;
         }
         let behind = self.asks_behind(channel);
         let link = self.links.entry(channel.clone()).or_default();
         match link.state {
-            LinkState::Idle => {
-                effects.push(link.connect(channel, behind));
-            }
+            LinkState::Idle => effects.push(link.connect(channel, behind)),
             LinkState::Open { .. } => self.fill(channel, effects, now_ms),
             LinkState::Connecting | LinkState::Backoff { .. } => {}
         }
@@ -148,55 +145,69 @@ impl Exchange {
         }
         let number = opening.next_number.saturating_sub(1);
         if self.is_not_the_log(channel, opening) {
+            self.contradicted();
             output.effects.push(Effect::IsNotTheLog { peer: channel.peer.clone(), number });
             output.effects.push(Effect::Disconnect(channel.clone()));
             let trouble =
                 "the counterpart holds a statement that is not in this log: was this folder restored from an old copy?";
-            return self.link_failed(now_ms, (channel, generation), trouble, jitter);
+            return self.link_failed(now_ms, (channel, generation), trouble, jitter, output);
         }
         let settled = self.settle(now_ms, channel, opening, output);
         let agreed = settled
             .and_then(|()| self.outgoing.get(channel).map_or(Ok(()), |outgoing| check_opening(outgoing, opening)));
         match agreed {
             Ok(()) => {
+                let waits = self.waiting(channel) > 0;
                 if let Some(link) = self.links.get_mut(channel) {
                     link.state = LinkState::Open { sent: 0 };
                     link.trouble.clear();
                     link.asked = true;
+                    // It works, as far as it is needed; what waits must be answered first.
+                    link.failures = if waits { link.failures } else { 0 };
                 }
-                self.hold_back(now_ms, output);
-                self.fill(channel, &mut output.effects, now_ms);
+                self.compared(now_ms, channel, output);
+                self.go_on(now_ms, channel, output);
             }
             Err(trouble) => {
                 output.effects.push(Effect::Disconnect(channel.clone()));
-                self.link_failed(now_ms, (channel, generation), trouble, jitter);
+                self.link_failed(now_ms, (channel, generation), trouble, jitter, output);
             }
         }
     }
 
     /// Whether the counterpart shows what only this log can have signed for the channel, and the log holds something else, or nothing, under
-    /// that number. What a key signed that an earlier log had too may be of that one, whose fate the first entry tells; the key with which a log
-    /// took the place of another is such a key, even if no card of the one before is known to say so.
+    /// that number. What a key signed before this log began, and an earlier log had too, may be of that one, whose fate the first entry tells; the
+    /// key with which a log took the place of another is such a key, even if no card of the one before is known to say so.
     fn is_not_the_log(&self, channel: &ChannelId, opening: &Opening) -> bool {
         let Some(last) = opening.last_of(channel) else { return false };
         let (statement, origin) = (last.statement(), &self.own.card.log_origin);
         let signer = self.own_cards.all().filter(|card| card.envelope_key.fingerprint() == statement.sender_key).last();
         let began = self.own_cards.all().filter(|card| card.log_origin == *origin).last();
-        let is_of_this_log = signer.zip(began).is_some_and(|(signer, began)| {
+        let is_new_key = |(signer, began): (&Card, &Card)| {
             signer.log_origin == *origin && (!self.succeeds || signer.serial > began.serial)
-        });
+        };
+        // By the own clock both.
+        let is_of_this_log = statement.created_ms > self.began_ms || signer.zip(began).is_some_and(is_new_key);
         let ours = self.outgoing.get(channel).and_then(|outgoing| outgoing.statement(statement.number));
         is_of_this_log && ours != Some(last.digest())
     }
 
-    /// Plans the next try.
+    /// Plans the next try; the node waits no longer for this one.
     pub(crate) fn link_failed(
         &mut self,
         now_ms: i64,
         (channel, generation): (&ChannelId, u64),
         trouble: &str,
         jitter: i8,
+        output: &mut Output,
     ) {
+        self.plan_next_try(now_ms, (channel, generation), trouble, jitter);
+        if !self.links.get(channel).is_some_and(|link| link.state == LinkState::Connecting) {
+            self.compared(now_ms, channel, output);
+        }
+    }
+
+    fn plan_next_try(&mut self, now_ms: i64, (channel, generation): (&ChannelId, u64), trouble: &str, jitter: i8) {
         let waiting = self.has_something_to_say(channel);
         let Some(link) = self.links.get_mut(channel).filter(|link| link.generation == generation) else { return };
         if waiting && matches!(link.state, LinkState::Backoff { .. }) {

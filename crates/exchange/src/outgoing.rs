@@ -320,6 +320,10 @@ impl Exchange {
             self.record(now_ms, event, change, Record::default(), output);
         }
         self.commence(now_ms, message_id, subject, output);
+        if self.waiting(&channel) == 1 {
+            // Nothing waited until now, so that the next try may be far off.
+            self.forget_failures(&channel);
+        }
         self.wake(&channel, &mut output.effects, now_ms);
         Ok(Told::Accepted { message_id, number, already_known: false })
     }
@@ -367,7 +371,7 @@ impl Exchange {
                            from an old copy, or is there a second one? Nothing was logged";
             output.effects.push(Effect::ReceiptContradicts(channel.peer.clone()));
             output.effects.push(Effect::Disconnect(channel.clone()));
-            self.link_failed(now_ms, (channel, self.link_generation(channel)), trouble, 0);
+            self.link_failed(now_ms, (channel, self.link_generation(channel)), trouble, 0, output);
             return;
         }
         let is_refused = receipt.verdict().refusal_code() != "";

@@ -11,6 +11,7 @@ use verbale_ledger::LogIndex;
 use crate::audience::HeldAudience;
 use crate::breach::HeldBreach;
 use crate::card_statement::Stated;
+use crate::comparing::Comparing;
 use crate::draft::HeldDraft;
 use crate::erasure::HeldErasure;
 use crate::ground::HeldGround;
@@ -206,6 +207,8 @@ pub struct Exchange {
     pub(crate) last_time_ms: i64,
     /// Whether the log took the place of another.
     pub(crate) succeeds: bool,
+    /// When its first entry was made.
+    pub(crate) began_ms: i64,
     /// Serial of the own card that the log told last.
     pub(crate) own_serial: u64,
     pub(crate) peers: BTreeMap<String, Peer>,
@@ -243,6 +246,7 @@ pub struct Exchange {
     /// The notices that recorded the day of commencement of each memorandum: the same one may be recorded again.
     pub(crate) commenced_by: BTreeMap<String, BTreeSet<MessageId>>,
     pub(crate) links: BTreeMap<ChannelId, Link>,
+    pub(crate) comparing: Comparing,
     /// The entry of each counterpart's last receipt.
     pub(crate) last_receipts: BTreeMap<String, LogIndex>,
 }
@@ -256,6 +260,7 @@ impl Exchange {
             size: 0,
             last_time_ms: i64::MIN,
             succeeds: false,
+            began_ms: i64::MIN,
             own_serial: 0,
             peers: BTreeMap::new(),
             outgoing: BTreeMap::new(),
@@ -278,6 +283,7 @@ impl Exchange {
             docket: Docket::default(),
             commenced_by: BTreeMap::new(),
             links: BTreeMap::new(),
+            comparing: Comparing::default(),
             last_receipts: BTreeMap::new(),
         }
     }

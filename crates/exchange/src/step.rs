@@ -10,7 +10,7 @@ use verbale_ledger::LogIndex;
 use verbale_proto::v1::Facts;
 use verbale_proto::v1::log_entry::Event;
 
-use crate::change::{self, Change, Record};
+use crate::change::{Change, Record};
 use crate::disclosure::{DisclosureRequest, Released};
 use crate::draft::Approval;
 use crate::enrol::EnrolError;
@@ -283,7 +283,7 @@ pub enum Effect {
     Disconnect(ChannelId),
     /// A receipt of this counterpart contradicts an earlier one; nothing was logged.
     ReceiptContradicts(String),
-    /// This counterpart showed a statement that this log's key signed and the log does not hold: it is a copy that is older than what was sent, or
+    /// This counterpart showed a statement that this log must have signed and does not hold: it is a copy that is older than what was sent, or
     /// another one runs.
     IsNotTheLog {
         /// Who showed it.
@@ -335,8 +335,11 @@ impl Exchange {
         match input {
             Input::Start => self.start(now_ms, out),
             Input::Tick => {
-                self.expire(now_ms, out);
-                self.hold_back(now_ms, out);
+                self.compared_long_enough(now_ms, out);
+                if !self.is_comparing() {
+                    self.expire(now_ms, out);
+                    self.hold_back(now_ms, out);
+                }
                 self.retry_links(now_ms, &mut out.effects);
             }
             Input::Submit(ticket, submission) => self.submit(now_ms, ticket, *submission, out),
@@ -370,7 +373,7 @@ impl Exchange {
                 self.link_opened(now_ms, (&channel, link), &opening, jitter, out);
             }
             Input::LinkFailed { channel, link, trouble, jitter } => {
-                self.link_failed(now_ms, (&channel, link), &trouble, jitter);
+                self.link_failed(now_ms, (&channel, link), &trouble, jitter, out);
             }
             Input::ReceiptArrived(channel, receipt) => self.receipt_arrived(now_ms, &channel, &receipt, out),
             Input::CounterpartCard { ticket, card, bytes } => self.counterpart_card(now_ms, ticket, card, &bytes, out),
@@ -383,29 +386,6 @@ impl Exchange {
             Input::HandOver { ticket, message_id, actor } => self.hand_over(now_ms, ticket, (message_id, actor), out),
         }
         output
-    }
-
-    /// Tells a later own card, adopts new terms and configuration, and takes up what was under way.
-    fn start(&mut self, now_ms: i64, output: &mut Output) {
-        self.rotate(now_ms, output);
-        if self.own.card.revoked {
-            // The last entry of this log: whoever has its keys may be somebody else.
-            return;
-        }
-        let held = self.own.memoranda.iter().map(|memorandum| (memorandum.id.clone(), memorandum.terms_digest()));
-        let new: Vec<_> = held.filter(|(id, digest)| self.adopted.get(id) != Some(digest)).collect();
-        for (memorandum, digest) in new {
-            let event = change::adopted(&memorandum, digest);
-            self.record(now_ms, event, Change::Adopted { memorandum, digest }, Record::default(), output);
-        }
-        self.configure(now_ms, output);
-        self.erase_again(output);
-        let mut channels: Vec<ChannelId> = self.outgoing.keys().cloned().collect();
-        channels.extend(self.unsettled());
-        for channel in channels {
-            self.state_card(now_ms, &channel, output);
-            self.wake(&channel, &mut output.effects, now_ms);
-        }
     }
 
     /// Applies a change and records its entry; time never runs backwards in a log.

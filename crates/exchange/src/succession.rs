@@ -1,9 +1,10 @@
 //! A log that takes the place of another, and counterparts whose cards or logs change: channels go on, and nothing is numbered before it is
 //! known where.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use verbale_domain::{Code, Refusal};
+use verbale_domain::{Code, Memorandum, Refusal};
 use verbale_envelope::Recipient;
 use verbale_evidence::{Card, MessageId, VerifiedEnvelope};
 
@@ -34,26 +35,18 @@ impl Exchange {
         self.succeeds && !self.outgoing.get(channel).is_some_and(|outgoing| outgoing.resumed)
     }
 
-    /// Channels that must be resumed, used before or not.
-    pub(crate) fn unsettled(&self) -> Vec<ChannelId> {
-        if !self.succeeds {
-            return Vec::new();
-        }
+    /// All channels to enrolled counterparts, used before or not.
+    pub(crate) fn channels(&self) -> BTreeSet<ChannelId> {
         let serves = |peer: &String| {
             let under = self.own.memoranda.iter().filter(|memorandum| {
                 let nodes: Vec<&str> = memorandum.nodes().collect();
                 nodes.contains(&peer.as_str()) && nodes.contains(&self.own.card.id.as_str())
             });
-            under
-                .map(|memorandum| ChannelId { peer: peer.clone(), memorandum: memorandum.id.clone() })
-                .collect::<Vec<_>>()
+            let channel = |memorandum: &Memorandum| ChannelId { peer: peer.clone(), memorandum: memorandum.id.clone() };
+            under.map(channel).collect::<Vec<_>>()
         };
-        let mut channels: Vec<ChannelId> = self.peers.keys().flat_map(serves).collect();
-        channels.extend(self.outgoing.keys().filter(|channel| self.peers.contains_key(&channel.peer)).cloned());
-        channels.sort();
-        channels.dedup();
-        channels.retain(|channel| self.is_unsettled(channel));
-        channels
+        let used = self.outgoing.keys().filter(|channel| self.peers.contains_key(&channel.peer)).cloned();
+        self.peers.keys().flat_map(serves).chain(used).collect()
     }
 
     /// Refuses a number where it is not known which is the next.

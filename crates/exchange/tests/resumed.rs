@@ -4,7 +4,9 @@
 
 use std::sync::Arc;
 
-use verbale_evidence::{MessageId, Statement, StatementDigest, VerifiedEnvelope, encode_entry, sign_statement};
+use verbale_evidence::{
+    MessageId, Statement, StatementDigest, VerifiedEnvelope, encode_entry, read_entry, sign_statement,
+};
 use verbale_exchange::{ChannelId, Effect, Exchange, Input, LinkState, NoticeState, Opening, Output, succeeding};
 use verbale_keys::Role;
 use verbale_proto::v1::log_entry::Event;
@@ -67,6 +69,11 @@ fn asked(output: &Output) -> Option<(u64, Option<u64>)> {
     })
 }
 
+fn resumes(output: &Output) -> bool {
+    let mut events = output.records.iter().map(|record| read_entry(&record.entry).unwrap().event);
+    events.any(|event| matches!(event, Event::ChannelResumed(_)))
+}
+
 #[test]
 fn it_asks_in_steps_and_takes_back_what_the_counterpart_has_others_for() {
     let (mut own, other) = (ContactPoint::new("JP-MOJ-ISA-RMD", 1), ContactPoint::new("KG-MLSSM-CECA", 2));
@@ -96,14 +103,14 @@ fn it_asks_in_steps_and_takes_back_what_the_counterpart_has_others_for() {
     let (link, behind) = asked(&exchange.step(10, Input::Start)).unwrap();
     assert_eq!(behind, Some(0));
     // One that tells less than it could is believed nothing.
-    assert!(opened(&mut exchange, 11, link, opening(0, 5)).records.is_empty());
+    assert!(!resumes(&opened(&mut exchange, 11, link, opening(0, 5))));
     let (link, behind) = asked(&exchange.step(2_000, Input::Tick)).unwrap();
     assert_eq!(behind, Some(0));
-    assert!(opened(&mut exchange, 2_001, link, opening(0, 16_384)).records.is_empty());
+    assert!(!resumes(&opened(&mut exchange, 2_001, link, opening(0, 16_384))));
     let (link, behind) = asked(&exchange.step(10_000, Input::Tick)).unwrap();
     assert_eq!(behind, Some(16_384), "it goes on asking where it stopped");
     let output = opened(&mut exchange, 10_001, link, opening(16_384, 16_384));
-    assert_eq!(output.records.len(), 1, "where the channel goes on");
+    assert!(resumes(&output), "where the channel goes on");
     let state = |number: usize| exchange.notice(&sent[number - 1].statement().message_id).unwrap().state.clone();
     assert_eq!([1, parted].map(state), [NoticeState::Queued, NoticeState::Queued]);
     assert_eq!([parted + 1, parted + 3].map(state), [NoticeState::Displaced, NoticeState::Displaced]);
@@ -165,5 +172,57 @@ fn a_statement_of_this_log_that_it_does_not_hold_ends_its_work() {
     // Of what the log before signed with the same key the counterpart may keep back what it likes.
     assert!(!shown(&mut successor(&mut own, &other, &[(*first).clone()]), &second, 3), "one of the log before");
     let previous = PreviousLog { origin: "verbale/JP-MOJ-ISA-RMD/1".to_owned(), ..PreviousLog::default() };
-    assert!(!shown(&mut log(&own, Some(previous)), &second, 3), "of a log before that told no card with this key");
+    assert!(
+        !shown(&mut log(&own, Some(previous.clone())), &second, 3),
+        "of a log before that told no card with this key"
+    );
+    // The own clock said that this log had begun.
+    let later = Statement { created_ms: 6, ..second.statement().clone() };
+    let later = Arc::new(sign_statement(later, &key).unwrap());
+    assert!(shown(&mut log(&own, Some(previous)), &later, 3), "of this log, by its time");
+}
+
+#[test]
+fn nothing_is_entered_before_the_counterpart_said_where_the_channel_stands() {
+    let (own, other) = (ContactPoint::new("JP-MOJ-ISA-RMD", 1), ContactPoint::new("KG-MLSSM-CECA", 2));
+    let channel = ChannelId { peer: other.card.id.clone(), memorandum: MEMORANDUM.to_owned() };
+    // Nothing was ever sent, as far as this copy knows.
+    let started = || {
+        let mut exchange = Exchange::new(own.own(i64::MAX));
+        exchange.replay(&succeeding(5, &own.card, &own.card_bytes, None).unwrap().entry, None).unwrap();
+        let enrolled = Event::PeerEnrolled(PeerEnrolled {
+            card: other.card_bytes.clone(),
+            address: "host:1".to_owned(),
+            actor: "person".to_owned(),
+        });
+        exchange.replay(&encode_entry(5, enrolled).unwrap(), None).unwrap();
+        let output = exchange.step(10, Input::Start);
+        assert!(exchange.is_comparing() && output.records.is_empty());
+        let (link, _) = asked(&output).unwrap();
+        (exchange, link)
+    };
+    let opened = |link, opening| Input::LinkOpened { channel: channel.clone(), link, opening, jitter: 0 };
+
+    let (mut exchange, link) = started();
+    let output = exchange.step(11, opened(link, Opening { next_number: 1, last: None, behind: Vec::new() }));
+    assert!(!exchange.is_comparing() && !output.records.is_empty(), "it takes up its work");
+
+    let (mut exchange, link) = started();
+    let trouble = "it cannot be reached".to_owned();
+    let failed = Input::LinkFailed { channel: channel.clone(), link, trouble, jitter: 0 };
+    assert!(!exchange.step(11, failed).records.is_empty() && !exchange.is_comparing(), "nobody is there");
+    // Compared with when it is.
+    assert!(asked(&exchange.step(2_000, Input::Tick)).is_some());
+
+    let (mut exchange, _) = started();
+    assert!(exchange.step(5_010, Input::Tick).records.is_empty() && exchange.is_comparing());
+    assert!(!exchange.step(5_011, Input::Tick).records.is_empty() && !exchange.is_comparing(), "nobody answers");
+
+    let (mut exchange, link) = started();
+    let sent = sign_statement(statement(&own, &other, 1, StatementDigest::NONE, 1), &own.secret(Role::Envelope));
+    let opening = Opening { next_number: 2, last: Some(Arc::new(sent.unwrap())), behind: Vec::new() };
+    let output = exchange.step(11, opened(link, opening));
+    assert!(output.effects.iter().any(|effect| matches!(effect, Effect::IsNotTheLog { number: 1, .. })));
+    let later = exchange.step(60_000, Input::Tick);
+    assert!(exchange.is_comparing() && output.records.is_empty() && later.records.is_empty(), "an older copy");
 }

@@ -1,7 +1,7 @@
 //! The core: the one thread that owns state and journal. It takes whatever its queue holds, steps, commits once, and only
 //! then lets anybody know.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -78,6 +78,7 @@ enum Request {
     Ask { needs: Needs, asks: Vec<(Ask, oneshot::Sender<Answer>)> },
     Note(Vec<Input>),
     Read(Read),
+    Compared(oneshot::Sender<()>),
     Stop,
 }
 
@@ -133,6 +134,13 @@ impl Core {
         waiting.await.map_err(|_| Stopped)
     }
 
+    /// Waits until the log was compared with what counterparts hold at the start, or the node holds back: before that nothing is said of it.
+    pub(crate) async fn compared(&self) -> Result<(), Stopped> {
+        let (compared, waiting) = oneshot::channel();
+        self.0.send(Request::Compared(compared)).await.map_err(|_| Stopped)?;
+        waiting.await.map_err(|_| Stopped)
+    }
+
     /// Ends the core after what its queue holds.
     pub(crate) async fn stop(&self) {
         let _ = self.0.send(Request::Stop).await;
@@ -163,6 +171,8 @@ pub(crate) fn start(
         core: core.clone(),
         runtime: Handle::current(),
         waiting: HashMap::new(),
+        parked: VecDeque::new(),
+        comparing: Vec::new(),
         next_ticket: 0,
         links: HashMap::new(),
         started: false,
@@ -180,6 +190,10 @@ struct Running {
     core: Core,
     runtime: Handle,
     waiting: HashMap<Ticket, oneshot::Sender<Answer>>,
+    /// What came before the log was compared, in its order. No more than callers may ask at a time.
+    parked: VecDeque<(Ticket, Input)>,
+    /// Who waits for that, and for nothing else.
+    comparing: Vec<oneshot::Sender<()>>,
     next_ticket: Ticket,
     links: HashMap<ChannelId, mpsc::Sender<ToSend>>,
     /// [`Input::Start`] was taken.
@@ -196,6 +210,12 @@ struct Round {
     stop: bool,
 }
 
+impl Round {
+    fn is_full(&self) -> bool {
+        self.records.len() >= BATCH_RECORDS_MAX || self.bytes >= BATCH_BYTES_MAX
+    }
+}
+
 /// Why a node whose keys were taken back does nothing.
 const REVOKED: &str = "its keys were revoked (`verbale keys revoke`); counterparts refuse them as soon as they are told. To go on with new keys stop the \
                        node and run `verbale recover`";
@@ -203,11 +223,17 @@ const REVOKED: &str = "its keys were revoked (`verbale keys revoke`); counterpar
 impl Running {
     fn run(mut self, mut requests: mpsc::Receiver<Request>) -> Result<(), CoreError> {
         let mut first = Some(Request::Note(Vec::new()));
-        while let Some(request) = first.take().or_else(|| requests.blocking_recv()) {
+        loop {
+            if !self.exchange.is_comparing() {
+                // What it found is known by now: it was released with the round before.
+                self.is_compared();
+                first = first.or_else(|| (!self.parked.is_empty()).then(|| Request::Note(Vec::new())));
+            }
+            let Some(request) = first.take().or_else(|| requests.blocking_recv()) else { break };
             let mut round = Round::default();
             let room = self.journal.require_room(BATCH_BYTES_MAX as u64);
             self.take(request, &mut round, &room)?;
-            while !round.stop && round.records.len() < BATCH_RECORDS_MAX && round.bytes < BATCH_BYTES_MAX {
+            while !round.stop && !round.is_full() {
                 let Ok(request) = requests.try_recv() else { break };
                 self.take(request, &mut round, &room)?;
             }
@@ -240,6 +266,14 @@ impl Running {
         // A log that others know otherwise gets no entry, not even of what came by itself.
         let trouble = self.shared.standing.trouble();
         let holds_back = trouble.is_some();
+        if let Some(trouble) = &trouble {
+            self.is_compared();
+            for (ticket, _) in self.parked.drain(..) {
+                if let Some(answer) = self.waiting.remove(&ticket) {
+                    drop(answer.send(Answer::NotNow(trouble.clone())));
+                }
+            }
+        }
         let request = match (request, trouble) {
             (Request::Ask { asks, .. }, Some(trouble)) => {
                 for (_, answer) in asks {
@@ -250,13 +284,18 @@ impl Running {
             (Request::Note(_), Some(_)) => return Ok(()),
             (request, _) => request,
         };
-        // Before anything else is signed: the log tells a later card first.
+        // Before anything else: the log is compared, and then tells a later card first.
         if !holds_back && !std::mem::replace(&mut self.started, true) {
             self.step(Input::Start, round)?;
+        }
+        while !self.exchange.is_comparing() && !round.is_full() {
+            let Some((_, input)) = self.parked.pop_front() else { break };
+            self.step(input, round)?;
         }
         match (request, room) {
             (Request::Stop, _) => round.stop = true,
             (Request::Read(read), _) => round.reads.push(read),
+            (Request::Compared(waiting), _) => self.comparing.push(waiting),
             (Request::Ask { needs: Needs::Room, asks }, Err(full)) => {
                 let no_room = Failure::new(FailureKind::NoRoom, "NO_ROOM", full.to_string());
                 for (_, answer) in asks {
@@ -273,11 +312,24 @@ impl Running {
                 for (input, answer) in asks {
                     self.next_ticket += 1;
                     self.waiting.insert(self.next_ticket, answer);
-                    self.step(input(self.next_ticket), round)?;
+                    let input = input(self.next_ticket);
+                    let waits = self.exchange.is_comparing() || !self.parked.is_empty();
+                    if waits && input.waits_for_comparison() {
+                        self.parked.push_back((self.next_ticket, input));
+                    } else {
+                        self.step(input, round)?;
+                    }
                 }
             }
         }
         Ok(())
+    }
+
+    /// Whoever waits for no more than that goes on.
+    fn is_compared(&mut self) {
+        for waiting in self.comparing.drain(..) {
+            let _ = waiting.send(());
+        }
     }
 
     fn step(&mut self, input: Input, round: &mut Round) -> Result<(), Fault> {
@@ -316,8 +368,8 @@ impl Running {
                     tracing::error!(peer.id = peer, "a receipt contradicts an earlier one of the same counterpart");
                 }
                 Effect::IsNotTheLog { peer, number } => self.shared.standing.hold_back(format!(
-                    "{peer} holds number {number} of a channel, which a key of this log signed, and this log does not hold it: the folder was put \
-                     back from an older copy, or another copy of this node runs"
+                    "{peer} holds number {number} of a channel, which this node signed since this log began, and this log does not hold it: the \
+                     folder was put back from an older copy, or another copy of this node runs"
                 )),
             }
         }

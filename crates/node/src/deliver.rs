@@ -110,6 +110,7 @@ impl Peer for PeerService {
             let text = "another account for this counterpart is under way; ask again";
             return Err(Failure::new(FailureKind::NoRoom, "ACCOUNT_LIMIT", text).status());
         };
+        self.core.compared().await.map_err(|_| stopping())?;
         if let Some(trouble) = self.shared.standing.trouble() {
             return Err(trouble.status());
         }

@@ -136,6 +136,9 @@ pub(crate) async fn run(shared: Arc<Shared>, core: Core) {
     let config = &shared.config.time_stamps;
     let Some(authority) = config.authority.as_deref().and_then(Authority::parse) else { return };
     let interval = Duration::from_secs(config.interval_seconds);
+    if core.compared().await.is_err() {
+        return;
+    }
     loop {
         let state = shared.stamps.state();
         let wait = if state.failures > 0 {

@@ -1,6 +1,6 @@
 //! One simulated node: the real state machine over a log in memory whose commits are separate steps.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use verbale_domain::Notice;
@@ -29,6 +29,8 @@ pub(crate) struct SimNode {
     commits: Vec<u64>,
     pub(crate) pending: Vec<Record>,
     pub(crate) held: Vec<Effect>,
+    /// What came before the log was compared.
+    parked: VecDeque<Input>,
     /// Who waits for what: submissions by their registry number, notices of the peer by their number.
     pub(crate) waiting: HashMap<Ticket, Waits>,
     pub(crate) sent: HashMap<u64, Arc<VerifiedEnvelope>>,
@@ -54,6 +56,7 @@ impl SimNode {
             commits: Vec::new(),
             pending: Vec::new(),
             held: Vec::new(),
+            parked: VecDeque::new(),
             waiting: HashMap::new(),
             sent: HashMap::new(),
             watched: Watched::default(),
@@ -71,7 +74,6 @@ impl SimNode {
         node.step(0, Input::Enrol { ticket, card, bytes, actor: "person".into(), address: "host:1".into() });
         // `init` and enrolment lie before the world begins.
         node.sync();
-        node.held.clear();
         node
     }
 
@@ -86,6 +88,18 @@ impl SimNode {
     }
 
     pub(crate) fn step(&mut self, now_ms: i64, input: Input) {
+        if input.waits_for_comparison() && (self.exchange.is_comparing() || !self.parked.is_empty()) {
+            self.parked.push_back(input);
+        } else {
+            self.decide(now_ms, input);
+        }
+        while !self.exchange.is_comparing() {
+            let Some(input) = self.parked.pop_front() else { break };
+            self.decide(now_ms, input);
+        }
+    }
+
+    fn decide(&mut self, now_ms: i64, input: Input) {
         let output = self.exchange.step(now_ms, input);
         assert!(output.fault.is_none());
         self.pending.extend(output.records);
@@ -169,6 +183,7 @@ impl SimNode {
     pub(crate) fn crash(&mut self) {
         self.pending.clear();
         self.held.clear();
+        self.parked.clear();
         self.waiting.clear();
         self.sent.clear();
         self.up = false;

@@ -33,7 +33,7 @@ pub fn simulate_restore(seed: u64, steps: u64) -> Result<Restored, Violation> {
         world.step()?;
     }
     let copied = world.nodes[0].durable.len();
-    let more = world.random.below(steps);
+    let more = world.random.below(3 * steps);
     for _ in 0..more {
         world.step()?;
     }
@@ -55,6 +55,7 @@ impl World {
             other.restart(self.now_ms);
         }
         // Nobody answers the copy.
+        self.break_link(0);
         for _ in 0..self.random.below(12) {
             self.now_ms += 1;
             self.submit(0)?;
