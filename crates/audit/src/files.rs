@@ -18,7 +18,13 @@ pub(crate) const TEXTS_MAX: usize = 32 << 20;
 /// Bytes of a file of a size, at most. Whoever made the folder may have put a pipe or a device there, or a file of any size.
 pub(crate) fn bytes(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let (file, size) = opened(path)?;
-    all(file, size, most)
+    if size > most {
+        return Err(too_large(most));
+    }
+    // No more is asked for, so that its end is not looked for: a log has a file for each receipt.
+    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or_default());
+    file.take(size).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// The text of a file, likewise.
@@ -28,12 +34,12 @@ pub(crate) fn text(path: &Path, most: u64) -> io::Result<String> {
 
 /// The text of a file that somebody names on the command line, which may be a pipe.
 pub(crate) fn given(path: &Path) -> io::Result<String> {
-    utf8(all(File::open(path)?, 0, FILE_MAX)?)
+    utf8(all(File::open(path)?, FILE_MAX)?)
 }
 
 /// The text of standard input.
 pub(crate) fn input() -> io::Result<String> {
-    utf8(all(io::stdin().lock(), 0, FILE_MAX)?)
+    utf8(all(io::stdin().lock(), FILE_MAX)?)
 }
 
 /// Takes a file of any size in pieces.
@@ -56,13 +62,15 @@ fn opened(path: &Path) -> io::Result<(File, u64)> {
     Ok((File::open(path)?, said.len()))
 }
 
-fn all(from: impl Read, said: u64, most: u64) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(usize::try_from(said.min(most)).unwrap_or_default());
+/// Everything, where its size is not known.
+fn all(from: impl Read, most: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
     from.take(most + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > most {
-        return Err(io::Error::other(format!("it is larger than {} KiB, as nothing is that belongs here", most >> 10)));
-    }
-    Ok(bytes)
+    if bytes.len() as u64 > most { Err(too_large(most)) } else { Ok(bytes) }
+}
+
+fn too_large(most: u64) -> io::Error {
+    io::Error::other(format!("it is larger than {} KiB, as nothing is that belongs here", most >> 10))
 }
 
 fn utf8(bytes: Vec<u8>) -> io::Result<String> {

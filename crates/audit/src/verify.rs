@@ -24,7 +24,7 @@ use std::iter;
 
 use sha2::{Digest as _, Sha256};
 use verbale_domain::{Memoranda, civil};
-use verbale_evidence::{Card, Cards, carried_entry};
+use verbale_evidence::{Card, Cards, VerifiedEnvelope, carried_entry};
 use verbale_ledger::{Checkpoint, Frontier, Hash, LogSize, Note, TILE_WIDTH, Tile, decode_bundle, leaf_hash};
 
 pub(crate) use chronicle::{Chronicle, is_over};
@@ -125,7 +125,9 @@ pub(crate) fn check(
         frontier.append(prepared.leaf);
         if let Ok(told) = &prepared.read {
             known.told(index, &told.event);
-            if let Some(line) = decisions.line(index, told.time_ms, &told.event) {
+            let statement =
+                prepared.envelope.as_ref().and_then(|read| read.as_ref().ok()).map(VerifiedEnvelope::statement);
+            if let Some(line) = decisions.line(index, (told.time_ms, &told.event), statement) {
                 decided.update(line);
             }
         }

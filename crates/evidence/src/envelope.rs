@@ -74,7 +74,10 @@ impl UnverifiedEnvelope {
     }
 
     /// Verifies the signature under the key that the statement leads to.
-    pub(crate) fn verify_under(
+    ///
+    /// # Errors
+    /// [`EnvelopeError`]; [`EnvelopeError::UnknownKey`] when it leads to none.
+    pub fn verify_under(
         self,
         key_of: impl FnOnce(&Statement) -> Option<PublicKey>,
     ) -> Result<VerifiedEnvelope, EnvelopeError> {

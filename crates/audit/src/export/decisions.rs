@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::json;
 use verbale_domain::flow::{CONSENT_GRANT, CONSENT_REQUEST, DISCLOSURE_NOTICE};
-use verbale_evidence::{MessageId, UnverifiedEnvelope};
+use verbale_evidence::{MessageId, Statement, UnverifiedEnvelope};
 use verbale_proto::v1::log_entry::Event;
 
 use crate::presentation::moment;
@@ -20,11 +20,16 @@ pub(crate) struct Decisions {
 }
 
 impl Decisions {
-    /// The line of an entry, with its newline; `None` when it is no decision.
-    pub(crate) fn line(&mut self, index: u64, time_ms: i64, event: &Event) -> Option<String> {
+    /// The line of an entry, with its newline; `None` when it is no decision. `statement`: that in its envelope, where that was read already.
+    pub(crate) fn line(
+        &mut self,
+        index: u64,
+        (time_ms, event): (i64, &Event),
+        statement: Option<&Statement>,
+    ) -> Option<String> {
         let (about, outcome, code, rules, grounds): (&[u8], _, &str, u32, &[Vec<u8>]) = match event {
-            Event::NoticeSent(of) => return self.envelope(&of.envelope, index),
-            Event::NoticeReceived(of) => return self.envelope(&of.envelope, index),
+            Event::NoticeSent(of) => return self.notice(statement, &of.envelope, index),
+            Event::NoticeReceived(of) => return self.notice(statement, &of.envelope, index),
             Event::GroundRecorded(of) => return self.first(&of.ground_id, index),
             Event::ReceiptReceived(of) => return self.second(&of.message_id, index),
             Event::GroundConfirmed(of) => return self.second(&of.ground_id, index),
@@ -49,8 +54,9 @@ impl Decisions {
         Some(format!("{line}\n"))
     }
 
-    fn envelope(&mut self, bytes: &[u8], index: u64) -> Option<String> {
-        let statement = UnverifiedEnvelope::parse(bytes).and_then(|envelope| envelope.claimed()).ok()?;
+    fn notice(&mut self, known: Option<&Statement>, envelope: &[u8], index: u64) -> Option<String> {
+        let read = || UnverifiedEnvelope::parse(envelope).and_then(|envelope| envelope.claimed()).ok();
+        let statement = known.cloned().or_else(read)?;
         if GROUNDS.contains(&statement.flow.as_str()) {
             self.first(statement.message_id.as_bytes(), index)
         } else {

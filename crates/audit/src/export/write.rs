@@ -150,7 +150,7 @@ impl ExportWriter {
         let told = read_entry(&entry).map_err(|source| ExportError::Entry { index, source })?;
         let (time_ms, event) = (told.time_ms, told.event);
         self.cards.told(index, &event);
-        let line = self.decisions.line(index, time_ms, &event);
+        let line = self.decisions.line(index, (time_ms, &event), None);
         if let (Some(line), Some(lines)) = (line, &mut self.decision_lines) {
             lines.write(line.as_bytes())?;
         }

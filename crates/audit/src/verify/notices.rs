@@ -219,8 +219,8 @@ impl Chronicle<'_> {
         if is_by_nobody != is_stated {
             self.find("ACTOR", index, "a person who sent it, or the statement of a card", "another sender");
         }
-        let is_present = self.own_card().is_some_and(|own| own.digest() == statement.content_root);
-        if is_stated && !is_present {
+        let is_present = || self.own_card().is_some_and(|own| own.digest() == statement.content_root);
+        if is_stated && !is_present() {
             self.find("CARD_STATEMENT", index, "the card of the log's owner", "another one");
         }
         let serial = self.own().map_or(0, |own| own.serial);

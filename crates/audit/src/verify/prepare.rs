@@ -7,13 +7,11 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
 
 use verbale_evidence::{
-    Card, EntryError, EntryTold, ReceiptVerifier, UnverifiedEnvelope, VerifiedEnvelope, VerifiedReceipt, carried_entry,
-    read_entry,
+    Card, EntryError, EntryTold, EnvelopeError, ReceiptVerifier, UnverifiedEnvelope, VerifiedEnvelope, VerifiedReceipt,
+    carried_entry, read_entry,
 };
 use verbale_keys::{Fingerprint, PublicKey, Vkey};
-use verbale_ledger::{
-    Checkpoint, Hash, LogIndex, LogSize, Note, TILE_WIDTH, Tile, decode_bundle, leaf_hash, split_extra,
-};
+use verbale_ledger::{Hash, LogIndex, LogSize, TILE_WIDTH, Tile, decode_bundle, leaf_hash, split_extra};
 use verbale_proto::v1::Receipt;
 use verbale_proto::v1::log_entry::Event;
 
@@ -96,14 +94,17 @@ pub(crate) fn read_through(
     })
 }
 
-fn prepare((folder, since): (&ExportFolder, u64), tile: Tile, keys: &Keys) -> Result<Vec<Prepared>, Missing> {
+fn prepare<'k>((folder, since): (&ExportFolder, u64), tile: Tile, keys: &'k Keys) -> Result<Vec<Prepared>, Missing> {
     let (hashes, bundle) = (folder.tile(tile)?, folder.bundle(tile)?);
     let unusable = |text: String| Missing::Unusable { path: folder.dir().join(tile.entries_path()), text };
     let entries = decode_bundle(&bundle).map_err(|error| unusable(error.to_string()))?;
     if entries.len() as u64 != tile.width {
         return Err(unusable(format!("it has {} entries, its name says {}", entries.len(), tile.width)));
     }
-    let mut verifiers: HashMap<String, ReceiptVerifier<'_>> = HashMap::new();
+    let of_log = |(origin, vkeys): (&'k String, &'k Vec<Vkey>)| {
+        (origin.as_str(), vkeys.iter().map(ReceiptVerifier::new).collect())
+    };
+    let mut verifiers: Verifiers<'k> = keys.logs.iter().map(of_log).collect();
     let mut prepared = Vec::with_capacity(entries.len());
     for (at, entry) in entries.into_iter().enumerate() {
         let leaf = leaf_hash(entry);
@@ -121,7 +122,7 @@ fn prepare((folder, since): (&ExportFolder, u64), tile: Tile, keys: &Keys) -> Re
             Ok(Event::ChannelResumed(of)) if !of.envelope.is_empty() => envelope = Some(signed(&of.envelope, keys)),
             Ok(Event::ReceiptReceived(_)) => {
                 let text = folder.receipt(LogIndex(tile.number * TILE_WIDTH + at as u64), since)?;
-                receipt = text.map(|text| received(&text, keys, &mut verifiers));
+                receipt = text.map(|text| received(&text, &mut verifiers));
             }
             _ => {}
         }
@@ -132,27 +133,25 @@ fn prepare((folder, since): (&ExportFolder, u64), tile: Tile, keys: &Keys) -> Re
 
 fn signed(bytes: &[u8], keys: &Keys) -> Result<VerifiedEnvelope, String> {
     let unverified = UnverifiedEnvelope::parse(bytes).map_err(|error| error.to_string())?;
-    let claimed = unverified.claimed().map_err(|error| error.to_string())?;
-    let key = keys.envelope.get(&claimed.sender_key).ok_or("a signature of a key that stands on no card here")?;
-    unverified.verify(key).map_err(|error| error.to_string())
+    let verified = unverified.verify_under(|claimed| keys.envelope.get(&claimed.sender_key).copied());
+    verified.map_err(|error| match error {
+        EnvelopeError::UnknownKey => "a signature of a key that stands on no card here".to_owned(),
+        other => other.to_string(),
+    })
 }
 
-fn received<'k>(
-    text: &str,
-    keys: &'k Keys,
-    verifiers: &mut HashMap<String, ReceiptVerifier<'k>>,
-) -> Result<(Vec<u8>, VerifiedReceipt), String> {
+/// Those of the keys that a log had, by its origin.
+type Verifiers<'k> = HashMap<&'k str, Vec<ReceiptVerifier<'k>>>;
+
+fn received(text: &str, verifiers: &mut Verifiers<'_>) -> Result<(Vec<u8>, VerifiedReceipt), String> {
     let (proof, entry) = split_extra(text).map_err(|error| error.to_string())?;
-    let checkpoint = proof.split_once("\n\n").map(|(_, checkpoint)| checkpoint).unwrap_or_default();
-    let origin =
-        Note::parse(checkpoint).ok().and_then(|note| Checkpoint::parse(note.text).ok()).map(|head| head.origin);
+    // The name of the log is the first line of its signed head.
+    let origin = proof.split_once("\n\n").and_then(|(_, head)| head.lines().next());
     let origin = origin.ok_or("a receipt without a checkpoint")?;
-    let vkeys = keys.logs.get(&origin).ok_or("a receipt of a log whose key stands on no card here")?;
+    let of_log = verifiers.get_mut(origin).ok_or("a receipt of a log whose key stands on no card here")?;
     let receipt = Receipt { entry, proof };
     let mut last = Err("no key of its log verifies it".to_owned());
-    for vkey in vkeys {
-        let name = vkey.to_string();
-        let verifier = verifiers.entry(name).or_insert_with(|| ReceiptVerifier::new(vkey));
+    for verifier in of_log {
         last = verifier.verify_alone(&receipt).map_err(|error| error.to_string());
         if last.is_ok() {
             break;
