@@ -1,13 +1,14 @@
 //! The floor: what every design of this kind must do for a notice, and nothing else, on all cores.
 
 use std::fs::File;
+use std::hint::black_box;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use verbale_envelope::Exercise;
 use verbale_keys::{PublicKey, SecretKey};
-use verbale_ledger::leaf_hash;
+use verbale_ledger::{leaf_hash, node_hash};
 
 use crate::failure::CliError;
 
@@ -28,6 +29,12 @@ const ENTRY_BYTES: usize = 720;
 /// A log entry that tells of a receipt.
 const RECEIPT_ENTRY_BYTES: usize = 80;
 
+/// What stands in a receipt beside the entry and its proof: a signed head, index and type.
+const RECEIPT_HEAD_BYTES: usize = 260;
+
+/// A node of a proof, in base64 and with its newline.
+const NODE_TEXT_BYTES: usize = 45;
+
 /// Threads: one for each core of the machine that the project measures on.
 const THREADS: usize = 2;
 
@@ -36,12 +43,15 @@ pub(crate) fn per_second(dir: &Path, content_bytes: usize) -> Result<f64, CliErr
     measured(|thread, until| batches(&dir.join(format!("floor-{thread}")), content_bytes, until))
 }
 
-/// What every auditor must do for a notice in the log of its sender, in words.
-pub(crate) const WHAT_OF_READING: &str = "for each notice one strict verification and three hashes, of its entry, its receipt's, and the counterpart's; on both cores";
+/// What every auditor must do for a notice in a log, in words: what the log's form asks for, and nothing else.
+pub(crate) const WHAT_OF_READING: &str = "for each notice one strict verification, and one hash of its statement, its entry, and a node above that; of one\n  \
+     that was sent also of its receipt, of both entries that tell of that, and of each node that proves it; on both cores";
 
-/// Notices a second of it, all threads together.
-pub(crate) fn read_per_second() -> Result<f64, CliError> {
-    let statement = vec![4; STATEMENT_BYTES];
+/// Notices a second of it, all threads together: of those that were sent and have a receipt with a proof of so many nodes, or of those received.
+pub(crate) fn read_per_second(proof: Option<u32>) -> Result<f64, CliError> {
+    let statement = [4; STATEMENT_BYTES];
+    let (entry, receipt_entry) = ([3; ENTRY_BYTES], [3; RECEIPT_ENTRY_BYTES]);
+    let receipt = vec![5; ENTRY_BYTES + RECEIPT_HEAD_BYTES + proof.unwrap_or_default() as usize * NODE_TEXT_BYTES];
     let key = SecretKey::from_seed([7; 32]);
     let (signature, public) = (key.sign(&statement), key.public());
     measured(|_, until| {
@@ -49,8 +59,18 @@ pub(crate) fn read_per_second() -> Result<f64, CliError> {
         while Instant::now() < until {
             for _ in 0..BATCH {
                 public.verify(&statement, &signature).map_err(|_| fault())?;
-                for entry_bytes in [ENTRY_BYTES, RECEIPT_ENTRY_BYTES, ENTRY_BYTES] {
-                    std::hint::black_box(leaf_hash(&vec![3; entry_bytes]));
+                for bytes in [statement.as_slice(), &entry] {
+                    black_box(leaf_hash(black_box(bytes)));
+                }
+                let mut node = black_box(node_hash(&[1; 32], &[2; 32]));
+                if let Some(proof) = proof {
+                    for bytes in [receipt.as_slice(), &receipt_entry, &entry] {
+                        black_box(leaf_hash(black_box(bytes)));
+                    }
+                    // The nodes of the proof, and that above the receipt's entry.
+                    for _ in 0..=proof {
+                        node = black_box(node_hash(&node, &[2; 32]));
+                    }
                 }
                 done += 1;
             }
@@ -118,8 +138,8 @@ fn notice(
         return Err(fault());
     }
     for _side in 0..2 {
-        std::hint::black_box(leaf_hash(&sealed));
-        std::hint::black_box(leaf_hash(&vec![3; ENTRY_BYTES]));
+        black_box(leaf_hash(&sealed));
+        black_box(leaf_hash(&vec![3; ENTRY_BYTES]));
     }
     Ok(sealed)
 }

@@ -53,12 +53,28 @@ fn one(command: &str, exports: &[&Path], logs: &[&str]) -> Result<Reading, CliEr
     let taken = started.elapsed().as_secs_f64();
     let said = auditor.wait_with_output().map_err(failed)?.stdout;
     let report: Value = serde_json::from_slice(&said).unwrap_or_default();
-    let count = |of: &str| -> u64 {
-        logs.iter().filter_map(|log| report.pointer(&format!("{log}{of}")).and_then(Value::as_u64)).sum()
-    };
-    // What one side sent the other received: both logs have it.
-    let (entries, notices) = (count("/size"), count("/entries/sent") + count("/entries/received"));
-    #[expect(clippy::cast_precision_loss, reason = "figures for people")]
-    let (entries_per_second, floor_time) = (entries as f64 / taken, notices as f64 / floor::read_per_second()?);
-    Ok(Reading { entries, entries_per_second, ratio: floor_time / taken, peak_rss_bytes: bytes })
+    let (mut entries, mut floor_time) = (0, 0.0);
+    for log in logs {
+        let count = |of: &str| report.pointer(&format!("{log}{of}")).and_then(Value::as_u64).unwrap_or_default();
+        let (sent, received) = (count("/entries/sent"), count("/entries/received"));
+        entries += count("/size");
+        // The counterpart's log has an entry for each notice that was sent to it, and its proofs as many nodes.
+        if let Some(proof) = sent.checked_ilog2() {
+            floor_time += figure(sent) / floor::read_per_second(Some(proof))?;
+        }
+        if received > 0 {
+            floor_time += figure(received) / floor::read_per_second(None)?;
+        }
+    }
+    Ok(Reading {
+        entries,
+        entries_per_second: figure(entries) / taken,
+        ratio: floor_time / taken,
+        peak_rss_bytes: bytes,
+    })
+}
+
+#[expect(clippy::cast_precision_loss, reason = "figures for people")]
+fn figure(count: u64) -> f64 {
+    count as f64
 }
