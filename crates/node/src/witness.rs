@@ -366,17 +366,27 @@ async fn receipted(core: &Core, id: &str) -> Result<String, String> {
 
 /// Compares the own log with the heads of it that a counterpart holds; an empty one says that it holds none.
 async fn judge(shared: &Shared, core: &Core, holder: &str, notes: [&str; 2]) -> Result<(), String> {
-    let mut troubles = Vec::new();
+    let (mut trouble, mut unusable) = (None, None);
     for note in notes {
-        if let Some(trouble) = contradiction(shared, core, holder, note).await? {
-            // First: whoever closes this log later quotes the longest.
-            shared.witnesses.folder.keep_told_by(holder, note).map_err(|error| error.to_string())?;
-            troubles.push(trouble);
+        match contradiction(shared, core, holder, note).await {
+            Ok(None) => {}
+            Ok(Some(found)) => {
+                // First: whoever closes this log later quotes the longest.
+                shared.witnesses.folder.keep_told_by(holder, note).map_err(|error| error.to_string())?;
+                trouble.get_or_insert(found);
+            }
+            // What is wrong with one of them does not hide the other.
+            Err(error) => {
+                unusable.get_or_insert(error);
+            }
         }
     }
-    if let Some(trouble) = troubles.into_iter().next() {
+    if let Some(trouble) = trouble {
         shared.standing.hold_back(trouble);
         return Ok(());
+    }
+    if let Some(error) = unusable {
+        return Err(error);
     }
     shared.witnesses.agreed.lock().unwrap_or_else(PoisonError::into_inner).insert(holder.to_owned());
     if shared.standing.confirm() {
@@ -485,7 +495,8 @@ async fn show_head(shared: &Arc<Shared>, core: &Core, peer: &Peer, connection: C
             let said: String = response.code.chars().filter(|c| c.is_ascii_uppercase() || *c == '_').take(40).collect();
             return match said.as_str() {
                 // A node that holds back has nothing to show.
-                "" | "NOTHING_OFFERED" => Ok(()),
+                "" | "NOTHING_OFFERED" if is_asked_only => Ok(()),
+                "" => Err(format!("{id} did not cosign this log's head, and does not say why: its node is at fault")),
                 said => Err(format!("{id} did not cosign this log's head: {said}")),
             };
         }
