@@ -42,3 +42,4 @@ mod stamps;
 mod supervised;
 mod supply;
 mod tampering;
+mod told;

@@ -243,7 +243,7 @@ fn a_card_made_without_knowing_of_one_that_was_lost_is_told_so_and_the_next_one_
     japan.run(&["recover", "--confirm"]).good();
     japan.start();
     let trouble = || status(&japan)["heads"][0]["trouble"].as_str().unwrap_or_default().to_owned();
-    until("the counterpart says so", || trouble().contains("OLDER_CARD") && trouble().contains("keys rotate"));
+    until("the counterpart says so", || trouble().contains("knows card 2") && trouble().contains("keys rotate"));
     rotate(&mut japan, "age").good();
     until("the counterpart takes the card", || serial(&partner) == 3);
     goes_on(&japan, &partner);

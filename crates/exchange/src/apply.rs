@@ -101,7 +101,10 @@ impl Exchange {
                 let held = self.happened(&message_id, Happening { index, time_ms, what: What::Expired })?;
                 held.state = NoticeState::ExpiredUnanswered;
             }
-            Change::Enrolled { card, address } => self.enrolled(*card, address)?,
+            Change::Enrolled { card, address } => {
+                self.card_entries.insert(card.id.clone(), index);
+                self.enrolled(*card, address)?;
+            }
             Change::Commenced { memorandum, on, by } => {
                 self.commenced_by.entry(memorandum.clone()).or_default().insert(by);
                 let course = self.docket.course_mut(&memorandum);
@@ -220,6 +223,7 @@ impl Exchange {
                 if self.peers.get(&card.id).is_some_and(Peer::is_revoked) {
                     return Err("its card takes the place of one that was revoked");
                 }
+                self.card_entries.insert(card.id.clone(), index);
                 self.succeed(*card)?;
             }
             Change::Resumed { channel, goes_on, before } => self.resume((index, time_ms), channel, &goes_on, before)?,

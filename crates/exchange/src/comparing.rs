@@ -1,10 +1,10 @@
 //! Before a log goes on, it is compared with what counterparts hold: at the start each channel is opened once, and until all of them answered, or
-//! could not be reached, nothing is numbered and nothing entered.
+//! could not be reached, nothing is numbered and nothing entered. Whoever comes by later, or is enrolled, is asked before anything of it is taken.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use crate::change::{self, Change, Record};
-use crate::link::{Link, LinkState};
+use crate::link::{LinkState, Opening};
 use crate::state::{ChannelId, Exchange};
 use crate::step::{Input, Output};
 
@@ -14,16 +14,19 @@ const PATIENCE_MS: i64 = 5_000;
 /// What is still to be compared.
 #[derive(Default)]
 pub(crate) struct Comparing {
-    /// Channels that were opened for the first time, and not yet answered.
-    channels: BTreeSet<ChannelId>,
-    until_ms: i64,
+    /// Channels that were opened for the first time since the start: until when an answer is waited for.
+    first: BTreeMap<ChannelId, i64>,
+    /// Channels whose counterpart came by, or was enrolled, before it was compared with: likewise, and nobody waits but what is about it.
+    later: BTreeMap<ChannelId, i64>,
+    /// Answers that say nothing against the log, while others are awaited.
+    opened: Vec<(ChannelId, u64, Opening, i8)>,
     /// A counterpart holds what this log must hold, and does not.
     contradicted: bool,
 }
 
 impl Input {
     /// Whether it lets the log grow for somebody who can wait. What a counterpart asks or tells of itself is part of the comparison.
-    pub fn waits_for_comparison(&self) -> bool {
+    fn can_wait(&self) -> bool {
         !matches!(
             self,
             Self::Start
@@ -35,12 +38,27 @@ impl Input {
                 | Self::CounterpartCard { .. }
         )
     }
+
+    /// The counterpart from or for which it is.
+    fn peer(&self) -> Option<&str> {
+        match self {
+            Self::Arrived(_, channel, _) => Some(&channel.peer),
+            Self::Submit(_, submission) => submission.draft.as_ref().ok().map(|draft| draft.recipient.as_str()),
+            _ => None,
+        }
+    }
 }
 
 impl Exchange {
-    /// Whether the log is not to grow yet, or no more: whoever asks for something that [`Input::waits_for_comparison`] waits.
+    /// Whether an input is to wait, until the log was compared with what counterparts hold.
+    pub fn must_wait(&self, input: &Input) -> bool {
+        let is_of = |peer: &str| self.comparing.later.keys().any(|channel| channel.peer == peer);
+        input.can_wait() && (self.is_comparing() || input.peer().is_some_and(is_of))
+    }
+
+    /// Whether the log is not to grow yet, or no more.
     pub fn is_comparing(&self) -> bool {
-        self.comparing.contradicted || !self.comparing.channels.is_empty()
+        self.comparing.contradicted || !self.comparing.first.is_empty()
     }
 
     /// Asks each counterpart where its channels stand.
@@ -50,23 +68,69 @@ impl Exchange {
             self.rotate(now_ms, output);
             return;
         }
-        let channels = self.channels();
-        for channel in &channels {
-            self.wake(channel, &mut output.effects, now_ms);
+        let until_ms = now_ms.saturating_add(PATIENCE_MS);
+        for channel in self.channels() {
+            self.wake(&channel, &mut output.effects, now_ms);
+            if self.is_asking(&channel) {
+                self.comparing.first.insert(channel, until_ms);
+            }
         }
-        let is_asked = |link: &Link| link.state == LinkState::Connecting;
-        let asked = channels.into_iter().filter(|channel| self.links.get(channel).is_some_and(is_asked));
-        (self.comparing.channels, self.comparing.until_ms) = (asked.collect(), now_ms.saturating_add(PATIENCE_MS));
         if !self.is_comparing() {
             self.take_up(now_ms, output);
         }
     }
 
-    /// A channel was opened, or could not be.
-    pub(crate) fn compared(&mut self, now_ms: i64, channel: &ChannelId, output: &mut Output) {
-        if self.comparing.channels.remove(channel) && !self.is_comparing() {
+    /// A counterpart came by: it can be reached, and is asked now if it could not be before. What it brings waits for its answer.
+    pub(crate) fn came_by(&mut self, now_ms: i64, peer: &str, output: &mut Output) {
+        for channel in self.channels().into_iter().filter(|channel| channel.peer == peer) {
+            // Whoever was reached and does not agree is not asked faster.
+            if self.links.get(&channel).is_some_and(|link| !link.disagrees) {
+                self.forget_failures(&channel);
+                self.wake(&channel, &mut output.effects, now_ms);
+            }
+            self.ask_first(now_ms, channel);
+        }
+    }
+
+    /// What is about the counterpart waits until it answered for the first time.
+    pub(crate) fn ask_first(&mut self, now_ms: i64, channel: ChannelId) {
+        if self.is_asking(&channel) && !self.comparing.first.contains_key(&channel) {
+            self.comparing.later.entry(channel).or_insert(now_ms.saturating_add(PATIENCE_MS));
+        }
+    }
+
+    fn is_asking(&self, channel: &ChannelId) -> bool {
+        self.links.get(channel).is_some_and(|link| link.state == LinkState::Connecting && !link.asked)
+    }
+
+    /// A channel was opened, and nothing contradicts; until all were, nothing is entered of it.
+    pub(crate) fn compared(
+        &mut self,
+        now_ms: i64,
+        (channel, generation): (&ChannelId, u64),
+        (opening, jitter): (&Opening, i8),
+        output: &mut Output,
+    ) {
+        self.comparing.opened.push((channel.clone(), generation, opening.clone(), jitter));
+        self.compare_no_more(now_ms, channel, output);
+    }
+
+    /// A channel could not be opened. One that was reached may yet be: at the start it is waited for.
+    pub(crate) fn not_compared(&mut self, now_ms: i64, channel: &ChannelId, reached: bool, output: &mut Output) {
+        if reached {
+            self.comparing.later.remove(channel);
+        } else {
+            self.compare_no_more(now_ms, channel, output);
+        }
+    }
+
+    fn compare_no_more(&mut self, now_ms: i64, channel: &ChannelId, output: &mut Output) {
+        self.comparing.later.remove(channel);
+        let was_last = self.comparing.first.remove(channel).is_some() && !self.is_comparing();
+        if was_last {
             self.take_up(now_ms, output);
         }
+        self.take_openings(now_ms, output);
     }
 
     /// The log is an older copy, or there is another one: it is not continued.
@@ -76,11 +140,15 @@ impl Exchange {
 
     /// Waits no longer for whoever has not answered.
     pub(crate) fn compared_long_enough(&mut self, now_ms: i64, output: &mut Output) {
-        if !self.comparing.channels.is_empty() && now_ms > self.comparing.until_ms {
-            self.comparing.channels.clear();
-            if !self.is_comparing() {
-                self.take_up(now_ms, output);
-            }
+        let is_awaited = |_: &ChannelId, until_ms: &mut i64| now_ms <= *until_ms;
+        self.comparing.later.retain(is_awaited);
+        if self.comparing.first.is_empty() {
+            return;
+        }
+        self.comparing.first.retain(is_awaited);
+        if !self.is_comparing() {
+            self.take_up(now_ms, output);
+            self.take_openings(now_ms, output);
         }
     }
 
@@ -100,13 +168,20 @@ impl Exchange {
         }
     }
 
-    /// Says in a channel what is to be said.
-    pub(crate) fn go_on(&mut self, now_ms: i64, channel: &ChannelId, output: &mut Output) {
-        if self.is_comparing() {
-            return;
+    fn take_openings(&mut self, now_ms: i64, output: &mut Output) {
+        if !self.is_comparing() {
+            for (channel, generation, opening, jitter) in std::mem::take(&mut self.comparing.opened) {
+                self.take_opening(now_ms, (&channel, generation), &opening, jitter, output);
+            }
         }
-        self.state_card(now_ms, channel, output);
-        self.hold_back(now_ms, output);
+    }
+
+    /// Says in a channel what is to be said; while the log is compared, asks at most.
+    pub(crate) fn go_on(&mut self, now_ms: i64, channel: &ChannelId, output: &mut Output) {
+        if !self.is_comparing() {
+            self.state_card(now_ms, channel, output);
+            self.hold_back(now_ms, output);
+        }
         self.wake(channel, &mut output.effects, now_ms);
     }
 }

@@ -58,6 +58,7 @@ impl Exchange {
         for channel in self.channels().into_iter().filter(|channel| channel.peer == peer) {
             self.forget_failures(&channel);
             self.go_on(now_ms, &channel, output);
+            self.ask_first(now_ms, channel);
         }
     }
 

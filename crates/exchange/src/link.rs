@@ -52,6 +52,8 @@ pub struct Link {
     /// Counts the links of a channel: a late report about an earlier one changes nothing.
     pub generation: u64,
     failures: u32,
+    /// Somebody was there the last time, and did not agree.
+    pub(crate) disagrees: bool,
     /// Whether the counterpart said where the channel stands, since this node started, or since the counterpart's log took the place of another.
     pub(crate) asked: bool,
     /// Up to this number the counterpart holds what this log does, as far as it said on earlier links.
@@ -82,7 +84,15 @@ impl Opening {
 
 impl Default for Link {
     fn default() -> Self {
-        Self { state: LinkState::Idle, trouble: String::new(), generation: 0, failures: 0, asked: false, alike: 0 }
+        Self {
+            state: LinkState::Idle,
+            trouble: String::new(),
+            generation: 0,
+            failures: 0,
+            disagrees: false,
+            asked: false,
+            alike: 0,
+        }
     }
 }
 
@@ -122,12 +132,12 @@ impl Exchange {
         if !self.has_something_to_say(channel) || self.peers.get(&channel.peer).is_none_or(Peer::is_revoked) {
             return;
         }
-        let behind = self.asks_behind(channel);
+        let (behind, is_comparing) = (self.asks_behind(channel), self.is_comparing());
         let link = self.links.entry(channel.clone()).or_default();
         match link.state {
             LinkState::Idle => effects.push(link.connect(channel, behind)),
-            LinkState::Open { .. } => self.fill(channel, effects, now_ms),
-            LinkState::Connecting | LinkState::Backoff { .. } => {}
+            LinkState::Open { .. } if !is_comparing => self.fill(channel, effects, now_ms),
+            LinkState::Open { .. } | LinkState::Connecting | LinkState::Backoff { .. } => {}
         }
     }
 
@@ -143,71 +153,80 @@ impl Exchange {
         if !self.links.get(channel).is_some_and(is_awaited) {
             return;
         }
-        let number = opening.next_number.saturating_sub(1);
-        if self.is_not_the_log(channel, opening) {
+        if let Some(envelope) = opening.last_of(channel).filter(|last| self.lacks(now_ms, last)) {
             self.contradicted();
-            output.effects.push(Effect::IsNotTheLog { peer: channel.peer.clone(), number });
+            output.effects.push(Effect::IsNotTheLog { peer: channel.peer.clone(), envelope: Arc::clone(envelope) });
             output.effects.push(Effect::Disconnect(channel.clone()));
             let trouble =
                 "the counterpart holds a statement that is not in this log: was this folder restored from an old copy?";
-            return self.link_failed(now_ms, (channel, generation), trouble, jitter, output);
+            return self.link_failed(now_ms, (channel, generation), trouble, jitter);
+        }
+        self.compared(now_ms, (channel, generation), (opening, jitter), output);
+    }
+
+    /// Goes on with a channel that was opened, if its link is still there.
+    pub(crate) fn take_opening(
+        &mut self,
+        now_ms: i64,
+        (channel, generation): (&ChannelId, u64),
+        opening: &Opening,
+        jitter: i8,
+        output: &mut Output,
+    ) {
+        let is_awaited = |link: &Link| link.state == LinkState::Connecting && link.generation == generation;
+        if !self.links.get(channel).is_some_and(is_awaited) {
+            return;
         }
         let settled = self.settle(now_ms, channel, opening, output);
         let agreed = settled
             .and_then(|()| self.outgoing.get(channel).map_or(Ok(()), |outgoing| check_opening(outgoing, opening)));
+        let waits = self.waiting(channel) > 0;
+        let Some(link) = self.links.get_mut(channel) else { return };
+        link.disagrees = agreed.is_err();
         match agreed {
             Ok(()) => {
-                let waits = self.waiting(channel) > 0;
-                if let Some(link) = self.links.get_mut(channel) {
-                    link.state = LinkState::Open { sent: 0 };
-                    link.trouble.clear();
-                    link.asked = true;
-                    // It works, as far as it is needed; what waits must be answered first.
-                    link.failures = if waits { link.failures } else { 0 };
-                }
-                self.compared(now_ms, channel, output);
+                link.state = LinkState::Open { sent: 0 };
+                link.trouble.clear();
+                link.asked = true;
+                // It works, as far as it is needed; what waits must be answered first.
+                link.failures = if waits { link.failures } else { 0 };
                 self.go_on(now_ms, channel, output);
             }
             Err(trouble) => {
                 output.effects.push(Effect::Disconnect(channel.clone()));
-                self.link_failed(now_ms, (channel, generation), trouble, jitter, output);
+                self.link_failed(now_ms, (channel, generation), trouble, jitter);
             }
         }
     }
 
-    /// Whether the counterpart shows what only this log can have signed for the channel, and the log holds something else, or nothing, under
-    /// that number. What a key signed before this log began, and an earlier log had too, may be of that one, whose fate the first entry tells; the
-    /// key with which a log took the place of another is such a key, even if no card of the one before is known to say so.
-    fn is_not_the_log(&self, channel: &ChannelId, opening: &Opening) -> bool {
-        let Some(last) = opening.last_of(channel) else { return false };
-        let (statement, origin) = (last.statement(), &self.own.card.log_origin);
+    /// Whether a statement of this contact point, whose signature was verified, is one that only this log can have signed, and the log holds
+    /// something else, or nothing, under its number. What a key signed that an earlier log had too may be of that one, whose fate the first entry
+    /// tells; the key with which a log took the place of another is such a key, even if no card of the one before is known to say so. Of a channel
+    /// that goes on since, whatever was signed after this log began is of this one.
+    pub fn lacks(&self, now_ms: i64, envelope: &VerifiedEnvelope) -> bool {
+        let (statement, origin) = (envelope.statement(), &self.own.card.log_origin);
         let signer = self.own_cards.all().filter(|card| card.envelope_key.fingerprint() == statement.sender_key).last();
         let began = self.own_cards.all().filter(|card| card.log_origin == *origin).last();
         let is_new_key = |(signer, began): (&Card, &Card)| {
             signer.log_origin == *origin && (!self.succeeds || signer.serial > began.serial)
         };
-        // By the own clock both.
-        let is_of_this_log = statement.created_ms > self.began_ms || signer.zip(began).is_some_and(is_new_key);
-        let ours = self.outgoing.get(channel).and_then(|outgoing| outgoing.statement(statement.number));
-        is_of_this_log && ours != Some(last.digest())
+        let channel = ChannelId { peer: statement.recipient.clone(), memorandum: statement.memorandum.clone() };
+        let outgoing = self.outgoing.get(&channel);
+        // By the own clock all of them: one that was ahead says nothing.
+        let since = self.began_ms.saturating_add(1)..=now_ms;
+        let is_new = outgoing.is_some_and(|outgoing| outgoing.resumed) && since.contains(&statement.created_ms);
+        let is_of_this_log = is_new || signer.zip(began).is_some_and(is_new_key);
+        is_of_this_log && outgoing.and_then(|outgoing| outgoing.statement(statement.number)) != Some(envelope.digest())
     }
 
-    /// Plans the next try; the node waits no longer for this one.
+    /// Plans the next try.
     pub(crate) fn link_failed(
         &mut self,
         now_ms: i64,
         (channel, generation): (&ChannelId, u64),
         trouble: &str,
         jitter: i8,
-        output: &mut Output,
     ) {
-        self.plan_next_try(now_ms, (channel, generation), trouble, jitter);
-        if !self.links.get(channel).is_some_and(|link| link.state == LinkState::Connecting) {
-            self.compared(now_ms, channel, output);
-        }
-    }
-
-    fn plan_next_try(&mut self, now_ms: i64, (channel, generation): (&ChannelId, u64), trouble: &str, jitter: i8) {
         let waiting = self.has_something_to_say(channel);
         let Some(link) = self.links.get_mut(channel).filter(|link| link.generation == generation) else { return };
         if waiting && matches!(link.state, LinkState::Backoff { .. }) {
@@ -227,7 +246,11 @@ impl Exchange {
 
     /// Tries again what is due.
     pub(crate) fn retry_links(&mut self, now_ms: i64, effects: &mut Vec<Effect>) {
-        let is_due = |link: &Link| matches!(link.state, LinkState::Backoff { retry_at_ms } if retry_at_ms <= now_ms);
+        // A time that is further off than any is of a clock that was set back since.
+        let is_due = |link: &Link| {
+            let LinkState::Backoff { retry_at_ms } = link.state else { return false };
+            retry_at_ms <= now_ms || retry_at_ms > now_ms.saturating_add(2 * RETRY_LONGEST_MS)
+        };
         let due = self.links.iter().filter(|(_, link)| is_due(link));
         let due: Vec<_> = due.map(|(channel, _)| (channel.clone(), self.asks_behind(channel))).collect();
         for (channel, behind) in due {

@@ -371,7 +371,7 @@ impl Exchange {
                            from an old copy, or is there a second one? Nothing was logged";
             output.effects.push(Effect::ReceiptContradicts(channel.peer.clone()));
             output.effects.push(Effect::Disconnect(channel.clone()));
-            self.link_failed(now_ms, (channel, self.link_generation(channel)), trouble, 0, output);
+            self.link_failed(now_ms, (channel, self.link_generation(channel)), trouble, 0);
             return;
         }
         let is_refused = receipt.verdict().refusal_code() != "";

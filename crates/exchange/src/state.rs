@@ -247,6 +247,8 @@ pub struct Exchange {
     pub(crate) commenced_by: BTreeMap<String, BTreeSet<MessageId>>,
     pub(crate) links: BTreeMap<ChannelId, Link>,
     pub(crate) comparing: Comparing,
+    /// The entry with each counterpart's present card.
+    pub(crate) card_entries: BTreeMap<String, LogIndex>,
     /// The entry of each counterpart's last receipt.
     pub(crate) last_receipts: BTreeMap<String, LogIndex>,
 }
@@ -284,6 +286,7 @@ impl Exchange {
             commenced_by: BTreeMap::new(),
             links: BTreeMap::new(),
             comparing: Comparing::default(),
+            card_entries: BTreeMap::new(),
             last_receipts: BTreeMap::new(),
         }
     }
@@ -316,6 +319,11 @@ impl Exchange {
     /// Enrolled counterparts.
     pub fn peers(&self) -> &BTreeMap<String, Peer> {
         &self.peers
+    }
+
+    /// The entry with a counterpart's present card.
+    pub fn card_entry(&self, peer: &str) -> Option<LogIndex> {
+        self.card_entries.get(peer).copied()
     }
 
     /// The entry of a counterpart's last receipt.

@@ -143,6 +143,8 @@ pub enum Input {
         link: u64,
         /// Why, and whose part it is.
         trouble: String,
+        /// Somebody was there.
+        reached: bool,
         /// Random, from -20 to 20.
         jitter: i8,
     },
@@ -288,8 +290,8 @@ pub enum Effect {
     IsNotTheLog {
         /// Who showed it.
         peer: String,
-        /// Under which number.
-        number: u64,
+        /// It.
+        envelope: Arc<VerifiedEnvelope>,
     },
 }
 
@@ -366,14 +368,16 @@ impl Exchange {
             Input::Export { ticket, recipient, actor } => self.export(now_ms, ticket, recipient, &actor, out),
             Input::PeerOpened { ticket, channel, behind } => {
                 let told = self.channel_opened(&channel, behind);
+                self.came_by(now_ms, &channel.peer, out);
                 out.effects.push(Effect::Tell { ticket, told });
             }
             Input::Arrived(ticket, channel, arrival) => self.arrive(now_ms, ticket, &channel, arrival, out),
             Input::LinkOpened { channel, link, opening, jitter } => {
                 self.link_opened(now_ms, (&channel, link), &opening, jitter, out);
             }
-            Input::LinkFailed { channel, link, trouble, jitter } => {
-                self.link_failed(now_ms, (&channel, link), &trouble, jitter, out);
+            Input::LinkFailed { channel, link, trouble, reached, jitter } => {
+                self.link_failed(now_ms, (&channel, link), &trouble, jitter);
+                self.not_compared(now_ms, &channel, reached, out);
             }
             Input::ReceiptArrived(channel, receipt) => self.receipt_arrived(now_ms, &channel, &receipt, out),
             Input::CounterpartCard { ticket, card, bytes } => self.counterpart_card(now_ms, ticket, card, &bytes, out),

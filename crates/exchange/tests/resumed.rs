@@ -7,7 +7,9 @@ use std::sync::Arc;
 use verbale_evidence::{
     MessageId, Statement, StatementDigest, VerifiedEnvelope, encode_entry, read_entry, sign_statement,
 };
-use verbale_exchange::{ChannelId, Effect, Exchange, Input, LinkState, NoticeState, Opening, Output, succeeding};
+use verbale_exchange::{
+    Arrival, ChannelId, Effect, Exchange, Input, LinkState, NoticeState, Opening, Output, succeeding,
+};
 use verbale_keys::Role;
 use verbale_proto::v1::log_entry::Event;
 use verbale_proto::v1::{CarriedOver, NoticeSent, PeerEnrolled, PreviousLog};
@@ -139,7 +141,7 @@ fn a_statement_of_this_log_that_it_does_not_hold_ends_its_work() {
         output
             .effects
             .iter()
-            .any(|effect| matches!(effect, Effect::IsNotTheLog { number, .. } if *number + 1 == next_number))
+            .any(|effect| matches!(effect, Effect::IsNotTheLog { envelope, .. } if envelope.statement().number + 1 == next_number))
     };
     let log = |own: &ContactPoint, previous: Option<PreviousLog>| {
         let mut exchange = Exchange::new(own.own(i64::MAX));
@@ -176,10 +178,28 @@ fn a_statement_of_this_log_that_it_does_not_hold_ends_its_work() {
         !shown(&mut log(&own, Some(previous.clone())), &second, 3),
         "of a log before that told no card with this key"
     );
-    // The own clock said that this log had begun.
-    let later = Statement { created_ms: 6, ..second.statement().clone() };
-    let later = Arc::new(sign_statement(later, &key).unwrap());
-    assert!(shown(&mut log(&own, Some(previous)), &later, 3), "of this log, by its time");
+    // Where the log before stopped is not known before the channel goes on; what is signed behind that, after this log began, is of this one.
+    let later = |created_ms| {
+        let later = Statement { created_ms, ..second.statement().clone() };
+        Arc::new(sign_statement(later, &key).unwrap())
+    };
+    assert!(!shown(&mut log(&own, Some(previous.clone())), &later(6), 3), "of a channel that does not go on yet");
+    let resumed = |created_ms| {
+        let mut exchange = log(&own, Some(previous.clone()));
+        shown(&mut exchange, &first, 2);
+        let generation = exchange.link_generation(&channel);
+        let trouble = "it broke".to_owned();
+        exchange.step(
+            12,
+            Input::LinkFailed { channel: channel.clone(), link: generation, trouble, reached: true, jitter: 0 },
+        );
+        let (link, _) = asked(&exchange.step(5_000, Input::Tick)).unwrap();
+        let opening = Opening { next_number: 3, last: Some(later(created_ms)), behind: Vec::new() };
+        let input = Input::LinkOpened { channel: channel.clone(), link, opening, jitter: 0 };
+        let output = exchange.step(5_001, input);
+        output.effects.iter().any(|effect| matches!(effect, Effect::IsNotTheLog { .. }))
+    };
+    assert_eq!([5, 6, 5_001, 5_002].map(resumed), [false, true, true, false], "by the own clock, unless it was ahead");
 }
 
 #[test]
@@ -208,11 +228,34 @@ fn nothing_is_entered_before_the_counterpart_said_where_the_channel_stands() {
     assert!(!exchange.is_comparing() && !output.records.is_empty(), "it takes up its work");
 
     let (mut exchange, link) = started();
-    let trouble = "it cannot be reached".to_owned();
-    let failed = Input::LinkFailed { channel: channel.clone(), link, trouble, jitter: 0 };
-    assert!(!exchange.step(11, failed).records.is_empty() && !exchange.is_comparing(), "nobody is there");
-    // Compared with when it is.
+    let failed = |link, reached| {
+        let trouble = "it cannot be reached".to_owned();
+        Input::LinkFailed { channel: channel.clone(), link, trouble, reached, jitter: 0 }
+    };
+    assert!(!exchange.step(11, failed(link, false)).records.is_empty() && !exchange.is_comparing(), "nobody is there");
+    // Compared with when it is, or when it comes by; what it brings then waits for that.
     assert!(asked(&exchange.step(2_000, Input::Tick)).is_some());
+    let (mut exchange, link) = started();
+    exchange.step(11, failed(link, false));
+    let came_by = exchange.step(12, Input::PeerOpened { ticket: 1, channel: channel.clone(), behind: None });
+    let (link, _) = asked(&came_by).unwrap();
+    let sent = || {
+        Arc::new(
+            sign_statement(statement(&other, &own, 1, StatementDigest::NONE, 1), &other.secret(Role::Envelope))
+                .unwrap(),
+        )
+    };
+    let arrived = |peer: &str| {
+        let channel = ChannelId { peer: peer.to_owned(), memorandum: MEMORANDUM.to_owned() };
+        Input::Arrived(2, channel, Arrival::StatementOnly(Box::new((*sent()).clone())))
+    };
+    assert!(exchange.must_wait(&arrived(&channel.peer)) && !exchange.must_wait(&arrived("XX")));
+    exchange.step(13, failed(link, true));
+    assert!(!exchange.must_wait(&arrived(&channel.peer)), "it did not answer");
+
+    // Somebody is there, and refuses: it may be an older copy that it knows no more, or one who is not enrolled there yet.
+    let (mut exchange, link) = started();
+    assert!(exchange.step(11, failed(link, true)).records.is_empty() && exchange.is_comparing());
 
     let (mut exchange, _) = started();
     assert!(exchange.step(5_010, Input::Tick).records.is_empty() && exchange.is_comparing());
@@ -222,7 +265,12 @@ fn nothing_is_entered_before_the_counterpart_said_where_the_channel_stands() {
     let sent = sign_statement(statement(&own, &other, 1, StatementDigest::NONE, 1), &own.secret(Role::Envelope));
     let opening = Opening { next_number: 2, last: Some(Arc::new(sent.unwrap())), behind: Vec::new() };
     let output = exchange.step(11, opened(link, opening));
-    assert!(output.effects.iter().any(|effect| matches!(effect, Effect::IsNotTheLog { number: 1, .. })));
+    assert!(
+        output
+            .effects
+            .iter()
+            .any(|effect| matches!(effect, Effect::IsNotTheLog { envelope, .. } if envelope.statement().number == 1))
+    );
     let later = exchange.step(60_000, Input::Tick);
     assert!(exchange.is_comparing() && output.records.is_empty() && later.records.is_empty(), "an older copy");
 }

@@ -23,7 +23,7 @@ use verbale_rpc::{ACCOUNT_MESSAGE_BYTES_MAX, Failure, FailureKind};
 
 use crate::clock::now_ms;
 use crate::core::{Core, Stopped};
-use crate::delivery::{CONNECT_TIME, connect};
+use crate::delivery::connect;
 use crate::letter::refused;
 use crate::local::stopping;
 use crate::local_reads::{damaged, failed, find};
@@ -230,9 +230,8 @@ pub(crate) async fn ask(shared: &Arc<Shared>, core: &Core, id: String) -> Result
     let peer = peers.by_id.get(&held.channel.peer);
     let peer = peer.ok_or_else(|| unreachable(format!("{} is not enrolled", held.channel.peer)))?;
     let late = |_| unreachable(format!("{} did not answer in time", held.channel.peer));
-    let connection = tokio::time::timeout(CONNECT_TIME, connect(shared, peer)).await.map_err(late)?;
-    let mut client =
-        PeerClient::new(connection.map_err(unreachable)?).max_decoding_message_size(ACCOUNT_MESSAGE_BYTES_MAX);
+    let connection = connect(shared, peer).await.map_err(|ended| unreachable(ended.trouble))?;
+    let mut client = PeerClient::new(connection).max_decoding_message_size(ACCOUNT_MESSAGE_BYTES_MAX);
     let proves_nothing = |what: String| {
         let text = format!("the account of {} proves nothing ({what}); keep it, and ask its people", held.channel.peer);
         Failure::new(FailureKind::Damaged, "ACCOUNT_PROVES_NOTHING", text).status()

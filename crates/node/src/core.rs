@@ -20,6 +20,7 @@ use crate::clock::now_ms;
 use crate::delivery;
 use crate::heads::{Guard, HeadsError};
 use crate::shared::Shared;
+use crate::told;
 
 /// Requests that wait for the core, most of them single; what large ones hold is bounded by their streams' budgets. Whoever
 /// brings more waits.
@@ -227,7 +228,9 @@ impl Running {
             if !self.exchange.is_comparing() {
                 // What it found is known by now: it was released with the round before.
                 self.is_compared();
-                first = first.or_else(|| (!self.parked.is_empty()).then(|| Request::Note(Vec::new())));
+            }
+            if self.parked.iter().any(|(_, input)| !self.exchange.must_wait(input)) {
+                first = first.or_else(|| Some(Request::Note(Vec::new())));
             }
             let Some(request) = first.take().or_else(|| requests.blocking_recv()) else { break };
             let mut round = Round::default();
@@ -288,10 +291,7 @@ impl Running {
         if !holds_back && !std::mem::replace(&mut self.started, true) {
             self.step(Input::Start, round)?;
         }
-        while !self.exchange.is_comparing() && !round.is_full() {
-            let Some((_, input)) = self.parked.pop_front() else { break };
-            self.step(input, round)?;
-        }
+        self.unpark(round)?;
         match (request, room) {
             (Request::Stop, _) => round.stop = true,
             (Request::Read(read), _) => round.reads.push(read),
@@ -313,13 +313,24 @@ impl Running {
                     self.next_ticket += 1;
                     self.waiting.insert(self.next_ticket, answer);
                     let input = input(self.next_ticket);
-                    let waits = self.exchange.is_comparing() || !self.parked.is_empty();
-                    if waits && input.waits_for_comparison() {
+                    if self.exchange.must_wait(&input) {
                         self.parked.push_back((self.next_ticket, input));
                     } else {
                         self.step(input, round)?;
                     }
                 }
+            }
+        }
+        Ok(())
+    }
+
+    /// Decides what waited long enough, in its order.
+    fn unpark(&mut self, round: &mut Round) -> Result<(), Fault> {
+        for (ticket, input) in std::mem::take(&mut self.parked) {
+            if round.is_full() || self.exchange.must_wait(&input) {
+                self.parked.push_back((ticket, input));
+            } else {
+                self.step(input, round)?;
             }
         }
         Ok(())
@@ -367,10 +378,10 @@ impl Running {
                     self.shared.rejected.count("RECEIPT_CONTRADICTS");
                     tracing::error!(peer.id = peer, "a receipt contradicts an earlier one of the same counterpart");
                 }
-                Effect::IsNotTheLog { peer, number } => self.shared.standing.hold_back(format!(
-                    "{peer} holds number {number} of a channel, which this node signed since this log began, and this log does not hold it: the \
-                     folder was put back from an older copy, or another copy of this node runs"
-                )),
+                Effect::IsNotTheLog { peer, envelope } => {
+                    let trouble = told::keep_statement(&self.shared.witnesses.folder, &peer, &envelope)?;
+                    self.shared.standing.hold_back(trouble);
+                }
             }
         }
         Ok(())

@@ -98,12 +98,10 @@ pub(crate) async fn run(
     (channel, link, behind): (ChannelId, u64, Option<u64>),
     queue: mpsc::Receiver<ToSend>,
 ) {
-    let trouble = match serve(&shared, &core, (&channel, link, behind), queue).await {
-        Ok(()) => "the counterpart ended the link".to_owned(),
-        Err(trouble) => trouble,
-    };
+    let ended = serve(&shared, &core, (&channel, link, behind), queue).await;
+    let Unconnected { reached, trouble } = ended.err().unwrap_or_else(|| "the counterpart ended the link".into());
     tracing::info!(peer.id = channel.peer, memorandum.id = channel.memorandum, trouble, "a link ended");
-    let _ = core.note(Input::LinkFailed { channel, link, trouble, jitter: random::jitter() }).await;
+    let _ = core.note(Input::LinkFailed { channel, link, trouble, reached, jitter: random::jitter() }).await;
 }
 
 async fn serve(
@@ -111,11 +109,10 @@ async fn serve(
     core: &Core,
     (channel, link, behind): (&ChannelId, u64, Option<u64>),
     queue: mpsc::Receiver<ToSend>,
-) -> Result<(), String> {
+) -> Result<(), Unconnected> {
     let peers = shared.peers.now();
     let peer = peers.by_id.get(&channel.peer).ok_or("the counterpart is not enrolled")?;
-    let connected = tokio::time::timeout(CONNECT_TIME, connect(shared, peer)).await;
-    let connection = connected.map_err(|_| format!("{} did not answer within 10 s", peer.address))??;
+    let connection = connect(shared, peer).await?;
     // Before any number: does the counterpart know this log?
     if !shared.witnesses.has_agreed(&channel.peer) {
         witness::show(shared, core, peer, connection.clone()).await?;
@@ -137,22 +134,56 @@ async fn serve(
     let sending = tokio::spawn(send_all(queue, requests, Arc::clone(&unanswered)));
     let received = receive_all(shared, peer, core, channel, &mut responses, &unanswered).await;
     sending.abort();
-    received
+    Ok(received?)
 }
 
-pub(crate) async fn connect(shared: &Shared, peer: &Peer) -> Result<Channel, String> {
+/// Why there is no connection, or none any more.
+#[derive(Debug)]
+pub(crate) struct Unconnected {
+    /// Somebody was there.
+    reached: bool,
+    /// For the operator.
+    pub(crate) trouble: String,
+}
+
+impl From<String> for Unconnected {
+    fn from(trouble: String) -> Self {
+        Self { reached: true, trouble }
+    }
+}
+
+impl From<&str> for Unconnected {
+    fn from(trouble: &str) -> Self {
+        trouble.to_owned().into()
+    }
+}
+
+/// Connects to a counterpart, soon or not at all.
+pub(crate) async fn connect(shared: &Shared, peer: &Peer) -> Result<Channel, Unconnected> {
     connect_as(shared, peer, &shared.tls).await
 }
 
 /// The same, with a TLS key of the present card or of an earlier one.
-pub(crate) async fn connect_as(shared: &Shared, peer: &Peer, key: &KeyPair) -> Result<Channel, String> {
+pub(crate) async fn connect_as(shared: &Shared, peer: &Peer, key: &KeyPair) -> Result<Channel, Unconnected> {
+    let connected = tokio::time::timeout(CONNECT_TIME, connected_as(shared, peer, key)).await;
+    connected.unwrap_or_else(|_| {
+        let trouble = format!("{} did not answer within 10 s", peer.address);
+        Err(Unconnected { reached: false, trouble })
+    })
+}
+
+async fn connected_as(shared: &Shared, peer: &Peer, key: &KeyPair) -> Result<Channel, Unconnected> {
     if peer.is_revoked() {
-        return Err(format!("the card of {} was revoked by its owner; enrol its next one by hand", peer.card().id));
+        return Err(
+            format!("the card of {} was revoked by its owner; enrol its next one by hand", peer.card().id).into()
+        );
     }
     let address = &peer.address;
     let stream = TcpStream::connect(address).await;
-    let stream =
-        stream.map_err(|error| format!("{address} cannot be reached ({error}); is the counterpart's node running?"))?;
+    let stream = stream.map_err(|error| {
+        let trouble = format!("{address} cannot be reached ({error}); is the counterpart's node running?");
+        Unconnected { reached: false, trouble }
+    })?;
     let _ = stream.set_nodelay(true);
     let pin = peer.card().tls_spki.clone();
     let allowed = Arc::new(move |spki: &[u8]| *spki == *pin);
@@ -165,9 +196,10 @@ pub(crate) async fn connect_as(shared: &Shared, peer: &Peer, key: &KeyPair) -> R
     shared.peers.seen(&peer.card().tls_spki);
     let group = stream.get_ref().1.negotiated_key_exchange_group().map(|group| format!("{:?}", group.name()));
     tracing::info!(peer.id = peer.card().id, tls.group = group.unwrap_or_default(), "connected");
-    channel_over(stream).await.map_err(|error| {
+    let trouble = |error| {
         format!("{address} ended the connection ({error}); has the counterpart enrolled this node's present card?")
-    })
+    };
+    Ok(channel_over(stream).await.map_err(trouble)?)
 }
 
 /// Where the counterpart says the channel stands. What it calls our last envelope must be ours.
@@ -368,9 +400,14 @@ async fn send(requests: &mpsc::Sender<DeliverRequest>, part: deliver_request::Pa
     requests.send(DeliverRequest { part: Some(part) }).await.map_err(drop)
 }
 
-/// What a counterpart said; its own words are cut to what a status may hold.
-fn said(peer: &str, status: &verbale_rpc::tonic::Status) -> String {
+/// What a counterpart said; its own words are cut to what a status may hold. What no node said is of the connection: so one ends whose key is not
+/// known on the other side.
+pub(crate) fn said(peer: &str, status: &verbale_rpc::tonic::Status) -> String {
     let failure = Failure::of(status);
     let text: String = failure.text.chars().filter(|c| !c.is_control()).take(200).collect();
-    format!("{peer} ended the link: {}: {text}", failure.code)
+    if failure.code.bytes().all(|b| b.is_ascii_uppercase() || b == b'_') {
+        format!("{peer} ended the link: {}: {text}", failure.code)
+    } else {
+        format!("the connection to {peer} ended ({text}); has it enrolled this node's present card?")
+    }
 }

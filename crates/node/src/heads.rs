@@ -5,7 +5,8 @@
 //! # Layout
 //! `head.0` and `head.1`: the latest released head of the own log, in turn, so that a torn write leaves the one before.
 //! `counterparts/<ID>.checkpoint`: the head of a counterpart's log that was cosigned last. `cosigned/<ID>.checkpoint`: the own head that a
-//! counterpart cosigned last. `told/<ID>.checkpoint`: one that it told, and that the own log does not lead to. `stamps/<N>-<SIZE>.checkpoint` and `.tsr`: heads of log `<N>` of this contact point that an authority stamped, and its
+//! counterpart cosigned last. `told/<ID>.checkpoint`: one that it told, and that the own log does not
+//! lead to; `told/<ID>.statement` and `.card`: an own statement and card that it showed and that are lacking here. `stamps/<N>-<SIZE>.checkpoint` and `.tsr`: heads of log `<N>` of this contact point that an authority stamped, and its
 //! answers. `proofs/`: two heads of one size with two roots, each of which its log signed.
 
 use std::fs::{self, File, OpenOptions};
@@ -159,6 +160,7 @@ impl HeadsFolder {
     /// Every own head that is known to be with others: those that they cosigned, and those that they told.
     pub(crate) fn all_known(&self) -> Result<Vec<String>, HeadsError> {
         let mut paths = [names(&self.0.join("cosigned"))?, names(&self.0.join("told"))?].concat();
+        paths.retain(|path| path.extension().is_some_and(|extension| extension == "checkpoint"));
         paths.sort();
         Ok(paths.iter().map(|path| read(path)).collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
     }
@@ -168,7 +170,7 @@ impl HeadsFolder {
     /// # Durability
     /// On return it is on disk: whoever closes the log quotes it.
     pub(crate) fn keep_told_by(&self, id: &str, note: &str) -> Result<(), HeadsError> {
-        let path = self.0.join("told").join(format!("{id}.checkpoint"));
+        let path = self.told_path(id, "checkpoint");
         let told = |note: &str| Checkpoint::parse(Note::parse(note).ok()?.text).ok();
         if let (Some(kept), Some(new)) = (read(&path)?.and_then(|kept| told(&kept)), told(note))
             && kept.origin == new.origin
@@ -177,6 +179,32 @@ impl HeadsFolder {
             return Ok(());
         }
         write(&path, note.as_bytes())
+    }
+
+    /// Where that stands which a counterpart told, by its kind.
+    pub(crate) fn told_path(&self, id: &str, kind: &str) -> PathBuf {
+        self.0.join("told").join(format!("{id}.{kind}"))
+    }
+
+    /// Keeps what a counterpart told of the own log, besides heads: the last of each kind.
+    ///
+    /// # Durability
+    /// On return it is on disk.
+    pub(crate) fn keep_told(&self, id: &str, kind: &str, bytes: &[u8]) -> Result<(), HeadsError> {
+        write(&self.told_path(id, kind), bytes)
+    }
+
+    /// What counterparts told, of one kind: who, and what.
+    pub(crate) fn told(&self, kind: &str) -> Result<Vec<(String, Vec<u8>)>, HeadsError> {
+        let mut told = Vec::new();
+        for path in names(&self.0.join("told"))? {
+            let name = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_suffix(kind));
+            if let Some(id) = name.and_then(|name| name.strip_suffix('.')) {
+                told.push((id.to_owned(), fs::read(&path).map_err(failed("read", &path))?));
+            }
+        }
+        told.sort();
+        Ok(told)
     }
 
     /// Keeps an own head with a counterpart's signature.

@@ -34,6 +34,7 @@ use crate::rotate::{self, Rotated};
 use crate::secrets::{SecretError, role};
 use crate::serve::keyed_facts;
 use crate::standing::compare;
+use crate::told;
 use crate::witness::log_number;
 
 /// The folder in which the next log is made.
@@ -213,7 +214,7 @@ pub fn recover(
     let succession = Succession {
         held: held.journal.size().0,
         known: known.iter().map(|(head, _)| head.size.0).max().unwrap_or_default(),
-        trouble: held.trouble(&known),
+        trouble: trouble(&held, &known, (&heads, &loaded.card, later.is_some()))?,
         next: card.log_origin.clone(),
         serial: card.serial,
         revoked: is_revoked,
@@ -313,6 +314,12 @@ impl Held {
         Ok(before.saturating_sub(1))
     }
 
+    /// When its first entry was made.
+    fn began_ms(&self) -> Result<i64, RecoverError> {
+        let told = read_entry(&self.journal.entry(LogIndex(0))?);
+        Ok(told.map_err(|error| RecoverError::Begin(error.to_string()))?.time_ms)
+    }
+
     /// Whether it holds nothing but its beginning and what it carries over.
     fn has_just_begun(&self) -> Result<bool, RecoverError> {
         let last = self.journal.entry(LogIndex(self.journal.size().0.saturating_sub(1)))?;
@@ -326,6 +333,22 @@ impl Held {
             .iter()
             .find_map(|(head, _)| compare(head, size, root_at).trouble("the folder of heads, or a counterpart,"))
     }
+}
+
+/// Why a log is not the one that others know, by what stands in the folder of heads. A card that was shown is asked for, unless one is given.
+fn trouble(
+    held: &Held,
+    known: &[(Checkpoint, String)],
+    (heads, own, is_card_given): (&Path, &Card, bool),
+) -> Result<Option<String>, RecoverError> {
+    let folder = HeadsFolder::new(heads);
+    if let Some(trouble) = held.trouble(known) {
+        return Ok(Some(trouble));
+    }
+    if let Some(trouble) = told::statement_since(&folder, own, held.began_ms()?)? {
+        return Ok(Some(trouble));
+    }
+    Ok(if is_card_given { None } else { told::card_at_start(&folder, own)? })
 }
 
 /// Heads of the log that others know, signed by its key.

@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -17,6 +17,7 @@ use verbale_envelope::BadRecipient;
 use verbale_evidence::{Card, MessageId, read_entry};
 use verbale_exchange::{Exchange, Fault, Input, Own};
 use verbale_journal::{Journal, JournalError, OnProgress, ReplayError, Replayed, Settings, Store};
+use verbale_ledger::Checkpoint;
 use verbale_proto::v1::Facts;
 use verbale_proto::v1::log_entry::Event;
 use verbale_rpc::node_server::NodeServer;
@@ -43,6 +44,7 @@ use crate::stamp::{self, Stamps};
 use crate::standing::{Standing, compare};
 use crate::supervisor;
 use crate::tls::{self, TlsError};
+use crate::told;
 use crate::witness::{self, Witnesses};
 
 /// Retries and expiries are looked at so often.
@@ -284,20 +286,33 @@ fn open(folder: &Folder, progress: OnProgress) -> Result<(Arc<Shared>, Exchange,
     };
     shared.peers.replace(exchange.peers().clone());
     shared.witnesses.load(&shared.card, exchange.peers())?;
-    let guarded = heads.display();
+    compare_heads(&shared, (&heads, released), (&exchange, &journal))?;
+    Ok((Arc::new(shared), exchange, journal, guard))
+}
+
+/// Compares the log with what is known of it on this machine: the head that was released last, and what counterparts told.
+fn compare_heads(
+    shared: &Shared,
+    (heads, released): (&Path, Option<(Checkpoint, String)>),
+    (exchange, journal): (&Exchange, &Journal),
+) -> Result<(), HeadsError> {
+    let (standing, guarded) = (&shared.standing, heads.display());
     match released.map(|(head, _)| compare(&head, journal.size(), |size| journal.root_at(size))) {
         Some(compared) => {
             if let Some(trouble) = compared.trouble(&format!("the folder of heads {guarded}")) {
-                shared.standing.hold_back(trouble);
+                standing.hold_back(trouble);
             }
         }
         // Whoever has told nobody anything has nothing to be held to.
-        None if !exchange.peers().is_empty() => shared.standing.wait_for_counterpart(format!(
+        None if !exchange.peers().is_empty() => standing.wait_for_counterpart(format!(
             "the folder of heads {guarded} holds none of this log; it goes on as soon as a counterpart answers that its head of this log is one"
         )),
         None => {}
     }
-    Ok((Arc::new(shared), exchange, journal, guard))
+    if let Some(trouble) = told::at_start(&shared.witnesses.folder, &shared.card, (exchange, journal))? {
+        standing.hold_back(trouble);
+    }
+    Ok(())
 }
 
 /// The facts beside an entry; `None` after erasure.

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use prost::Message as _;
 use rcgen::KeyPair;
 use tokio::task::JoinSet;
-use verbale_evidence::{Card, UnverifiedCard};
-use verbale_exchange::{Input, Peer, Told};
+use verbale_evidence::Card;
+use verbale_exchange::{Input, Peer};
 use verbale_journal::Store;
 use verbale_keys::SecretKey;
 use verbale_ledger::{Checkpoint, LogSize, Note, TlogProof, WitnessRefusal, continues, cosign};
@@ -22,11 +22,13 @@ use verbale_rpc::tonic::transport::Channel;
 use verbale_rpc::{DELIVER_MESSAGE_BYTES_MAX, Failure, FailureKind};
 
 use crate::clock::now_ms;
-use crate::core::{Answer, Core, Needs};
-use crate::delivery::{CONNECT_TIME, connect_as};
+use crate::core::Core;
+use crate::delivery::{Unconnected, connect_as, said};
 use crate::heads::{HeadsError, HeadsFolder};
+use crate::later_card::{Shown, known_card, later_card};
 use crate::shared::Shared;
 use crate::standing::compare;
+use crate::told;
 
 /// After traffic a head travels so much later: whole batches share a cosignature.
 const AFTER_TRAFFIC: Duration = Duration::from_secs(1);
@@ -45,7 +47,7 @@ const ANSWER_TIME: Duration = Duration::from_secs(10);
 
 /// The heads that this node and its counterparts hold of each other.
 pub(crate) struct Witnesses {
-    folder: HeadsFolder,
+    pub(crate) folder: HeadsFolder,
     /// Signs counterparts' heads, under this name.
     key: SecretKey,
     name: String,
@@ -255,16 +257,22 @@ pub(crate) async fn answer(
     name: &str,
     request: WitnessRequest,
 ) -> Result<WitnessResponse, Failure> {
-    later_card(shared, core, name, &request.card).await?;
-    let peer = shared.peers.now().by_id.get(name).cloned();
-    let peer =
-        peer.ok_or_else(|| Failure::new(FailureKind::NotAllowed, "NOT_ENROLLED", "this key is not enrolled here"))?;
-    if peer.is_revoked() {
-        return Err(revoked());
-    }
+    let counts = || {
+        let peer = shared.peers.now().by_id.get(name).cloned();
+        let unknown = || Failure::new(FailureKind::NotAllowed, "NOT_ENROLLED", "this key is not enrolled here");
+        peer.ok_or_else(unknown).and_then(|peer| if peer.is_revoked() { Err(revoked()) } else { Ok(peer) })
+    };
+    counts()?;
+    // First what it knows of the own log: it may be that nothing is entered any more.
     judge(shared, core, name, [&request.receipted, &request.held])
         .await
         .map_err(|text| Failure::new(FailureKind::Refused, "HEAD_NOT_OURS", text))?;
+    let shown = later_card(shared, core, name, &request.card).await?;
+    let known_card = if shown == Shown::Known { Vec::new() } else { known_card(core, name).await };
+    if shown == Shown::Another {
+        return Ok(WitnessResponse { code: "OLDER_CARD".to_owned(), known_card, ..WitnessResponse::default() });
+    }
+    let peer = counts()?;
     let id = name.to_owned();
     let sealed_to = core.read(move |exchange, _| exchange.sealed_to(&id)).await;
     let sealed_to_serial = sealed_to.ok().flatten().unwrap_or_default();
@@ -283,64 +291,17 @@ pub(crate) async fn answer(
             code: "LOG_HELD_BACK".to_owned(),
             sealed_to_serial,
             receipted,
+            known_card,
             ..response
         });
     }
-    Ok(WitnessResponse { sealed_to_serial, receipted, ..keep(shared, peer, request).await? })
+    Ok(WitnessResponse { sealed_to_serial, receipted, known_card, ..keep(shared, peer, request).await? })
 }
 
 /// What a counterpart is told that took its keys back.
 pub(crate) fn revoked() -> Failure {
     let text = "this card was revoked, and nothing is taken or given until another one is enrolled here by hand";
     Failure::new(FailureKind::NotAllowed, "CARD_REVOKED", text)
-}
-
-/// Takes a later card of a counterpart, which the card key signed that was compared when it was enrolled.
-async fn later_card(shared: &Arc<Shared>, core: &Core, name: &str, bytes: &[u8]) -> Result<(), Failure> {
-    let Some(known) = shared.peers.now().by_id.get(name).map(|peer| peer.card().clone()) else { return Ok(()) };
-    let verified = UnverifiedCard::parse(bytes).and_then(|card| card.verify(&known.card_key.fingerprint()));
-    let Some(card) = verified.ok().filter(|card| card.id == known.id && *card != known) else { return Ok(()) };
-    let number = |card: &Card| log_number(&card.log_origin, &card.id);
-    if card.serial <= known.serial && number(&card) < number(&known) {
-        // Of a log that is closed: it is told so with its head.
-        return Ok(());
-    }
-    if card.serial <= known.serial {
-        let (shown, known) = (card.serial, known.serial);
-        let text = format!(
-            "card {shown} is shown, and another card, {known}, is known here: was the folder restored from an old copy? Then stop the node and \
-             run `verbale recover --known-card` with card {known}; if it was not, make a later one (`verbale keys rotate`) until its serial is \
-             over {known}"
-        );
-        return Err(Failure::new(FailureKind::Refused, "OLDER_CARD", text));
-    }
-    let (bytes, serial, is_revoked) = (bytes.to_vec(), card.serial, card.revoked);
-    let asked = core.ask(Needs::Nothing, move |ticket| Input::CounterpartCard { ticket, card: Box::new(card), bytes });
-    let stopping = |text: String| Failure::new(FailureKind::Unreachable, "STOPPING", text);
-    let answer = asked.await.map_err(|stopped| stopping(stopped.to_string()))?;
-    match answer.await {
-        Ok(Answer::Told { told: Told::Done(_), .. }) => {
-            if is_revoked {
-                tracing::error!(
-                    peer.id = name,
-                    serial,
-                    "a counterpart revoked its keys: nothing is taken from it or sent to it"
-                );
-                return Ok(());
-            }
-            tracing::warn!(
-                peer.id = name,
-                serial,
-                "a counterpart shows a later card, which its card key signed: it counts from now on"
-            );
-            Ok(())
-        }
-        Ok(Answer::Told { told: Told::NotEnrolled(error), .. }) => {
-            Err(Failure::new(FailureKind::Refused, "CARD_REFUSED", error.to_string()))
-        }
-        Ok(Answer::NotNow(failure)) => Err(failure),
-        _ => Err(stopping("the node is stopping".to_owned())),
-    }
 }
 
 async fn keep(shared: &Arc<Shared>, peer: Peer, request: WitnessRequest) -> Result<WitnessResponse, Failure> {
@@ -469,9 +430,13 @@ async fn show_head(shared: &Arc<Shared>, core: &Core, peer: &Peer, connection: C
         let response = answered.map_err(|status| {
             let failure = Failure::of(&status);
             shared.witnesses.with(id, |witness| witness.told = shared.card.revoked && failure.code == "CARD_REVOKED");
-            format!("{id} says: {failure}")
+            said(id, &status)
         });
         let response = response?.into_inner();
+        if let Some(trouble) = told::card(shared, id, &response.known_card).map_err(|error| error.to_string())? {
+            shared.standing.hold_back(trouble.clone());
+            return Err(trouble);
+        }
         if response.sealed_to_serial == shared.card.serial {
             shared.earlier.settled(id, shared.peers.now().live());
         }
@@ -517,10 +482,9 @@ async fn offer(core: &Core, old: u64) -> Result<Offer, String> {
 
 /// Shows the own head over a new connection with this key.
 async fn show_as(shared: &Arc<Shared>, core: &Core, peer: &Peer, key: &KeyPair) -> Result<(), String> {
-    let connected = tokio::time::timeout(CONNECT_TIME, connect_as(shared, peer, key)).await;
-    match connected.unwrap_or_else(|_| Err(format!("{} did not answer within 10 s", peer.address))) {
+    match connect_as(shared, peer, key).await {
         Ok(connection) => show(shared, core, peer, connection).await,
-        Err(trouble) => {
+        Err(Unconnected { trouble, .. }) => {
             shared.witnesses.with(&peer.card().id, |witness| {
                 witness.failures = witness.failures.saturating_add(1);
                 witness.trouble.clone_from(&trouble);

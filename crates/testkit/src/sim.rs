@@ -360,7 +360,7 @@ impl World {
             }
             Packet::Rejected { link } => {
                 let trouble = "the counterpart rejected a notice".to_owned();
-                this.step(self.now_ms, Input::LinkFailed { channel, link, trouble, jitter });
+                this.step(self.now_ms, Input::LinkFailed { channel, link, trouble, reached: false, jitter });
             }
         }
         Ok(())
@@ -380,7 +380,7 @@ impl World {
             self.stats.broken_links += 1;
             let (channel, jitter, trouble) = (self.channel(node), self.jitter(), "the connection broke".to_owned());
             let link = self.nodes[node].exchange.link_generation(&channel);
-            self.nodes[node].step(self.now_ms, Input::LinkFailed { channel, link, trouble, jitter });
+            self.nodes[node].step(self.now_ms, Input::LinkFailed { channel, link, trouble, reached: false, jitter });
         }
     }
 

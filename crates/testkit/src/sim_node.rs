@@ -88,14 +88,17 @@ impl SimNode {
     }
 
     pub(crate) fn step(&mut self, now_ms: i64, input: Input) {
-        if input.waits_for_comparison() && (self.exchange.is_comparing() || !self.parked.is_empty()) {
+        if self.exchange.must_wait(&input) {
             self.parked.push_back(input);
         } else {
             self.decide(now_ms, input);
         }
-        while !self.exchange.is_comparing() {
-            let Some(input) = self.parked.pop_front() else { break };
-            self.decide(now_ms, input);
+        for input in std::mem::take(&mut self.parked) {
+            if self.exchange.must_wait(&input) {
+                self.parked.push_back(input);
+            } else {
+                self.decide(now_ms, input);
+            }
         }
     }
 

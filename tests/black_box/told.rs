@@ -1,0 +1,131 @@
+//! What a counterpart told against the own log outlasts a restart, and what it can prove is more than a word.
+
+use crate::heads::{copy, held_back, send, status};
+use crate::node::{Node, pair, until};
+use crate::rotation::rotate;
+
+/// Japan's folder with its heads, before something was done that the counterpart knows of; put back with the counterpart there.
+fn put_back_after(done: impl Fn(&mut Node, &Node)) -> (Node, Node) {
+    let (mut japan, partner) = pair();
+    send(&japan, 1).good();
+    japan.until_delivered();
+    japan.stop();
+    let (kept, kept_heads) = kept(&japan);
+    done(&mut japan, &partner);
+    japan.stop();
+    put_back(&japan, (&kept, &kept_heads));
+    (japan, partner)
+}
+
+fn heads_of(node: &Node) -> std::path::PathBuf {
+    node.dir.with_file_name("n-heads")
+}
+
+fn kept(node: &Node) -> (std::path::PathBuf, std::path::PathBuf) {
+    let kept = (node.dir.with_file_name("kept"), node.dir.with_file_name("kept-heads"));
+    copy(&node.dir, &kept.0);
+    copy(&heads_of(node), &kept.1);
+    kept
+}
+
+fn put_back(node: &Node, (folder, heads): (&std::path::Path, &std::path::Path)) {
+    std::fs::remove_dir_all(&node.dir).unwrap();
+    std::fs::remove_dir_all(heads_of(node)).unwrap();
+    copy(folder, &node.dir);
+    copy(heads, &heads_of(node));
+}
+
+/// Nothing is numbered: neither now, nor after a restart with nobody there. Then the next log begins, with the card that was shown where one is
+/// needed, and goes on.
+fn stays_held_back_and_recovers((mut japan, mut partner): (Node, Node), says: &str, needs_card: bool) {
+    japan.start();
+    let said = send(&japan, 2);
+    assert!(said.code != 0 && said.err.contains("LOG_HELD_BACK"), "{} {}", said.out, said.err);
+    let (why, size) = (held_back(&japan), status(&japan)["log_size"].clone());
+    assert!(why.contains(says), "{why}");
+    partner.stop();
+    japan.stop();
+    japan.start();
+    let said = send(&japan, 2);
+    assert!(said.code != 0 && held_back(&japan).contains(says), "{} {}", said.err, held_back(&japan));
+    assert_eq!(status(&japan)["log_size"], size);
+    japan.stop();
+    let card = heads_of(&japan).join("told/KG-MLSSM-CECA.card");
+    let card = ["--known-card", card.to_str().unwrap()];
+    let with_card: &[&str] = if needs_card { &card } else { &[] };
+    if !needs_card {
+        let asked = japan.run(&["recover"]);
+        assert!(asked.code == 1 && asked.out.contains(says), "{} {}", asked.out, asked.err);
+    }
+    japan.run(&[&["recover", "--confirm"], with_card].concat()).good();
+    partner.start();
+    japan.start();
+    until("the channel is resumed", || held_back(&japan).is_empty() && send(&japan, 3).code == 0);
+    japan.until_delivered();
+    send(&partner, 3).good();
+    partner.until_delivered();
+}
+
+#[test]
+fn a_head_that_a_counterpart_told_holds_back_after_a_restart_too() {
+    let nodes = put_back_after(|japan, _| {
+        japan.start();
+        send(japan, 9).good();
+        japan.until_delivered();
+        let whole = status(japan)["log_size"].clone();
+        until("the head is cosigned", || status(japan)["heads"][0]["cosigned_size"] == whole);
+    });
+    stays_held_back_and_recovers(nodes, "holds its signed head", false);
+}
+
+#[test]
+fn a_card_that_this_folder_lacks_proves_that_it_is_an_older_copy() {
+    let nodes = put_back_after(|japan, _| {
+        japan.start();
+        rotate(japan, "envelope").good();
+        send(japan, 9).good();
+        japan.until_delivered();
+    });
+    stays_held_back_and_recovers(nodes, "knows card 2 of this contact point which", true);
+}
+
+#[test]
+fn so_does_the_card_of_a_later_log() {
+    let nodes = put_back_after(|japan, partner| {
+        japan.run(&["recover", "--confirm"]).good();
+        japan.start();
+        until("the channel is resumed", || send(japan, 9).code == 0);
+        japan.until_delivered();
+        until("the card is known", || status(partner)["peers"][0]["serial"] == 2);
+    });
+    stays_held_back_and_recovers(nodes, "with a later log, verbale/JP-MOJ-ISA-RMD/2,", true);
+}
+
+#[test]
+fn what_the_original_sent_after_its_copy_was_recovered_is_lost_to_it_and_locks_nobody() {
+    let (mut japan, partner) = pair();
+    send(&japan, 1).good();
+    japan.until_delivered();
+    japan.stop();
+    let (kept, kept_heads) = kept(&japan);
+    // The next log begins with the copy, and the original still sends.
+    let (original, original_heads) = (japan.dir.with_file_name("original"), japan.dir.with_file_name("original-heads"));
+    copy(&japan.dir, &original);
+    copy(&heads_of(&japan), &original_heads);
+    put_back(&japan, (&kept, &kept_heads));
+    japan.run(&["recover", "--confirm"]).good();
+    let (recovered, recovered_heads) =
+        (japan.dir.with_file_name("recovered"), japan.dir.with_file_name("recovered-heads"));
+    copy(&japan.dir, &recovered);
+    copy(&heads_of(&japan), &recovered_heads);
+    put_back(&japan, (&original, &original_heads));
+    japan.start();
+    send(&japan, 2).good();
+    japan.until_delivered();
+    japan.stop();
+    put_back(&japan, (&recovered, &recovered_heads));
+    japan.start();
+    until("the channel is resumed", || send(&japan, 3).code == 0);
+    japan.until_delivered();
+    assert_eq!((held_back(&japan), partner.list("inbox").len()), (String::new(), 3));
+}
