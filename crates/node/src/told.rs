@@ -42,11 +42,17 @@ fn lacking(own: &Card, bytes: &[u8]) -> Option<Card> {
 fn card_trouble(folder: &HeadsFolder, holder: &str, (own, card): (&Card, &Card)) -> String {
     let is_later_log = log_number(&card.log_origin, &card.id) > log_number(&own.log_origin, &own.id);
     let (serial, path) = (card.serial, folder.told_path(holder, "card"));
-    let with = if is_later_log { format!(" with a later log, {},", card.log_origin) } else { String::new() };
+    let (with, otherwise) = if is_later_log {
+        (format!(" with a later log, {},", card.log_origin), String::new())
+    } else {
+        let later =
+            format!(". If it is no copy, make a later card (`verbale keys rotate`) until its serial is over {serial}");
+        (String::new(), later)
+    };
     format!(
         "{holder} knows card {serial} of this contact point{with} which its card key signed and this folder has not: the folder was put back from an \
          older copy, or another copy of this node runs. If no newer copy is left, stop this node; `verbale recover --known-card {}` goes on from \
-         here. If it is no copy, make a later card (`verbale keys rotate`) until its serial is over {serial}",
+         here{otherwise}",
         path.display()
     )
 }
