@@ -14,7 +14,7 @@ pub(crate) fn copy(from: &Path, to: &Path) {
     assert!(done.success());
 }
 
-fn heads(node: &Node) -> std::path::PathBuf {
+pub(crate) fn heads(node: &Node) -> std::path::PathBuf {
     node.dir.with_file_name("n-heads")
 }
 
@@ -236,8 +236,13 @@ fn nor_did_it_when_the_copy_is_longer_than_the_log_that_others_know() {
 }
 
 /// Stops a node, and puts a copy of its folder and of its heads in their place.
-fn put_back(node: &mut Node, kept: &Path, kept_heads: &Path) {
+pub(crate) fn put_back(node: &mut Node, kept: &Path, kept_heads: &Path) {
     node.stop();
+    replace(node, kept, kept_heads);
+}
+
+/// The same of a node that does not run.
+pub(crate) fn replace(node: &Node, kept: &Path, kept_heads: &Path) {
     std::fs::remove_dir_all(&node.dir).unwrap();
     std::fs::remove_dir_all(heads(node)).unwrap();
     copy(kept, &node.dir);
@@ -245,7 +250,7 @@ fn put_back(node: &mut Node, kept: &Path, kept_heads: &Path) {
 }
 
 /// A copy of a stopped node's folder and of its heads.
-fn kept(node: &Node) -> (std::path::PathBuf, std::path::PathBuf) {
+pub(crate) fn kept(node: &Node) -> (std::path::PathBuf, std::path::PathBuf) {
     let kept = (node.dir.with_file_name("clone"), node.dir.with_file_name("clone-heads"));
     copy(&node.dir, &kept.0);
     copy(&heads(node), &kept.1);

@@ -1,6 +1,6 @@
 //! What a counterpart told against the own log outlasts a restart, and what it can prove is more than a word.
 
-use crate::heads::{copy, held_back, send, status};
+use crate::heads::{copy, heads, held_back, kept, put_back, replace, send, status};
 use crate::node::{Node, pair, until};
 use crate::rotation::rotate;
 
@@ -12,27 +12,8 @@ fn put_back_after(done: impl Fn(&mut Node, &Node)) -> (Node, Node) {
     japan.stop();
     let (kept, kept_heads) = kept(&japan);
     done(&mut japan, &partner);
-    japan.stop();
-    put_back(&japan, (&kept, &kept_heads));
+    put_back(&mut japan, &kept, &kept_heads);
     (japan, partner)
-}
-
-fn heads_of(node: &Node) -> std::path::PathBuf {
-    node.dir.with_file_name("n-heads")
-}
-
-fn kept(node: &Node) -> (std::path::PathBuf, std::path::PathBuf) {
-    let kept = (node.dir.with_file_name("kept"), node.dir.with_file_name("kept-heads"));
-    copy(&node.dir, &kept.0);
-    copy(&heads_of(node), &kept.1);
-    kept
-}
-
-fn put_back(node: &Node, (folder, heads): (&std::path::Path, &std::path::Path)) {
-    std::fs::remove_dir_all(&node.dir).unwrap();
-    std::fs::remove_dir_all(heads_of(node)).unwrap();
-    copy(folder, &node.dir);
-    copy(heads, &heads_of(node));
 }
 
 /// Nothing is numbered: neither now, nor after a restart with nobody there. Then the next log begins, with the card that was shown where one is
@@ -50,7 +31,7 @@ fn stays_held_back_and_recovers((mut japan, mut partner): (Node, Node), says: &s
     assert!(said.code != 0 && held_back(&japan).contains(says), "{} {}", said.err, held_back(&japan));
     assert_eq!(status(&japan)["log_size"], size);
     japan.stop();
-    let card = heads_of(&japan).join("told/KG-MLSSM-CECA.card");
+    let card = heads(&japan).join("told/KG-MLSSM-CECA.card");
     let card = ["--known-card", card.to_str().unwrap()];
     let with_card: &[&str] = if needs_card { &card } else { &[] };
     if !needs_card {
@@ -111,19 +92,18 @@ fn what_the_original_sent_after_its_copy_was_recovered_is_lost_to_it_and_locks_n
     // The next log begins with the copy, and the original still sends.
     let (original, original_heads) = (japan.dir.with_file_name("original"), japan.dir.with_file_name("original-heads"));
     copy(&japan.dir, &original);
-    copy(&heads_of(&japan), &original_heads);
-    put_back(&japan, (&kept, &kept_heads));
+    copy(&heads(&japan), &original_heads);
+    replace(&japan, &kept, &kept_heads);
     japan.run(&["recover", "--confirm"]).good();
     let (recovered, recovered_heads) =
         (japan.dir.with_file_name("recovered"), japan.dir.with_file_name("recovered-heads"));
     copy(&japan.dir, &recovered);
-    copy(&heads_of(&japan), &recovered_heads);
-    put_back(&japan, (&original, &original_heads));
+    copy(&heads(&japan), &recovered_heads);
+    replace(&japan, &original, &original_heads);
     japan.start();
     send(&japan, 2).good();
     japan.until_delivered();
-    japan.stop();
-    put_back(&japan, (&recovered, &recovered_heads));
+    put_back(&mut japan, &recovered, &recovered_heads);
     japan.start();
     until("the channel is resumed", || send(&japan, 3).code == 0);
     japan.until_delivered();

@@ -125,12 +125,10 @@ impl Exchange {
     }
 
     fn compare_no_more(&mut self, now_ms: i64, channel: &ChannelId, output: &mut Output) {
+        let was_comparing = self.is_comparing();
         self.comparing.later.remove(channel);
-        let was_last = self.comparing.first.remove(channel).is_some() && !self.is_comparing();
-        if was_last {
-            self.take_up(now_ms, output);
-        }
-        self.take_openings(now_ms, output);
+        self.comparing.first.remove(channel);
+        self.is_over(now_ms, was_comparing, output);
     }
 
     /// The log is an older copy, or there is another one: it is not continued.
@@ -140,15 +138,23 @@ impl Exchange {
 
     /// Waits no longer for whoever has not answered.
     pub(crate) fn compared_long_enough(&mut self, now_ms: i64, output: &mut Output) {
+        let was_comparing = self.is_comparing();
         let is_awaited = |_: &ChannelId, until_ms: &mut i64| now_ms <= *until_ms;
         self.comparing.later.retain(is_awaited);
-        if self.comparing.first.is_empty() {
+        self.comparing.first.retain(is_awaited);
+        self.is_over(now_ms, was_comparing, output);
+    }
+
+    /// When nobody is awaited any more the node begins its work, and takes what was answered.
+    fn is_over(&mut self, now_ms: i64, was_comparing: bool, output: &mut Output) {
+        if self.is_comparing() {
             return;
         }
-        self.comparing.first.retain(is_awaited);
-        if !self.is_comparing() {
+        if was_comparing {
             self.take_up(now_ms, output);
-            self.take_openings(now_ms, output);
+        }
+        for (channel, generation, opening, jitter) in std::mem::take(&mut self.comparing.opened) {
+            self.take_opening(now_ms, (&channel, generation), &opening, jitter, output);
         }
     }
 
@@ -165,14 +171,6 @@ impl Exchange {
         self.erase_again(output);
         for channel in self.channels() {
             self.go_on(now_ms, &channel, output);
-        }
-    }
-
-    fn take_openings(&mut self, now_ms: i64, output: &mut Output) {
-        if !self.is_comparing() {
-            for (channel, generation, opening, jitter) in std::mem::take(&mut self.comparing.opened) {
-                self.take_opening(now_ms, (&channel, generation), &opening, jitter, output);
-            }
         }
     }
 

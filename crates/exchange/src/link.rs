@@ -141,6 +141,12 @@ impl Exchange {
         }
     }
 
+    /// Whether a link was begun and has neither been opened nor failed.
+    fn is_awaited(&self, channel: &ChannelId, generation: u64) -> bool {
+        let awaited = |link: &Link| link.state == LinkState::Connecting && link.generation == generation;
+        self.links.get(channel).is_some_and(awaited)
+    }
+
     pub(crate) fn link_opened(
         &mut self,
         now_ms: i64,
@@ -149,8 +155,7 @@ impl Exchange {
         jitter: i8,
         output: &mut Output,
     ) {
-        let is_awaited = |link: &Link| link.state == LinkState::Connecting && link.generation == generation;
-        if !self.links.get(channel).is_some_and(is_awaited) {
+        if !self.is_awaited(channel, generation) {
             return;
         }
         if let Some(envelope) = opening.last_of(channel).filter(|last| self.lacks(now_ms, last)) {
@@ -173,8 +178,7 @@ impl Exchange {
         jitter: i8,
         output: &mut Output,
     ) {
-        let is_awaited = |link: &Link| link.state == LinkState::Connecting && link.generation == generation;
-        if !self.links.get(channel).is_some_and(is_awaited) {
+        if !self.is_awaited(channel, generation) {
             return;
         }
         let settled = self.settle(now_ms, channel, opening, output);

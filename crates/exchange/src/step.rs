@@ -377,7 +377,9 @@ impl Exchange {
             }
             Input::LinkFailed { channel, link, trouble, reached, jitter } => {
                 self.link_failed(now_ms, (&channel, link), &trouble, jitter);
-                self.not_compared(now_ms, &channel, reached, out);
+                if self.link_generation(&channel) == link {
+                    self.not_compared(now_ms, &channel, reached, out);
+                }
             }
             Input::ReceiptArrived(channel, receipt) => self.receipt_arrived(now_ms, &channel, &receipt, out),
             Input::CounterpartCard { ticket, card, bytes } => self.counterpart_card(now_ms, ticket, card, &bytes, out),

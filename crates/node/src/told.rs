@@ -14,7 +14,7 @@ use crate::standing::compare;
 use crate::witness::log_number;
 
 /// An own statement that the log lacks, for the operator.
-pub(crate) fn statement_trouble(holder: &str, number: u64) -> String {
+fn statement_trouble(holder: &str, number: u64) -> String {
     format!(
         "{holder} holds number {number} of a channel, which this node signed since this log began, and this log does not hold it: the folder was \
          put back from an older copy, or another copy of this node runs"
