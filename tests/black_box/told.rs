@@ -2,16 +2,16 @@
 
 use crate::heads::{copy, heads, held_back, kept, put_back, replace, send, status};
 use crate::node::{Node, pair, until};
-use crate::rotation::rotate;
+use crate::rotation::{rotate, serial, settles};
 
 /// Japan's folder with its heads, before something was done that the counterpart knows of; put back with the counterpart there.
-fn put_back_after(done: impl Fn(&mut Node, &Node)) -> (Node, Node) {
-    let (mut japan, partner) = pair();
+fn put_back_after(done: impl Fn(&mut Node, &mut Node)) -> (Node, Node) {
+    let (mut japan, mut partner) = pair();
     send(&japan, 1).good();
     japan.until_delivered();
     japan.stop();
     let (kept, kept_heads) = kept(&japan);
-    done(&mut japan, &partner);
+    done(&mut japan, &mut partner);
     put_back(&mut japan, &kept, &kept_heads);
     (japan, partner)
 }
@@ -68,6 +68,36 @@ fn a_card_that_this_folder_lacks_proves_that_it_is_an_older_copy() {
         japan.until_delivered();
     });
     stays_held_back_and_recovers(nodes, "knows card 2 of this contact point which", true);
+}
+
+/// Its key for connections counts no more: it is let in to be told that, and with the next card's key it goes on.
+#[test]
+fn so_does_the_card_that_the_key_of_the_connection_is_not_on() {
+    let nodes = put_back_after(|japan, partner| {
+        japan.start();
+        rotate(japan, "tls").good();
+        until("the counterpart takes the card", || serial(partner) == 2);
+        settles(japan);
+        send(japan, 9).good();
+        japan.until_delivered();
+    });
+    stays_held_back_and_recovers(nodes, "knows card 2 of this contact point which", true);
+}
+
+/// The key that the copy pins is gone: the counterpart's certificate shows its later card.
+#[test]
+fn a_copy_from_before_the_counterpart_had_another_key_is_told_what_it_holds() {
+    let nodes = put_back_after(|japan, partner| {
+        japan.start();
+        rotate(partner, "tls").good();
+        until("the counterpart takes the card", || serial(japan) == 2);
+        settles(partner);
+        send(japan, 9).good();
+        japan.until_delivered();
+        let whole = status(japan)["log_size"].clone();
+        until("the head is cosigned", || status(japan)["heads"][0]["cosigned_size"] == whole);
+    });
+    stays_held_back_and_recovers(nodes, "holds its signed head", false);
 }
 
 #[test]

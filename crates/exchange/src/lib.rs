@@ -76,3 +76,4 @@ pub use own::{Kept, Own, Peer};
 pub use replay::ReplayError;
 pub use state::{ChannelId, Exchange, Happening, Held, Mailbox, NoticeState, What};
 pub use step::{Effect, Fault, Input, Outbound, Output, Ticket, Told};
+pub use succession::is_later;

@@ -194,6 +194,6 @@ impl Exchange {
 }
 
 /// Whether a later card may take the place of an earlier one: whose it is was compared when the first was enrolled.
-pub(crate) fn is_later(card: &Card, known: &Card) -> bool {
+pub fn is_later(card: &Card, known: &Card) -> bool {
     card.id == known.id && card.card_key == known.card_key && card.serial > known.serial
 }

@@ -22,8 +22,8 @@ use verbale_rpc::tonic::Status;
 use verbale_rpc::{ACCOUNT_MESSAGE_BYTES_MAX, Failure, FailureKind};
 
 use crate::clock::now_ms;
+use crate::connection::connect;
 use crate::core::{Core, Stopped};
-use crate::delivery::connect;
 use crate::letter::refused;
 use crate::local::stopping;
 use crate::local_reads::{damaged, failed, find};
@@ -231,7 +231,11 @@ pub(crate) async fn ask(shared: &Arc<Shared>, core: &Core, id: String) -> Result
     let peer = peer.ok_or_else(|| unreachable(format!("{} is not enrolled", held.channel.peer)))?;
     let late = |_| unreachable(format!("{} did not answer in time", held.channel.peer));
     let connection = connect(shared, peer).await.map_err(|ended| unreachable(ended.trouble))?;
-    let mut client = PeerClient::new(connection).max_decoding_message_size(ACCOUNT_MESSAGE_BYTES_MAX);
+    if connection.later.is_some() {
+        let text = "it shows a later card, which is entered here within the interval of [heads]; ask again then";
+        return Err(unreachable(format!("{} cannot be asked yet: {text}", held.channel.peer)));
+    }
+    let mut client = PeerClient::new(connection.channel).max_decoding_message_size(ACCOUNT_MESSAGE_BYTES_MAX);
     let proves_nothing = |what: String| {
         let text = format!("the account of {} proves nothing ({what}); keep it, and ask its people", held.channel.peer);
         Failure::new(FailureKind::Damaged, "ACCOUNT_PROVES_NOTHING", text).status()

@@ -80,7 +80,7 @@ pub async fn connect_tls(address: &str, key_file: &Path) -> Result<NodeClient<Ch
     let failed =
         |text: String| ClientError::Tls { address: address.to_owned(), text, fingerprint: fingerprint.clone() };
     let (pin, pinned) = (card.tls_spki.clone(), card.tls_spki);
-    let config = tls::client(&key, "person", Arc::new(move |spki| *spki == *pinned))
+    let config = tls::client(&key, "person", Arc::new(move |spki, _| *spki == *pinned))
         .map_err(|error| failed(error.to_string()))?;
     let stream = TcpStream::connect(address).await.map_err(|error| failed(error.to_string()))?;
     let stream = TlsConnector::from(config).connect(tls::server_name(&pin), stream).await;

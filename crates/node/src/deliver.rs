@@ -64,7 +64,7 @@ impl Peer for PeerService {
         request: Request<Streaming<DeliverRequest>>,
     ) -> Result<Response<Self::DeliverStream>, Status> {
         let peer = asker(&self.shared, &request)?;
-        let share = self.shared.shares.of(&peer.name);
+        let share = self.shared.shares.of(&peer.share);
         let Some(channel) = share.channel() else {
             self.shared.rejected.count("CHANNEL_LIMIT");
             let text = "this counterpart has too many channels open; end some of them";
@@ -91,20 +91,26 @@ impl Peer for PeerService {
     }
 
     async fn witness(&self, request: Request<WitnessRequest>) -> Result<Response<WitnessResponse>, Status> {
-        let peer = asker(&self.shared, &request)?;
-        let share = self.shared.shares.of(&peer.name);
+        let peer = caller(&request)?;
+        let share = self.shared.shares.of(&peer.share);
         let Some(_under_way) = share.witness() else {
             self.shared.rejected.count("WITNESS_LIMIT");
             let text = "another head of this counterpart is looked at; show this one again";
             return Err(Failure::new(FailureKind::NoRoom, "WITNESS_LIMIT", text).status());
         };
+        if peer.is_former(&self.shared) {
+            // Perhaps a copy of its node from before it had a later key: that is what it learns, and nothing else.
+            self.shared.rejected.count("EARLIER_KEY");
+            return Ok(Response::new(witness::older_card(&self.core, &peer.name).await));
+        }
+        peer.require_present(&self.shared)?;
         let answer = witness::answer(&self.shared, &self.core, &peer.name, request.into_inner()).await?;
         Ok(Response::new(answer))
     }
 
     async fn give_account(&self, request: Request<AccountRequest>) -> Result<Response<AccountResponse>, Status> {
         let peer = asker(&self.shared, &request)?;
-        let share = self.shared.shares.of(&peer.name);
+        let share = self.shared.shares.of(&peer.share);
         let Some(_under_way) = share.account() else {
             self.shared.rejected.count("ACCOUNT_LIMIT");
             let text = "another account for this counterpart is under way; ask again";
@@ -127,13 +133,19 @@ impl Peer for PeerService {
     }
 }
 
-/// The counterpart that asks for something.
-fn asker<T>(shared: &Shared, request: &Request<T>) -> Result<PeerName, Status> {
+/// Whoever asks for something.
+fn caller<T>(request: &Request<T>) -> Result<PeerName, Status> {
     let Some(peer) = request.extensions().get::<PeerName>().cloned() else {
         return Err(Failure::new(FailureKind::NotAllowed, "NOT_ENROLLED", "this key is not enrolled here").status());
     };
-    peer.require_present(shared)?;
     peer.asked.store(true, Ordering::Relaxed);
+    Ok(peer)
+}
+
+/// The counterpart that asks for something, with a key that counts.
+fn asker<T>(shared: &Shared, request: &Request<T>) -> Result<PeerName, Status> {
+    let peer = caller(request)?;
+    peer.require_present(shared)?;
     Ok(peer)
 }
 
@@ -150,6 +162,8 @@ struct Complete {
 #[derive(Clone, Debug)]
 pub(crate) struct PeerName {
     pub(crate) name: String,
+    /// Of what it may take.
+    pub(crate) share: String,
     /// That key.
     pub(crate) spki: Arc<[u8]>,
     /// Whether it asked for anything over this connection.
@@ -157,6 +171,11 @@ pub(crate) struct PeerName {
 }
 
 impl PeerName {
+    /// Whether the key of the connection is one of an earlier card.
+    fn is_former(&self, shared: &Shared) -> bool {
+        shared.peers.with_former_spki(&self.spki).as_ref() == Some(&self.name)
+    }
+
     /// Refuses what comes over a connection whose key counts no more: the counterpart has a later one, or took its keys back.
     fn require_present(&self, shared: &Shared) -> Result<(), Status> {
         if shared.peers.with_spki(&self.spki).as_ref() == Some(&self.name) {

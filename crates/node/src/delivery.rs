@@ -5,10 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use rcgen::KeyPair;
-use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, mpsc};
-use tokio_rustls::TlsConnector;
 use tokio_stream::wrappers::ReceiverStream;
 use verbale_evidence::{ReceiptVerifier, StatementDigest, UnverifiedEnvelope, VerifiedEnvelope, VerifiedReceipt};
 use verbale_exchange::{ChannelId, Input, Opening, Peer};
@@ -19,21 +16,16 @@ use verbale_proto::v1::{
 };
 use verbale_rpc::peer_client::PeerClient;
 use verbale_rpc::tonic::Streaming;
-use verbale_rpc::tonic::transport::Channel;
 use verbale_rpc::{
     BATCH_BYTES_MAX, BATCH_NOTICES_MAX, DELIVER_MESSAGE_BYTES_MAX, Failure, PIECE_BYTES_MAX, PROTOCOL_VERSION,
-    channel_over,
 };
 
 use crate::clock::now_ms;
+use crate::connection::{CONNECT_TIME, Unconnected, connect};
 use crate::core::{Core, ToSend};
 use crate::random;
 use crate::shared::Shared;
-use crate::tls;
 use crate::witness;
-
-/// A connection must be made, and a channel opened, so soon.
-pub(crate) const CONNECT_TIME: Duration = Duration::from_secs(10);
 
 /// A notice must be answered so soon: the counterpart's sync and a long queue lie between.
 const ANSWER_TIME: Duration = Duration::from_mins(1);
@@ -114,15 +106,18 @@ async fn serve(
     let peer = peers.by_id.get(&channel.peer).ok_or("the counterpart is not enrolled")?;
     let connection = connect(shared, peer).await?;
     // Before any number: does the counterpart know this log?
-    if !shared.witnesses.has_agreed(&channel.peer) {
-        witness::show(shared, core, peer, connection.clone()).await?;
+    if connection.later.is_some() || !shared.witnesses.has_agreed(&channel.peer) {
+        witness::show(shared, core, peer, &connection).await?;
+    }
+    if connection.later.is_some() {
+        return Err("the counterpart showed a later card, which counts from now on: the channel is opened again".into());
     }
     let (requests, stream) = mpsc::channel(MESSAGES_UNDER_WAY);
     let memorandum = channel.memorandum.clone();
     let open = OpenChannel { memorandum, version: PROTOCOL_VERSION, behind_number: behind };
     let opened = send(&requests, deliver_request::Part::Open(open)).await;
     opened.map_err(|()| "the link ended before it began".to_owned())?;
-    let mut client = PeerClient::new(connection).max_decoding_message_size(DELIVER_MESSAGE_BYTES_MAX);
+    let mut client = PeerClient::new(connection.channel).max_decoding_message_size(DELIVER_MESSAGE_BYTES_MAX);
     let calling = tokio::time::timeout(CONNECT_TIME, client.deliver(ReceiverStream::new(stream))).await;
     let called = calling.map_err(|_| "the counterpart did not open the channel within 10 s".to_owned())?;
     let mut responses = called.map_err(|status| said(&channel.peer, &status))?.into_inner();
@@ -135,71 +130,6 @@ async fn serve(
     let received = receive_all(shared, peer, core, channel, &mut responses, &unanswered).await;
     sending.abort();
     Ok(received?)
-}
-
-/// Why there is no connection, or none any more.
-#[derive(Debug)]
-pub(crate) struct Unconnected {
-    /// Somebody was there.
-    reached: bool,
-    /// For the operator.
-    pub(crate) trouble: String,
-}
-
-impl From<String> for Unconnected {
-    fn from(trouble: String) -> Self {
-        Self { reached: true, trouble }
-    }
-}
-
-impl From<&str> for Unconnected {
-    fn from(trouble: &str) -> Self {
-        trouble.to_owned().into()
-    }
-}
-
-/// Connects to a counterpart, soon or not at all.
-pub(crate) async fn connect(shared: &Shared, peer: &Peer) -> Result<Channel, Unconnected> {
-    connect_as(shared, peer, &shared.tls).await
-}
-
-/// The same, with a TLS key of the present card or of an earlier one.
-pub(crate) async fn connect_as(shared: &Shared, peer: &Peer, key: &KeyPair) -> Result<Channel, Unconnected> {
-    let connected = tokio::time::timeout(CONNECT_TIME, connected_as(shared, peer, key)).await;
-    connected.unwrap_or_else(|_| {
-        let trouble = format!("{} did not answer within 10 s", peer.address);
-        Err(Unconnected { reached: false, trouble })
-    })
-}
-
-async fn connected_as(shared: &Shared, peer: &Peer, key: &KeyPair) -> Result<Channel, Unconnected> {
-    if peer.is_revoked() {
-        return Err(
-            format!("the card of {} was revoked by its owner; enrol its next one by hand", peer.card().id).into()
-        );
-    }
-    let address = &peer.address;
-    let stream = TcpStream::connect(address).await;
-    let stream = stream.map_err(|error| {
-        let trouble = format!("{address} cannot be reached ({error}); is the counterpart's node running?");
-        Unconnected { reached: false, trouble }
-    })?;
-    let _ = stream.set_nodelay(true);
-    let pin = peer.card().tls_spki.clone();
-    let allowed = Arc::new(move |spki: &[u8]| *spki == *pin);
-    let config = tls::client(key, &shared.card.id, allowed).map_err(|e| e.to_string())?;
-    let name = tls::server_name(&peer.card().tls_spki);
-    let connecting = TlsConnector::from(config).connect(name, shared.wire.count(stream)).await;
-    let stream = connecting.map_err(|error| {
-        format!("{address} did not show the key of {}'s card, or did not accept ours ({error}); have both sides enrolled each other's present card?", peer.card().id)
-    })?;
-    shared.peers.seen(&peer.card().tls_spki);
-    let group = stream.get_ref().1.negotiated_key_exchange_group().map(|group| format!("{:?}", group.name()));
-    tracing::info!(peer.id = peer.card().id, tls.group = group.unwrap_or_default(), "connected");
-    let trouble = |error| {
-        format!("{address} ended the connection ({error}); has the counterpart enrolled this node's present card?")
-    };
-    Ok(channel_over(stream).await.map_err(trouble)?)
 }
 
 /// Where the counterpart says the channel stands. What it calls our last envelope must be ours.

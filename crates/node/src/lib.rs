@@ -28,6 +28,7 @@ mod client;
 mod clock;
 mod commencement;
 mod config;
+mod connection;
 mod consent;
 mod core;
 mod deliver;

@@ -218,7 +218,7 @@ pub fn recover(
         next: card.log_origin.clone(),
         serial: card.serial,
         revoked: is_revoked,
-        by_hand: is_revoked || renews.contains(&Rotated::Tls),
+        by_hand: is_revoked,
         renews: renews.iter().map(|which| which.name()).collect(),
         lost: later
             .as_ref()

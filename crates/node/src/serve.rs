@@ -418,10 +418,13 @@ impl Listeners {
         let tls_limits = |connections| Limits { connections, handshakes: limits.handshakes_max, handshake_time };
 
         let directory = Arc::clone(shared);
-        let allowed = Arc::new(move |spki: &[u8]| directory.peers.with_spki(spki).is_some());
+        let allowed: tls::Allowed = Arc::new(move |spki, _| {
+            directory.peers.with_spki(spki).or_else(|| directory.peers.with_former_spki(spki)).is_some()
+        });
         let keys = Arc::clone(shared);
         let earlier: tls::EarlierKeys = Arc::new(move || keys.earlier.tls());
-        let config = tls::server(&shared.tls, Arc::clone(&earlier), &shared.card.id, allowed)?;
+        let config =
+            tls::server(&shared.tls, Arc::clone(&earlier), (&shared.card.id, Some(&shared.card_bytes)), allowed)?;
         let incoming =
             accept_tls(self.peer, config, tls_limits(limits.peer_connections_max), peers(shared), &shared.wire, shared);
         let service = PeerService { shared: Arc::clone(shared), core: core.clone(), stop: stopped.clone() };
@@ -433,8 +436,8 @@ impl Listeners {
             let persons = Arc::clone(shared);
             let person = move |spki: &[u8]| persons.persons.with_key(&key_fingerprint(spki).to_string());
             let known = person.clone();
-            let config =
-                tls::server(&shared.tls, earlier, &shared.card.id, Arc::new(move |spki| known(spki).is_some()))?;
+            let known: tls::Allowed = Arc::new(move |spki, _| known(spki).is_some());
+            let config = tls::server(&shared.tls, earlier, (&shared.card.id, None), known)?;
             let sharing = Arc::clone(shared);
             let names: Names<Caller> =
                 Arc::new(move |spki| local_guest(&sharing, Caller::Person(person(spki).ok_or("UNKNOWN_KEY")?)));
@@ -460,9 +463,13 @@ impl Listeners {
 fn peers(shared: &Arc<Shared>) -> Names<PeerName> {
     let shared = Arc::clone(shared);
     Arc::new(move |spki| {
-        let name = shared.peers.with_spki(spki).ok_or("UNKNOWN_KEY")?;
+        let present = shared.peers.with_spki(spki);
+        let former = || Some((shared.peers.with_former_spki(spki)?, true));
+        let (name, is_former) = present.map(|name| (name, false)).or_else(former).ok_or("UNKNOWN_KEY")?;
         shared.peers.seen(spki);
-        let permit = shared.shares.of(&name).connection().ok_or("COUNTERPART_CONNECTION_LIMIT")?;
+        // Whoever has an earlier key may be somebody else, and takes nothing from the share of its owner.
+        let share = if is_former { format!("{name}, earlier key") } else { name.clone() };
+        let permit = shared.shares.of(&share).connection().ok_or("COUNTERPART_CONNECTION_LIMIT")?;
         let (asked, counting) = (Arc::new(AtomicBool::new(false)), Arc::clone(&shared));
         let at_end = {
             let asked = Arc::clone(&asked);
@@ -472,7 +479,7 @@ fn peers(shared: &Arc<Shared>) -> Names<PeerName> {
                 }
             }
         };
-        Ok(Guest::new(PeerName { name, spki: spki.into(), asked }).with_permit(permit).at_end(at_end))
+        Ok(Guest::new(PeerName { name, share, spki: spki.into(), asked }).with_permit(permit).at_end(at_end))
     })
 }
 

@@ -73,6 +73,8 @@ pub(crate) struct PeerDirectory {
 pub(crate) struct Peers {
     pub(crate) by_id: BTreeMap<String, Peer>,
     by_spki: HashMap<Vec<u8>, String>,
+    /// By the TLS keys of all their cards.
+    all_spki: HashMap<Vec<u8>, String>,
 }
 
 impl PeerDirectory {
@@ -89,12 +91,20 @@ impl PeerDirectory {
         let earlier = live().filter_map(|(id, peer)| Some((peer.earlier_tls()?.to_vec(), id.clone())));
         let present = live().map(|(id, peer)| (peer.card().tls_spki.clone(), id.clone()));
         let by_spki = earlier.chain(present).collect();
-        *self.now.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Peers { by_id, by_spki });
+        let all = live().flat_map(|(id, peer)| peer.cards.all().map(|card| (card.tls_spki.clone(), id.clone())));
+        let all_spki = all.collect();
+        *self.now.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Peers { by_id, by_spki, all_spki });
     }
 
     /// The counterpart with this TLS key: of its card, or of the card before until it was seen with the present one.
     pub(crate) fn with_spki(&self, spki: &[u8]) -> Option<String> {
         self.now().by_spki.get(spki).filter(|_| !self.retired.contains(spki)).cloned()
+    }
+
+    /// The counterpart that had this TLS key on an earlier card: it counts no more, and whoever shows it is told which card does.
+    pub(crate) fn with_former_spki(&self, spki: &[u8]) -> Option<String> {
+        let former = self.now().all_spki.get(spki).cloned();
+        former.filter(|_| self.with_spki(spki).is_none())
     }
 
     /// A handshake with this TLS key was done: that of the card before counts no more.

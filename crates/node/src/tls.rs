@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use rcgen::{CertificateParams, DnType, KeyPair};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use rcgen::{CertificateParams, DnType, KeyPair, SanType};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName, UnixTime};
@@ -18,8 +20,11 @@ use crate::secrets::spki;
 
 const ALPN_HTTP2: &[u8] = b"h2";
 
-/// Decides whether a key may connect.
-pub(crate) type Allowed = Arc<dyn Fn(&[u8]) -> bool + Send + Sync>;
+/// How a node's card stands in its certificate: a name that is a `data:` URL (RFC 2397, RFC 5280 §4.2.1.6).
+const CARD: &str = "data:application/octet-stream;base64,";
+
+/// Decides whether a key may connect; the certificate may say more of it.
+pub(crate) type Allowed = Arc<dyn Fn(&[u8], &CertificateDer<'_>) -> bool + Send + Sync>;
 
 /// A TLS configuration could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -32,15 +37,15 @@ pub enum TlsError {
     Config(#[from] Error),
 }
 
-/// The server side: whoever connects must show a key that `allowed` knows.
+/// The server side: whoever connects must show a key that `allowed` knows. Whoever is to learn the server's card from it finds it in its certificate.
 pub(crate) fn server(
     key: &KeyPair,
     earlier: EarlierKeys,
-    name: &str,
+    (name, card): (&str, Option<&[u8]>),
     allowed: Allowed,
 ) -> Result<Arc<ServerConfig>, TlsError> {
     let provider = provider();
-    let present = certified(key, name, &provider)?;
+    let present = certified(key, (name, card), &provider)?;
     let shown = Shown { present, earlier, name: name.to_owned(), provider: Arc::clone(&provider) };
     let mut config = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_protocol_versions(&[&rustls::version::TLS13])?
@@ -55,7 +60,7 @@ pub(crate) fn server(
 
 /// The client side: the server must show a key that `allowed` knows.
 pub(crate) fn client(key: &KeyPair, name: &str, allowed: Allowed) -> Result<Arc<ClientConfig>, TlsError> {
-    let (certificate, secret) = certificate(key, name)?;
+    let (certificate, secret) = certificate(key, (name, None))?;
     let provider = provider();
     let mut config = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_protocol_versions(&[&rustls::version::TLS13])?
@@ -71,6 +76,12 @@ pub(crate) fn client(key: &KeyPair, name: &str, allowed: Allowed) -> Result<Arc<
 pub(crate) fn spki_of(certificate: &CertificateDer<'_>) -> Option<Vec<u8>> {
     let parsed = ParsedCertificate::try_from(certificate).ok()?;
     Some(parsed.subject_public_key_info().as_ref().to_vec())
+}
+
+/// The card that a certificate carries; nothing of it is verified.
+pub(crate) fn card_in(certificate: &CertificateDer<'_>) -> Option<Vec<u8>> {
+    let parsed = webpki::EndEntityCert::try_from(certificate).ok()?;
+    parsed.valid_uri_names().find_map(|name| STANDARD.decode(name.strip_prefix(CARD)?).ok())
 }
 
 /// The name under which the server is asked for the key that is pinned: it may have a later one.
@@ -107,20 +118,30 @@ impl ResolvesServerCert for Shown {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let asked = hello.server_name();
         let earlier = (self.earlier)().into_iter().find(|earlier| Some(name_of(&spki(&earlier.key)).as_str()) == asked);
-        let earlier = earlier.and_then(|earlier| certified(&earlier.key, &self.name, &self.provider).ok());
+        let earlier = earlier.and_then(|earlier| certified(&earlier.key, (&self.name, None), &self.provider).ok());
         Some(earlier.unwrap_or_else(|| Arc::clone(&self.present)))
     }
 }
 
-fn certified(key: &KeyPair, name: &str, provider: &CryptoProvider) -> Result<Arc<CertifiedKey>, TlsError> {
-    let (certificate, secret) = certificate(key, name)?;
+fn certified(
+    key: &KeyPair,
+    named: (&str, Option<&[u8]>),
+    provider: &CryptoProvider,
+) -> Result<Arc<CertifiedKey>, TlsError> {
+    let (certificate, secret) = certificate(key, named)?;
     let secret = provider.key_provider.load_private_key(secret)?;
     Ok(Arc::new(CertifiedKey::new(vec![certificate], secret)))
 }
 
-fn certificate(key: &KeyPair, name: &str) -> Result<(CertificateDer<'static>, PrivateKeyDer<'static>), TlsError> {
+fn certificate(
+    key: &KeyPair,
+    (name, card): (&str, Option<&[u8]>),
+) -> Result<(CertificateDer<'static>, PrivateKeyDer<'static>), TlsError> {
     let mut params = CertificateParams::new(Vec::new())?;
     params.distinguished_name.push(DnType::CommonName, name);
+    if let Some(card) = card {
+        params.subject_alt_names.push(SanType::URI((CARD.to_owned() + &STANDARD.encode(card)).try_into()?));
+    }
     let certificate = params.self_signed(key)?;
     let secret = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
     Ok((certificate.der().clone(), secret))
@@ -131,7 +152,7 @@ fn provider() -> Arc<CryptoProvider> {
     Arc::new(CryptoProvider { kx_groups, ..aws_lc_rs::default_provider() })
 }
 
-/// Looks at the key in the certificate and at nothing else in it.
+/// Looks at the key in the certificate, and lets others look at what else is in it.
 struct Pinned {
     allowed: Allowed,
     provider: Arc<CryptoProvider>,
@@ -146,7 +167,7 @@ impl std::fmt::Debug for Pinned {
 impl Pinned {
     fn check(&self, certificate: &CertificateDer<'_>) -> Result<(), Error> {
         match spki_of(certificate) {
-            Some(spki) if (self.allowed)(&spki) => Ok(()),
+            Some(spki) if (self.allowed)(&spki, certificate) => Ok(()),
             Some(_) => Err(Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure)),
             None => Err(Error::InvalidCertificate(CertificateError::BadEncoding)),
         }

@@ -18,12 +18,12 @@ use verbale_keys::SecretKey;
 use verbale_ledger::{Checkpoint, LogSize, Note, TlogProof, WitnessRefusal, continues, cosign};
 use verbale_proto::v1::{HeadStatus, KeptHead, Receipt, WitnessRequest, WitnessResponse};
 use verbale_rpc::peer_client::PeerClient;
-use verbale_rpc::tonic::transport::Channel;
 use verbale_rpc::{DELIVER_MESSAGE_BYTES_MAX, Failure, FailureKind};
 
 use crate::clock::now_ms;
+use crate::connection::{Connection, Unconnected, connect_as};
 use crate::core::Core;
-use crate::delivery::{Unconnected, connect_as, said};
+use crate::delivery::said;
 use crate::heads::{HeadsError, HeadsFolder};
 use crate::later_card::{Shown, known_card, later_card};
 use crate::shared::Shared;
@@ -268,10 +268,10 @@ pub(crate) async fn answer(
         .await
         .map_err(|text| Failure::new(FailureKind::Refused, "HEAD_NOT_OURS", text))?;
     let shown = later_card(shared, core, name, &request.card).await?;
-    let known_card = if shown == Shown::Known { Vec::new() } else { known_card(core, name).await };
     if shown == Shown::Another {
-        return Ok(WitnessResponse { code: "OLDER_CARD".to_owned(), known_card, ..WitnessResponse::default() });
+        return Ok(older_card(core, name).await);
     }
+    let known_card = if shown == Shown::Known { Vec::new() } else { known_card(core, name).await };
     let peer = counts()?;
     let id = name.to_owned();
     let sealed_to = core.read(move |exchange, _| exchange.sealed_to(&id)).await;
@@ -296,6 +296,12 @@ pub(crate) async fn answer(
         });
     }
     Ok(WitnessResponse { sealed_to_serial, receipted, known_card, ..keep(shared, peer, request).await? })
+}
+
+/// What is told to somebody whose TLS key is of an earlier card of a counterpart.
+pub(crate) async fn older_card(core: &Core, name: &str) -> WitnessResponse {
+    let known_card = known_card(core, name).await;
+    WitnessResponse { code: "OLDER_CARD".to_owned(), known_card, ..WitnessResponse::default() }
 }
 
 /// What a counterpart is told that took its keys back.
@@ -385,11 +391,17 @@ pub(crate) fn log_number(origin: &str, id: &str) -> Option<u64> {
     origin.strip_prefix("verbale/")?.strip_prefix(id)?.strip_prefix('/')?.parse().ok()
 }
 
-/// Shows the own head to a counterpart over a connection, keeps its signature, and compares what it holds.
+/// Shows the own head to a counterpart over a connection, keeps its signature, and compares what it holds. Then a later card counts that it
+/// showed with the connection's key.
 ///
 /// # Errors
 /// Why not, for the operator.
-pub(crate) async fn show(shared: &Arc<Shared>, core: &Core, peer: &Peer, connection: Channel) -> Result<(), String> {
+pub(crate) async fn show(
+    shared: &Arc<Shared>,
+    core: &Core,
+    peer: &Peer,
+    connection: &Connection,
+) -> Result<(), String> {
     let id = &peer.card().id;
     let alone = shared.witnesses.with(id, |witness| Arc::clone(&witness.alone));
     let _alone = alone.lock().await;
@@ -402,19 +414,23 @@ pub(crate) async fn show(shared: &Arc<Shared>, core: &Core, peer: &Peer, connect
         }
     });
     shown?;
-    match shared.standing.trouble() {
-        Some(failure) => Err(failure.text),
-        None => Ok(()),
+    if let Some(failure) = shared.standing.trouble() {
+        return Err(failure.text);
     }
+    if let Some(card) = &connection.later {
+        later_card(shared, core, id, card).await.map_err(|failure| failure.text)?;
+    }
+    Ok(())
 }
 
-async fn show_head(shared: &Arc<Shared>, core: &Core, peer: &Peer, connection: Channel) -> Result<(), String> {
+async fn show_head(shared: &Arc<Shared>, core: &Core, peer: &Peer, connection: &Connection) -> Result<(), String> {
     let id = &peer.card().id;
-    let mut client = PeerClient::new(connection).max_decoding_message_size(DELIVER_MESSAGE_BYTES_MAX);
+    let mut client = PeerClient::new(connection.channel.clone()).max_decoding_message_size(DELIVER_MESSAGE_BYTES_MAX);
     let mut old = shared.witnesses.with(id, |witness| witness.cosigned).map_or(0, |(size, _)| size);
     for _ in 0..TRIES {
-        // It signs nothing before it has said what it holds: what it signs is hard to take back.
-        let is_asked_only = shared.standing.trouble().is_some() || !shared.witnesses.has_agreed(id);
+        // It signs nothing before it has said what it holds: what it signs is hard to take back. And nothing with keys of a card that is not entered.
+        let is_later = connection.later.is_some();
+        let is_asked_only = is_later || shared.standing.trouble().is_some() || !shared.witnesses.has_agreed(id);
         let offer = if is_asked_only { None } else { Some(offer(core, old).await?) };
         let held = shared.witnesses.folder.of_counterpart(id).map_err(|error| error.to_string())?.unwrap_or_default();
         let request = WitnessRequest {
@@ -455,7 +471,7 @@ async fn show_head(shared: &Arc<Shared>, core: &Core, peer: &Peer, connection: C
             _ => {}
         }
         judge(shared, core, id, [&response.receipted, &response.held]).await?;
-        let goes_on = response.code == "OLD_SIZE" || (is_asked_only && response.code == "NOTHING_OFFERED");
+        let goes_on = response.code == "OLD_SIZE" || (is_asked_only && !is_later && response.code == "NOTHING_OFFERED");
         if !goes_on || shared.standing.trouble().is_some() {
             let said: String = response.code.chars().filter(|c| c.is_ascii_uppercase() || *c == '_').take(40).collect();
             return match said.as_str() {
@@ -483,7 +499,7 @@ async fn offer(core: &Core, old: u64) -> Result<Offer, String> {
 /// Shows the own head over a new connection with this key.
 async fn show_as(shared: &Arc<Shared>, core: &Core, peer: &Peer, key: &KeyPair) -> Result<(), String> {
     match connect_as(shared, peer, key).await {
-        Ok(connection) => show(shared, core, peer, connection).await,
+        Ok(connection) => show(shared, core, peer, &connection).await,
         Err(Unconnected { trouble, .. }) => {
             shared.witnesses.with(&peer.card().id, |witness| {
                 witness.failures = witness.failures.saturating_add(1);
