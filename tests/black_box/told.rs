@@ -16,6 +16,12 @@ fn put_back_after(done: impl Fn(&mut Node, &mut Node)) -> (Node, Node) {
     (japan, partner)
 }
 
+/// The counterpart holds a head that has all of the log.
+fn until_cosigned(node: &Node) {
+    let whole = status(node)["log_size"].clone();
+    until("the head is cosigned", || status(node)["heads"][0]["cosigned_size"] == whole);
+}
+
 /// Nothing is numbered: neither now, nor after a restart with nobody there. Then the next log begins, with the card that was shown where one is
 /// needed, and goes on.
 fn stays_held_back_and_recovers((mut japan, mut partner): (Node, Node), says: &str, needs_card: bool) {
@@ -53,8 +59,7 @@ fn a_head_that_a_counterpart_told_holds_back_after_a_restart_too() {
         japan.start();
         send(japan, 9).good();
         japan.until_delivered();
-        let whole = status(japan)["log_size"].clone();
-        until("the head is cosigned", || status(japan)["heads"][0]["cosigned_size"] == whole);
+        until_cosigned(japan);
     });
     stays_held_back_and_recovers(nodes, "holds its signed head", false);
 }
@@ -94,8 +99,7 @@ fn a_copy_from_before_the_counterpart_had_another_key_is_told_what_it_holds() {
         settles(partner);
         send(japan, 9).good();
         japan.until_delivered();
-        let whole = status(japan)["log_size"].clone();
-        until("the head is cosigned", || status(japan)["heads"][0]["cosigned_size"] == whole);
+        until_cosigned(japan);
     });
     stays_held_back_and_recovers(nodes, "holds its signed head", false);
 }
@@ -138,4 +142,44 @@ fn what_the_original_sent_after_its_copy_was_recovered_is_lost_to_it_and_locks_n
     until("the channel is resumed", || send(&japan, 3).code == 0);
     japan.until_delivered();
     assert_eq!((held_back(&japan), partner.list("inbox").len()), (String::new(), 3));
+}
+
+/// Both were put back, and of the two only the counterpart's channel tells that this one was.
+#[test]
+fn a_counterpart_that_holds_back_itself_still_says_what_it_holds() {
+    let (mut japan, mut partner) = pair();
+    send(&japan, 1).good();
+    japan.until_delivered();
+    until_cosigned(&japan);
+    japan.stop();
+    let (kept, kept_heads) = kept(&japan);
+    partner.stop();
+    let (of_japan, of_japan_then) = (heads(&partner).join("counterparts"), partner.dir.with_file_name("of-japan"));
+    copy(&of_japan, &of_japan_then);
+    japan.start();
+    partner.start();
+    send(&japan, 2).good();
+    japan.until_delivered();
+    put_back(&mut japan, &kept, &kept_heads);
+    // Its own head is of after this copy.
+    partner.stop();
+    let partner_then = partner.dir.with_file_name("partner-then");
+    copy(&partner.dir, &partner_then);
+    partner.start();
+    send(&partner, 3).good();
+    partner.stop();
+    for (now, then) in [(&partner.dir, &partner_then), (&of_japan, &of_japan_then)] {
+        std::fs::remove_dir_all(now).unwrap();
+        copy(then, now);
+    }
+    partner.start();
+    assert_ne!(held_back(&partner), "");
+    japan.start();
+    let said = send(&japan, 4);
+    assert!(
+        said.code != 0 && held_back(&japan).contains("holds number 2 of a channel"),
+        "{} {}",
+        said.err,
+        held_back(&japan)
+    );
 }

@@ -33,6 +33,7 @@ impl Input {
                 | Self::Tick
                 | Self::PeerOpened { .. }
                 | Self::LinkOpened { .. }
+                | Self::LinkHeldBack { .. }
                 | Self::LinkFailed { .. }
                 | Self::ReceiptArrived(..)
                 | Self::CounterpartCard { .. }
@@ -124,7 +125,8 @@ impl Exchange {
         }
     }
 
-    fn compare_no_more(&mut self, now_ms: i64, channel: &ChannelId, output: &mut Output) {
+    /// Nothing more is awaited of a channel's counterpart.
+    pub(crate) fn compare_no_more(&mut self, now_ms: i64, channel: &ChannelId, output: &mut Output) {
         let was_comparing = self.is_comparing();
         self.comparing.later.remove(channel);
         self.comparing.first.remove(channel);

@@ -114,8 +114,8 @@ enum Standing {
 }
 
 impl Exchange {
-    /// The answer to a counterpart that opens a channel.
-    pub(crate) fn channel_opened(&self, channel: &ChannelId, behind: Option<u64>) -> Told {
+    /// The answer to a counterpart that opens a channel. Where the own log is held back, what it tells is no more than what was held.
+    pub fn channel_opened(&self, channel: &ChannelId, behind: Option<u64>) -> Told {
         let incoming = self.incoming.get(channel);
         let first = behind.map_or(usize::MAX, |behind| usize::try_from(behind).unwrap_or(usize::MAX));
         let accepted = incoming.and_then(|incoming| incoming.accepted.get(first..)).unwrap_or_default();

@@ -158,15 +158,35 @@ impl Exchange {
         if !self.is_awaited(channel, generation) {
             return;
         }
-        if let Some(envelope) = opening.last_of(channel).filter(|last| self.lacks(now_ms, last)) {
-            self.contradicted();
-            output.effects.push(Effect::IsNotTheLog { peer: channel.peer.clone(), envelope: Arc::clone(envelope) });
+        if self.contradicts(now_ms, channel, opening, output) {
             output.effects.push(Effect::Disconnect(channel.clone()));
             let trouble =
                 "the counterpart holds a statement that is not in this log: was this folder restored from an old copy?";
             return self.link_failed(now_ms, (channel, generation), trouble, jitter);
         }
         self.compared(now_ms, (channel, generation), (opening, jitter), output);
+    }
+
+    /// The counterpart holds its own log back. What it tells is compared all the same, and settles nothing: its folder may be an older one. The
+    /// report that the link ended follows.
+    pub(crate) fn link_held_back(
+        &mut self,
+        now_ms: i64,
+        (channel, generation): (&ChannelId, u64),
+        opening: &Opening,
+        output: &mut Output,
+    ) {
+        if self.is_awaited(channel, generation) && !self.contradicts(now_ms, channel, opening, output) {
+            self.compare_no_more(now_ms, channel, output);
+        }
+    }
+
+    /// Whether the counterpart holds what this log must hold, and does not.
+    fn contradicts(&mut self, now_ms: i64, channel: &ChannelId, opening: &Opening, output: &mut Output) -> bool {
+        let Some(envelope) = opening.last_of(channel).filter(|last| self.lacks(now_ms, last)) else { return false };
+        self.contradicted();
+        output.effects.push(Effect::IsNotTheLog { peer: channel.peer.clone(), envelope: Arc::clone(envelope) });
+        true
     }
 
     /// Goes on with a channel that was opened, if its link is still there.

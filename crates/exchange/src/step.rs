@@ -124,6 +124,15 @@ pub enum Input {
     },
     /// A notice of a counterpart arrives.
     Arrived(Ticket, ChannelId, Arrival),
+    /// A counterpart that holds its own log back said what it held of a channel, and takes nothing.
+    LinkHeldBack {
+        /// The channel.
+        channel: ChannelId,
+        /// The link, as [`Effect::Connect`] named it.
+        link: u64,
+        /// What the counterpart said.
+        opening: Opening,
+    },
     /// A channel to a counterpart was opened.
     LinkOpened {
         /// The channel.
@@ -374,6 +383,9 @@ impl Exchange {
             Input::Arrived(ticket, channel, arrival) => self.arrive(now_ms, ticket, &channel, arrival, out),
             Input::LinkOpened { channel, link, opening, jitter } => {
                 self.link_opened(now_ms, (&channel, link), &opening, jitter, out);
+            }
+            Input::LinkHeldBack { channel, link, opening } => {
+                self.link_held_back(now_ms, (&channel, link), &opening, out);
             }
             Input::LinkFailed { channel, link, trouble, reached, jitter } => {
                 self.link_failed(now_ms, (&channel, link), &trouble, jitter);

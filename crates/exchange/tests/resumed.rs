@@ -261,16 +261,23 @@ fn nothing_is_entered_before_the_counterpart_said_where_the_channel_stands() {
     assert!(exchange.step(5_010, Input::Tick).records.is_empty() && exchange.is_comparing());
     assert!(!exchange.step(5_011, Input::Tick).records.is_empty() && !exchange.is_comparing(), "nobody answers");
 
-    let (mut exchange, link) = started();
     let sent = sign_statement(statement(&own, &other, 1, StatementDigest::NONE, 1), &own.secret(Role::Envelope));
-    let opening = Opening { next_number: 2, last: Some(Arc::new(sent.unwrap())), behind: Vec::new() };
-    let output = exchange.step(11, opened(link, opening));
-    assert!(
-        output
-            .effects
-            .iter()
-            .any(|effect| matches!(effect, Effect::IsNotTheLog { envelope, .. } if envelope.statement().number == 1))
-    );
-    let later = exchange.step(60_000, Input::Tick);
-    assert!(exchange.is_comparing() && output.records.is_empty() && later.records.is_empty(), "an older copy");
+    let shows = Opening { next_number: 2, last: Some(Arc::new(sent.unwrap())), behind: Vec::new() };
+    let held_back = |link, opening| Input::LinkHeldBack { channel: channel.clone(), link, opening };
+    let is_the_first =
+        |effect: &Effect| matches!(effect, Effect::IsNotTheLog { envelope, .. } if envelope.statement().number == 1);
+    let [first, second] = [started(), started()];
+    for ((mut exchange, _), input) in [(first, opened(1, shows.clone())), (second, held_back(1, shows))] {
+        let output = exchange.step(11, input);
+        assert!(output.effects.iter().any(is_the_first));
+        let later = exchange.step(60_000, Input::Tick);
+        assert!(exchange.is_comparing() && output.records.is_empty() && later.records.is_empty(), "an older copy");
+    }
+
+    // A counterpart that holds its own log back says what it held; where the channel stands it does not.
+    let (mut exchange, link) = started();
+    exchange.step(11, held_back(link, Opening { next_number: 1, last: None, behind: Vec::new() }));
+    let not_open =
+        exchange.outgoing().all(|(_, _, _, link)| link.is_none_or(|link| link.state == LinkState::Connecting));
+    assert!(!exchange.is_comparing() && not_open);
 }

@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio_stream::wrappers::ReceiverStream;
 use verbale_evidence::{is_identifier, read_entry};
 use verbale_exchange::{ChannelId, Input, Peer as Counterpart, Rejection, Told};
-use verbale_journal::Logged;
+use verbale_journal::{Logged, Store as _};
 use verbale_proto::v1::log_entry::Event;
 use verbale_proto::v1::{
     AccountRequest, AccountResponse, Answer as WireAnswer, AnswerBatch, ChannelOpened, DeliverRequest, DeliverResponse,
@@ -216,6 +216,11 @@ async fn serve(
         return Err(protocol("the memorandum's id has not its form"));
     }
     let channel = ChannelId { peer: peer.name.clone(), memorandum: open.memorandum };
+    if let Some(trouble) = shared.standing.trouble() {
+        // What was held is shown all the same: it says to the other side what this one knows of its log.
+        send(&responses, deliver_response::Part::Opened(shown(&core, channel).await?)).await?;
+        return Err(trouble.status());
+    }
     let opened = opened(&core, &channel, open.behind_number).await?;
     send(&responses, deliver_response::Part::Opened(opened)).await?;
     tracing::debug!(peer.id = channel.peer, memorandum.id = channel.memorandum, "a channel was opened to us");
@@ -233,18 +238,30 @@ async fn opened(core: &Core, channel: &ChannelId, behind: Option<u64>) -> Result
     let answer = asking.await.map_err(|_| stopping())?;
     match answer.await {
         Ok(Answer::Told { told: Told::ChannelOpened { next_number, behind, .. }, logged }) => {
-            let last_envelope = logged.map(|logged| envelope_in(&logged)).unwrap_or_default();
+            let last_envelope = logged.map(|logged| envelope_in(logged.entry())).unwrap_or_default();
             let statements_behind = behind.iter().flat_map(|statement| statement.0).collect();
-            Ok(ChannelOpened { next_number, last_envelope, statements_behind })
+            Ok(ChannelOpened { next_number, last_envelope, statements_behind, held_back: false })
         }
         Ok(Answer::NotNow(failure)) => Err(failure.status()),
         _ => Err(stopping()),
     }
 }
 
+/// What a node that holds back tells of a channel.
+async fn shown(core: &Core, channel: ChannelId) -> Result<ChannelOpened, Status> {
+    let read = core.read(move |exchange, journal| {
+        let Told::ChannelOpened { next_number, last, .. } = exchange.channel_opened(&channel, None) else {
+            return None;
+        };
+        let last_envelope = last.and_then(|index| Some(envelope_in(&journal.entry(index).ok()?))).unwrap_or_default();
+        Some(ChannelOpened { next_number, last_envelope, held_back: true, ..ChannelOpened::default() })
+    });
+    read.await.ok().flatten().ok_or_else(stopping)
+}
+
 /// The envelope in an entry about a counterpart's notice.
-fn envelope_in(logged: &Logged) -> Vec<u8> {
-    match read_entry(logged.entry()).map(|told| told.event) {
+fn envelope_in(entry: &[u8]) -> Vec<u8> {
+    match read_entry(entry).map(|told| told.event) {
         Ok(Event::NoticeReceived(received)) => received.envelope,
         Ok(Event::NoticeRefused(refused)) => refused.envelope,
         _ => Vec::new(),

@@ -121,7 +121,13 @@ async fn serve(
     let calling = tokio::time::timeout(CONNECT_TIME, client.deliver(ReceiverStream::new(stream))).await;
     let called = calling.map_err(|_| "the counterpart did not open the channel within 10 s".to_owned())?;
     let mut responses = called.map_err(|status| said(&channel.peer, &status))?.into_inner();
-    let opening = opening(shared, &channel.peer, &mut responses).await?;
+    let (opening, is_held_back) = opening(shared, &channel.peer, &mut responses).await?;
+    if is_held_back {
+        let shown = Input::LinkHeldBack { channel: channel.clone(), link, opening };
+        core.note(shown).await.map_err(|stopped| stopped.to_string())?;
+        let why = "it takes nothing until its operator acted (LOG_HELD_BACK; its `verbale status` says why)";
+        return Err(format!("{} holds its own log back: {why}", channel.peer).into());
+    }
     core.note(Input::LinkOpened { channel: channel.clone(), link, opening, jitter: random::jitter() })
         .await
         .map_err(|stopped| stopped.to_string())?;
@@ -132,13 +138,21 @@ async fn serve(
     Ok(received?)
 }
 
-/// Where the counterpart says the channel stands. What it calls our last envelope must be ours.
-async fn opening(shared: &Shared, peer: &str, responses: &mut Streaming<DeliverResponse>) -> Result<Opening, String> {
+/// Where the counterpart says the channel stands, and whether it holds its own log back. What it calls our last envelope must be ours.
+async fn opening(
+    shared: &Shared,
+    peer: &str,
+    responses: &mut Streaming<DeliverResponse>,
+) -> Result<(Opening, bool), String> {
     let first = tokio::time::timeout(CONNECT_TIME, responses.message()).await;
     let first = first.map_err(|_| "the counterpart did not open the channel within 10 s".to_owned())?;
     let first = first.map_err(|status| said(peer, &status))?;
-    let Some(deliver_response::Part::Opened(ChannelOpened { next_number, last_envelope, statements_behind })) =
-        first.and_then(|first| first.part)
+    let Some(deliver_response::Part::Opened(ChannelOpened {
+        next_number,
+        last_envelope,
+        statements_behind,
+        held_back,
+    })) = first.and_then(|first| first.part)
     else {
         return Err("the counterpart did not say where the channel stands: its node is at fault".to_owned());
     };
@@ -154,7 +168,7 @@ async fn opening(shared: &Shared, peer: &str, responses: &mut Streaming<DeliverR
         return Err("the counterpart named half a statement: its node is at fault".to_owned());
     };
     let behind = digests.iter().map(|digest| StatementDigest(*digest)).collect();
-    Ok(Opening { next_number, last, behind })
+    Ok((Opening { next_number, last, behind }, held_back))
 }
 
 /// Sends what the core hands over, in batches.

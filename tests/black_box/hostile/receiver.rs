@@ -186,7 +186,7 @@ impl Receiver {
         let mut log = self.log.lock().unwrap();
         log.lied = 0;
         let last_envelope = log.envelopes.last().cloned().unwrap_or_default();
-        ChannelOpened { next_number: log.envelopes.len() as u64 + 1, last_envelope, statements_behind: Vec::new() }
+        ChannelOpened { next_number: log.envelopes.len() as u64 + 1, last_envelope, ..ChannelOpened::default() }
     }
 
     fn answer(&self, envelope: &[u8]) -> AnswerBatch {
