@@ -17,13 +17,13 @@ pub(crate) const TEXTS_MAX: usize = 32 << 20;
 
 /// Bytes of a file of a size, at most. Whoever made the folder may have put a pipe or a device there, or a file of any size.
 pub(crate) fn bytes(path: &Path, most: u64) -> io::Result<Vec<u8>> {
-    let (file, size) = opened(path)?;
+    let (mut file, size) = opened(path)?;
     if size > most {
         return Err(too_large(most));
     }
     // No more is asked for, so that its end is not looked for: a log has a file for each receipt.
-    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or_default());
-    file.take(size).read_to_end(&mut bytes)?;
+    let mut bytes = vec![0; usize::try_from(size).unwrap_or_default()];
+    file.read_exact(&mut bytes)?;
     Ok(bytes)
 }
 
