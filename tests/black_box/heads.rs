@@ -577,7 +577,7 @@ fn a_recovered_node_goes_on_and_an_auditor_sees_both_logs_and_the_break() {
     std::fs::rename(heads(&japan), &heads_of_it).unwrap();
     copy(&japan.dir.with_file_name("yesterday"), &japan.dir);
     japan.start();
-    until("it is told of the later log", || held_back(&japan).contains("with a later log"));
+    until("it is told of the later log", || held_back(&japan).contains("with another log"));
     refuses_everything(&japan);
     japan.stop();
     // A closed log of an earlier recovery is not written over, and nothing was begun.

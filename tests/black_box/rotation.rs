@@ -222,7 +222,8 @@ fn goes_on(japan: &Node, partner: &Node) {
     partner.until_delivered();
     // Of the cards that were lost nobody is accused.
     let said = verified(japan, partner, "export");
-    assert_eq!(said["breaks"][0]["closed"], "verbale/JP-MOJ-ISA-RMD/1", "{said}");
+    let breaks = said["breaks"].as_array().unwrap();
+    assert!(breaks.iter().any(|at| at["closed"] == "verbale/JP-MOJ-ISA-RMD/1"), "{said}");
 }
 
 #[test]
@@ -241,8 +242,13 @@ fn a_card_made_without_knowing_of_one_that_was_lost_is_told_so_and_the_next_one_
     japan.run(&["recover", "--confirm"]).good();
     japan.start();
     let trouble = || status(&japan)["heads"][0]["trouble"].as_str().unwrap_or_default().to_owned();
-    until("the counterpart says so", || trouble().contains("knows card 2") && trouble().contains("keys rotate"));
-    rotate(&mut japan, "age").good();
+    until("the counterpart says so", || {
+        trouble().contains("knows card 2") && trouble().contains("recover --known-card")
+    });
+    japan.stop();
+    let card = crate::heads::heads(&japan).join("told/KG-MLSSM-CECA.card");
+    japan.run(&["recover", "--known-card", card.to_str().unwrap(), "--confirm"]).good();
+    japan.start();
     until("the counterpart takes the card", || serial(&partner) == 3);
     goes_on(&japan, &partner);
 }

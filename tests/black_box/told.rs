@@ -104,16 +104,29 @@ fn a_copy_from_before_the_counterpart_had_another_key_is_told_what_it_holds() {
     stays_held_back_and_recovers(nodes, "holds its signed head", false);
 }
 
-#[test]
-fn so_does_the_card_of_a_later_log() {
-    let nodes = put_back_after(|japan, partner| {
+/// Of the log that is closed a copy is put back.
+fn put_back_of_a_closed_log() -> (Node, Node) {
+    put_back_after(|japan, partner| {
         japan.run(&["recover", "--confirm"]).good();
         japan.start();
         until("the channel is resumed", || send(japan, 9).code == 0);
         japan.until_delivered();
         until("the card is known", || status(partner)["peers"][0]["serial"] == 2);
-    });
-    stays_held_back_and_recovers(nodes, "with a later log, verbale/JP-MOJ-ISA-RMD/2,", true);
+    })
+}
+
+#[test]
+fn so_does_the_card_of_a_later_log() {
+    stays_held_back_and_recovers(put_back_of_a_closed_log(), "with another log, verbale/JP-MOJ-ISA-RMD/2,", true);
+}
+
+#[test]
+fn a_closed_log_does_not_go_on_with_a_card_of_a_later_serial() {
+    let (japan, partner) = put_back_of_a_closed_log();
+    for _ in 0..2 {
+        japan.run(&["keys", "rotate", "age"]).good();
+    }
+    stays_held_back_and_recovers((japan, partner), "with another log, verbale/JP-MOJ-ISA-RMD/2,", true);
 }
 
 #[test]

@@ -196,6 +196,11 @@ impl Card {
         Vkey { name, algorithm: NoteAlgorithm::CosignatureV1, key: self.cosigner_key }
     }
 
+    /// Which of the logs of its contact point it names.
+    pub fn log_number(&self) -> Option<u64> {
+        log_number(&self.log_origin, &self.id)
+    }
+
     /// Requires that two contact points share no key, in no role.
     ///
     /// # Errors
@@ -217,7 +222,20 @@ impl Card {
         Ok(())
     }
 
+    /// The role of a key that another card of the same contact point has too, besides the card key.
+    pub fn key_shared_with(&self, other: &Self) -> Option<&'static str> {
+        let of_role =
+            self.keys().zip(other.keys()).filter(|((role, key), (_, other))| *role != Role::Card && key == other);
+        let named = of_role.map(|((role, _), _)| role.name());
+        let tls = (self.tls_spki == other.tls_spki).then_some("TLS");
+        named.chain(tls).chain((self.age_recipient == other.age_recipient).then_some("age")).next()
+    }
+
     fn named_keys(&self) -> impl Iterator<Item = (&str, &PublicKey)> {
+        self.keys().map(|(role, key)| (role.name(), key))
+    }
+
+    fn keys(&self) -> impl Iterator<Item = (Role, &PublicKey)> {
         Role::ALL.into_iter().map(|role| {
             let key = match role {
                 Role::Card => &self.card_key,
@@ -225,9 +243,14 @@ impl Card {
                 Role::Log => &self.log_key,
                 Role::Cosigner => &self.cosigner_key,
             };
-            (role.name(), key)
+            (role, key)
         })
     }
+}
+
+/// Which of the logs of a contact point an origin names; `None`: none of them.
+pub fn log_number(origin: &str, id: &str) -> Option<u64> {
+    origin.strip_prefix("verbale/")?.strip_prefix(id)?.strip_prefix('/')?.parse().ok()
 }
 
 /// The text form, with an explanation for people before it.

@@ -44,7 +44,7 @@ pub use account::{
     ACCOUNT_BYTES_MAX, AccountError, AccountVerifier, Listed, Told, VerifiedAccount, account_text, parse_accounts,
     sign_account,
 };
-pub use card::{Card, CardError, UnverifiedCard, card_text, parse_card_text, sign_card};
+pub use card::{Card, CardError, UnverifiedCard, card_text, log_number, parse_card_text, sign_card};
 pub use card_statement::{CARD_STATEMENT, CardStatement};
 pub use cards::Cards;
 pub use commitment::{PartError, content_root, part};

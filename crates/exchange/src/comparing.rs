@@ -37,24 +37,30 @@ impl Input {
                 | Self::LinkFailed { .. }
                 | Self::ReceiptArrived(..)
                 | Self::CounterpartCard { .. }
+                | Self::CameBy(..)
         )
-    }
-
-    /// The counterpart from or for which it is.
-    fn peer(&self) -> Option<&str> {
-        match self {
-            Self::Arrived(_, channel, _) => Some(&channel.peer),
-            Self::Submit(_, submission) => submission.draft.as_ref().ok().map(|draft| draft.recipient.as_str()),
-            _ => None,
-        }
     }
 }
 
 impl Exchange {
     /// Whether an input is to wait, until the log was compared with what counterparts hold.
     pub fn must_wait(&self, input: &Input) -> bool {
-        let is_of = |peer: &str| self.comparing.later.keys().any(|channel| channel.peer == peer);
-        input.can_wait() && (self.is_comparing() || input.peer().is_some_and(is_of))
+        input.can_wait() && (self.is_comparing() || self.peer_of(input).is_some_and(|peer| self.compares_with(peer)))
+    }
+
+    /// Whether a counterpart that came by, or was enrolled, is asked before anything is said or taken that is about it.
+    pub fn compares_with(&self, peer: &str) -> bool {
+        self.comparing.later.keys().any(|channel| channel.peer == peer)
+    }
+
+    /// The counterpart from or for which an input is.
+    fn peer_of<'a>(&'a self, input: &'a Input) -> Option<&'a str> {
+        match input {
+            Input::Arrived(_, channel, _) => Some(&channel.peer),
+            Input::Submit(_, submission) => submission.draft.as_ref().ok().map(|draft| draft.recipient.as_str()),
+            Input::Approve(_, approval) => self.drafts.get(&approval.message_id).map(|draft| draft.recipient.as_str()),
+            _ => None,
+        }
     }
 
     /// Whether the log is not to grow yet, or no more.
@@ -141,7 +147,9 @@ impl Exchange {
     /// Waits no longer for whoever has not answered.
     pub(crate) fn compared_long_enough(&mut self, now_ms: i64, output: &mut Output) {
         let was_comparing = self.is_comparing();
-        let is_awaited = |_: &ChannelId, until_ms: &mut i64| now_ms <= *until_ms;
+        // A time that is further off is of a clock that was set back since.
+        let is_awaited =
+            |_: &ChannelId, until_ms: &mut i64| (now_ms..=now_ms.saturating_add(PATIENCE_MS)).contains(until_ms);
         self.comparing.later.retain(is_awaited);
         self.comparing.first.retain(is_awaited);
         self.is_over(now_ms, was_comparing, output);

@@ -28,6 +28,24 @@ pub enum EnrolError {
     /// Its owner took its keys back.
     #[error("the card of {0} was revoked by its owner; a later one counts only when a person enrols it by hand")]
     Revoked(String),
+    /// A key in it was taken back.
+    #[error(
+        "this card of {id} has the {role} key of a card that its owner revoked. Its owner makes one with new keys: `verbale recover`, with the revoked card \
+         given as --known-card where its folder lacks it"
+    )]
+    RevokedKey {
+        /// Whose card.
+        id: String,
+        /// The role of the key.
+        role: &'static str,
+    },
+}
+
+/// Refuses a card with a key that its owner took back.
+fn require_no_revoked_key(card: &Card, peer: &Peer) -> Result<(), EnrolError> {
+    let mut revoked = peer.cards.all().filter(|known| known.revoked && *known != card);
+    let role = revoked.find_map(|revoked| card.key_shared_with(revoked));
+    role.map_or(Ok(()), |role| Err(EnrolError::RevokedKey { id: card.id.clone(), role }))
 }
 
 impl Exchange {
@@ -83,6 +101,7 @@ impl Exchange {
         if known.is_revoked() {
             return Err(EnrolError::Revoked(card.id.clone()));
         }
+        require_no_revoked_key(card, known)?;
         if !card.is_valid_at(now_ms) {
             return Err(EnrolError::NotValid);
         }
@@ -103,6 +122,8 @@ impl Exchange {
                 card.require_distinct_from(peer.card())?;
             } else if peer.card() != card && !is_later(card, peer.card()) {
                 return Err(EnrolError::AnotherCard(id.clone()));
+            } else {
+                require_no_revoked_key(card, peer)?;
             }
         }
         Ok(())

@@ -62,9 +62,12 @@ pub enum Rejection {
     /// A used number with another statement; it is kept as evidence.
     #[error("another statement was accepted under this number; this one is kept as evidence")]
     Conflict,
-    /// This node cannot take anything now.
-    #[error("this node takes no new notices at the moment: it has no room, or holds back")]
-    NotNow,
+    /// This node has no room on its disk.
+    #[error("this node takes no new notices until it has room on its disk")]
+    NoRoom,
+    /// This node holds back.
+    #[error("this node holds back, and takes no notices until its operator acted")]
+    HeldBack,
 }
 
 impl Rejection {
@@ -80,7 +83,8 @@ impl Rejection {
             Self::CardOver => "CARD_OVER",
             Self::UnknownCard => "UNKNOWN_CARD",
             Self::Conflict => "CONFLICT",
-            Self::NotNow => "NO_ROOM",
+            Self::NoRoom => "NO_ROOM",
+            Self::HeldBack => "LOG_HELD_BACK",
         }
     }
 }

@@ -122,6 +122,8 @@ pub enum Input {
         /// Behind which number it asks what was accepted.
         behind: Option<u64>,
     },
+    /// A counterpart was spoken with, outside of its channels.
+    CameBy(String),
     /// A notice of a counterpart arrives.
     Arrived(Ticket, ChannelId, Arrival),
     /// A counterpart that holds its own log back said what it held of a channel, and takes nothing.
@@ -380,6 +382,7 @@ impl Exchange {
                 self.came_by(now_ms, &channel.peer, out);
                 out.effects.push(Effect::Tell { ticket, told });
             }
+            Input::CameBy(peer) => self.came_by(now_ms, &peer, out),
             Input::Arrived(ticket, channel, arrival) => self.arrive(now_ms, ticket, &channel, arrival, out),
             Input::LinkOpened { channel, link, opening, jitter } => {
                 self.link_opened(now_ms, (&channel, link), &opening, jitter, out);

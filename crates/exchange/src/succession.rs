@@ -193,7 +193,10 @@ impl Exchange {
     }
 }
 
-/// Whether a later card may take the place of an earlier one: whose it is was compared when the first was enrolled.
+/// Whether a later card may take the place of an earlier one: whose it is was compared when the first was enrolled. A log that is closed does not
+/// go on, whatever the serial that a copy of it reached, and one name is not of two logs.
 pub fn is_later(card: &Card, known: &Card) -> bool {
-    card.id == known.id && card.card_key == known.card_key && card.serial > known.serial
+    let is_same_log = card.log_origin == known.log_origin;
+    let goes_on = if is_same_log { card.log_key == known.log_key } else { card.log_number() > known.log_number() };
+    card.id == known.id && card.card_key == known.card_key && card.serial > known.serial && goes_on
 }

@@ -261,6 +261,10 @@ fn nothing_is_entered_before_the_counterpart_said_where_the_channel_stands() {
     assert!(exchange.step(5_010, Input::Tick).records.is_empty() && exchange.is_comparing());
     assert!(!exchange.step(5_011, Input::Tick).records.is_empty() && !exchange.is_comparing(), "nobody answers");
 
+    let (mut exchange, _) = started();
+    exchange.step(-3_600_000, Input::Tick);
+    assert!(!exchange.is_comparing(), "the clock was set back");
+
     let sent = sign_statement(statement(&own, &other, 1, StatementDigest::NONE, 1), &own.secret(Role::Envelope));
     let shows = Opening { next_number: 2, last: Some(Arc::new(sent.unwrap())), behind: Vec::new() };
     let held_back = |link, opening| Input::LinkHeldBack { channel: channel.clone(), link, opening };

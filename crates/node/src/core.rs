@@ -79,7 +79,7 @@ enum Request {
     Ask { needs: Needs, asks: Vec<(Ask, oneshot::Sender<Answer>)> },
     Note(Vec<Input>),
     Read(Read),
-    Compared(oneshot::Sender<()>),
+    Compared(Option<String>, oneshot::Sender<()>),
     Stop,
 }
 
@@ -135,10 +135,11 @@ impl Core {
         waiting.await.map_err(|_| Stopped)
     }
 
-    /// Waits until the log was compared with what counterparts hold at the start, or the node holds back: before that nothing is said of it.
-    pub(crate) async fn compared(&self) -> Result<(), Stopped> {
+    /// Waits until the log was compared with what counterparts hold at the start, and this one too if it came by since, or the node holds back: before that
+    /// nothing is said of it.
+    pub(crate) async fn compared(&self, peer: Option<&str>) -> Result<(), Stopped> {
         let (compared, waiting) = oneshot::channel();
-        self.0.send(Request::Compared(compared)).await.map_err(|_| Stopped)?;
+        self.0.send(Request::Compared(peer.map(str::to_owned), compared)).await.map_err(|_| Stopped)?;
         waiting.await.map_err(|_| Stopped)
     }
 
@@ -194,7 +195,7 @@ struct Running {
     /// What came before the log was compared, in its order. No more than callers may ask at a time.
     parked: VecDeque<(Ticket, Input)>,
     /// Who waits for that, and for nothing else.
-    comparing: Vec<oneshot::Sender<()>>,
+    comparing: Vec<(Option<String>, oneshot::Sender<()>)>,
     next_ticket: Ticket,
     links: HashMap<ChannelId, mpsc::Sender<ToSend>>,
     /// [`Input::Start`] was taken.
@@ -225,9 +226,13 @@ impl Running {
     fn run(mut self, mut requests: mpsc::Receiver<Request>) -> Result<(), CoreError> {
         let mut first = Some(Request::Note(Vec::new()));
         loop {
-            if !self.exchange.is_comparing() {
-                // What it found is known by now: it was released with the round before.
-                self.is_compared();
+            // What it found is known by now: it was released with the round before.
+            let exchange = &self.exchange;
+            let is_over = |peer: &Option<String>| {
+                !exchange.is_comparing() && !peer.as_ref().is_some_and(|peer| exchange.compares_with(peer))
+            };
+            for (_, waiting) in self.comparing.extract_if(.., |(peer, _)| is_over(peer)) {
+                let _ = waiting.send(());
             }
             if self.parked.iter().any(|(_, input)| !self.exchange.must_wait(input)) {
                 first = first.or_else(|| Some(Request::Note(Vec::new())));
@@ -270,7 +275,9 @@ impl Running {
         let trouble = self.shared.standing.trouble();
         let holds_back = trouble.is_some();
         if let Some(trouble) = &trouble {
-            self.is_compared();
+            for (_, waiting) in self.comparing.drain(..) {
+                let _ = waiting.send(());
+            }
             for (ticket, _) in self.parked.drain(..) {
                 if let Some(answer) = self.waiting.remove(&ticket) {
                     drop(answer.send(Answer::NotNow(trouble.clone())));
@@ -292,10 +299,11 @@ impl Running {
             self.step(Input::Start, round)?;
         }
         self.unpark(round)?;
+        let is_full = round.is_full();
         match (request, room) {
             (Request::Stop, _) => round.stop = true,
             (Request::Read(read), _) => round.reads.push(read),
-            (Request::Compared(waiting), _) => self.comparing.push(waiting),
+            (Request::Compared(peer, waiting), _) => self.comparing.push((peer, waiting)),
             (Request::Ask { needs: Needs::Room, asks }, Err(full)) => {
                 let no_room = Failure::new(FailureKind::NoRoom, "NO_ROOM", full.to_string());
                 for (_, answer) in asks {
@@ -313,7 +321,8 @@ impl Running {
                     self.next_ticket += 1;
                     self.waiting.insert(self.next_ticket, answer);
                     let input = input(self.next_ticket);
-                    if self.exchange.must_wait(&input) {
+                    // What waited before it goes first.
+                    if is_full || self.exchange.must_wait(&input) {
                         self.parked.push_back((self.next_ticket, input));
                     } else {
                         self.step(input, round)?;
@@ -334,13 +343,6 @@ impl Running {
             }
         }
         Ok(())
-    }
-
-    /// Whoever waits for no more than that goes on.
-    fn is_compared(&mut self) {
-        for waiting in self.comparing.drain(..) {
-            let _ = waiting.send(());
-        }
     }
 
     fn step(&mut self, input: Input, round: &mut Round) -> Result<(), Fault> {
@@ -379,8 +381,7 @@ impl Running {
                     tracing::error!(peer.id = peer, "a receipt contradicts an earlier one of the same counterpart");
                 }
                 Effect::IsNotTheLog { peer, envelope } => {
-                    let trouble = told::keep_statement(&self.shared.witnesses.folder, &peer, &envelope)?;
-                    self.shared.standing.hold_back(trouble);
+                    told::statement(&self.shared, &peer, &envelope)?;
                 }
             }
         }

@@ -116,8 +116,8 @@ impl Peer for PeerService {
             let text = "another account for this counterpart is under way; ask again";
             return Err(Failure::new(FailureKind::NoRoom, "ACCOUNT_LIMIT", text).status());
         };
-        self.core.compared().await.map_err(|_| stopping())?;
-        if let Some(trouble) = self.shared.standing.trouble() {
+        self.core.compared(Some(&peer.name)).await.map_err(|_| stopping())?;
+        if let Some(trouble) = self.shared.standing.told_others() {
             return Err(trouble.status());
         }
         let (shared, request) = (Arc::clone(&self.shared), request.into_inner());
@@ -216,12 +216,12 @@ async fn serve(
         return Err(protocol("the memorandum's id has not its form"));
     }
     let channel = ChannelId { peer: peer.name.clone(), memorandum: open.memorandum };
-    if let Some(trouble) = shared.standing.trouble() {
+    if let Some(trouble) = shared.standing.told_others() {
         // What was held is shown all the same: it says to the other side what this one knows of its log.
         send(&responses, deliver_response::Part::Opened(shown(&core, channel).await?)).await?;
         return Err(trouble.status());
     }
-    let opened = opened(&core, &channel, open.behind_number).await?;
+    let opened = opened(&shared, &core, &channel, open.behind_number).await?;
     send(&responses, deliver_response::Part::Opened(opened)).await?;
     tracing::debug!(peer.id = channel.peer, memorandum.id = channel.memorandum, "a channel was opened to us");
     let (batches, answered) = mpsc::channel(BATCHES_UNDER_WAY);
@@ -232,7 +232,12 @@ async fn serve(
     answered.and(read)
 }
 
-async fn opened(core: &Core, channel: &ChannelId, behind: Option<u64>) -> Result<ChannelOpened, Status> {
+async fn opened(
+    shared: &Shared,
+    core: &Core,
+    channel: &ChannelId,
+    behind: Option<u64>,
+) -> Result<ChannelOpened, Status> {
     let channel = channel.clone();
     let asking = core.ask(Needs::Nothing, move |ticket| Input::PeerOpened { ticket, channel, behind });
     let answer = asking.await.map_err(|_| stopping())?;
@@ -242,7 +247,7 @@ async fn opened(core: &Core, channel: &ChannelId, behind: Option<u64>) -> Result
             let statements_behind = behind.iter().flat_map(|statement| statement.0).collect();
             Ok(ChannelOpened { next_number, last_envelope, statements_behind, held_back: false })
         }
-        Ok(Answer::NotNow(failure)) => Err(failure.status()),
+        Ok(Answer::NotNow(failure)) => Err(shared.standing.told_others().unwrap_or(failure).status()),
         _ => Err(stopping()),
     }
 }
@@ -398,7 +403,8 @@ async fn answer_all(
                         (number, Ok(logged))
                     }
                     Ok(Answer::Told { told: Told::Rejected(rejection), .. }) => (number, Err(rejection)),
-                    Ok(Answer::NotNow(_)) => (number, Err(Rejection::NotNow)),
+                    Ok(Answer::NotNow(_)) if shared.standing.trouble().is_some() => (number, Err(Rejection::HeldBack)),
+                    Ok(Answer::NotNow(_)) => (number, Err(Rejection::NoRoom)),
                     _ => return Err(stopping()),
                 },
             };

@@ -91,7 +91,7 @@ pub(crate) async fn run(
     queue: mpsc::Receiver<ToSend>,
 ) {
     let ended = serve(&shared, &core, (&channel, link, behind), queue).await;
-    let Unconnected { reached, trouble } = ended.err().unwrap_or_else(|| "the counterpart ended the link".into());
+    let Unconnected { reached, trouble } = ended.err().unwrap_or_else(|| "the link was ended by one side".into());
     tracing::info!(peer.id = channel.peer, memorandum.id = channel.memorandum, trouble, "a link ended");
     let _ = core.note(Input::LinkFailed { channel, link, trouble, reached, jitter: random::jitter() }).await;
 }
@@ -161,7 +161,11 @@ async fn opening(
     } else {
         let envelope = UnverifiedEnvelope::parse(&last_envelope).and_then(|e| shared.own_cards.verify(e));
         let envelope =
-            envelope.map_err(|_| "the counterpart named a last envelope that this node did not sign".to_owned())?;
+            envelope.map_err(|_| {
+                "the counterpart named a last envelope that no key known here signed: its node is at fault, or this folder lacks a card of this contact \
+                 point. Stop the node and give that card to `verbale recover --known-card`"
+                    .to_owned()
+            })?;
         Some(Arc::new(envelope))
     };
     let (digests, []) = statements_behind.as_chunks() else {

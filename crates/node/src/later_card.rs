@@ -2,15 +2,14 @@
 
 use std::sync::Arc;
 
-use verbale_evidence::{Card, UnverifiedCard, read_entry};
-use verbale_exchange::{Input, Told};
+use verbale_evidence::{UnverifiedCard, read_entry};
+use verbale_exchange::{Input, Told, is_later};
 use verbale_journal::Store as _;
 use verbale_proto::v1::log_entry::Event;
 use verbale_rpc::{Failure, FailureKind};
 
 use crate::core::{Answer, Core, Needs};
 use crate::shared::Shared;
-use crate::witness::log_number;
 
 /// What a counterpart's card is that it shows.
 #[derive(PartialEq, Eq)]
@@ -32,9 +31,11 @@ pub(crate) async fn later_card(shared: &Arc<Shared>, core: &Core, name: &str, by
     let Some(card) = verified.ok().filter(|card| card.id == known.id && *card != known) else {
         return Ok(Shown::Known);
     };
-    let number = |card: &Card| log_number(&card.log_origin, &card.id);
-    if card.serial <= known.serial {
-        return Ok(if number(&card) < number(&known) { Shown::Closed } else { Shown::Another });
+    if card.log_number() < known.log_number() {
+        return Ok(Shown::Closed);
+    }
+    if !is_later(&card, &known) {
+        return Ok(Shown::Another);
     }
     let (bytes, serial, is_revoked) = (bytes.to_vec(), card.serial, card.revoked);
     let asked = core.ask(Needs::Nothing, move |ticket| Input::CounterpartCard { ticket, card: Box::new(card), bytes });

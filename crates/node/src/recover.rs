@@ -13,7 +13,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use verbale_evidence::{
-    CARRIED_MAX, Card, UnverifiedCard, card_text, encode_entry, parse_card_text, read_entry, sign_card,
+    CARRIED_MAX, Card, UnverifiedCard, card_text, encode_entry, log_number, parse_card_text, read_entry, sign_card,
 };
 use verbale_exchange::succeeding;
 use verbale_journal::{
@@ -35,7 +35,6 @@ use crate::secrets::{SecretError, role};
 use crate::serve::keyed_facts;
 use crate::standing::compare;
 use crate::told;
-use crate::witness::log_number;
 
 /// The folder in which the next log is made.
 const MAKING: &str = "recover";
@@ -320,6 +319,18 @@ impl Held {
         Ok(told.map_err(|error| RecoverError::Begin(error.to_string()))?.time_ms)
     }
 
+    /// Whether an own statement is in it, signed as it is given.
+    fn has_sent(&self, envelope: &[u8]) -> Result<bool, RecoverError> {
+        for index in 0..self.journal.size().0 {
+            let told = read_entry(&self.journal.entry(LogIndex(index))?);
+            let told = told.map_err(|error| RecoverError::Begin(error.to_string()))?;
+            if matches!(told.event, Event::NoticeSent(sent) if sent.envelope == envelope) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Whether it holds nothing but its beginning and what it carries over.
     fn has_just_begun(&self) -> Result<bool, RecoverError> {
         let last = self.journal.entry(LogIndex(self.journal.size().0.saturating_sub(1)))?;
@@ -345,7 +356,7 @@ fn trouble(
     if let Some(trouble) = held.trouble(known) {
         return Ok(Some(trouble));
     }
-    if let Some(trouble) = told::statement_since(&folder, own, held.began_ms()?)? {
+    if let Some(trouble) = told::statement_since(&folder, own, held.began_ms()?, |envelope| held.has_sent(envelope))? {
         return Ok(Some(trouble));
     }
     Ok(if is_card_given { None } else { told::card_at_start(&folder, own)? })
@@ -409,7 +420,7 @@ fn require_known(heads: &Path, own: &Card, later: Option<&Known>) -> Result<(), 
 
 fn next_card(card: &Card, later: Option<&Known>) -> Card {
     let last = later.map_or(card, |later| &later.card);
-    let number = |card: &Card| log_number(&card.log_origin, &card.id).unwrap_or_default();
+    let number = |card: &Card| card.log_number().unwrap_or_default();
     let next = number(card).max(number(last)).saturating_add(1);
     let now = now_ms();
     Card {

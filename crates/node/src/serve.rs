@@ -250,7 +250,7 @@ fn open(folder: &Folder, progress: OnProgress) -> Result<(Arc<Shared>, Exchange,
     }
     let heads = folder.heads(&loaded.config.heads);
     let (guard, released) = Guard::open(&heads, &loaded.card.log_vkey())?;
-    let log_number = witness::log_number(&loaded.card.log_origin, &loaded.card.id).unwrap_or_default();
+    let log_number = loaded.card.log_number().unwrap_or_default();
     let cosigner_name = loaded.card.cosigner_vkey().name;
     let largest = loaded.config.limits.sealed_bytes_max;
     // Half of them: whoever takes all of its own leaves as many to others.

@@ -136,7 +136,7 @@ pub(crate) async fn run(shared: Arc<Shared>, core: Core) {
     let config = &shared.config.time_stamps;
     let Some(authority) = config.authority.as_deref().and_then(Authority::parse) else { return };
     let interval = Duration::from_secs(config.interval_seconds);
-    if core.compared().await.is_err() {
+    if core.compared(None).await.is_err() {
         return;
     }
     loop {

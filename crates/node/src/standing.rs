@@ -112,6 +112,13 @@ impl Standing {
             Failure::new(FailureKind::Refused, "CARD_OVER", text)
         })
     }
+
+    /// What a counterpart is told of it: what was seen is for the own operator, and may speak of others.
+    pub(crate) fn told_others(&self) -> Option<Failure> {
+        let trouble = self.trouble()?;
+        let text = "this node holds back, gives no numbers and signs nothing until its operator acted, who knows why";
+        Some(Failure::new(trouble.kind, trouble.code, text))
+    }
 }
 
 #[cfg(test)]

@@ -11,7 +11,6 @@ use crate::clock::now_ms;
 use crate::heads::{HeadsError, HeadsFolder};
 use crate::shared::Shared;
 use crate::standing::compare;
-use crate::witness::log_number;
 
 /// An own statement that the log lacks, for the operator.
 fn statement_trouble(holder: &str, number: u64) -> String {
@@ -21,48 +20,40 @@ fn statement_trouble(holder: &str, number: u64) -> String {
     )
 }
 
-/// Keeps an own statement that a counterpart showed and the log lacks; gives the sentence for the operator.
-pub(crate) fn keep_statement(
-    folder: &HeadsFolder,
-    holder: &str,
-    shown: &VerifiedEnvelope,
-) -> Result<String, HeadsError> {
-    folder.keep_told(holder, "statement", shown.bytes())?;
-    Ok(statement_trouble(holder, shown.statement().number))
+/// Holds back, since a counterpart showed an own statement that the log lacks, and keeps it.
+pub(crate) fn statement(shared: &Shared, holder: &str, shown: &VerifiedEnvelope) -> Result<(), HeadsError> {
+    shared.standing.hold_back(statement_trouble(holder, shown.statement().number));
+    shared.witnesses.folder.keep_told(holder, "statement", shown.bytes())
 }
 
-/// The own card in bytes that somebody showed, where this folder lacks it, and its own is not a later one.
+/// The own card in bytes that somebody showed, where this folder lacks it, and its own is not a later one, or is of another log of the same name.
 fn lacking(own: &Card, bytes: &[u8]) -> Option<Card> {
     let card = UnverifiedCard::parse(bytes).and_then(|card| card.verify(&own.card_key.fingerprint())).ok()?;
-    let number = |card: &Card| log_number(&card.log_origin, &card.id);
-    let is_later = card.serial >= own.serial || number(&card) > number(own);
-    (card.id == own.id && card != *own && is_later).then_some(card)
+    let is_later = card.serial >= own.serial || card.log_number() > own.log_number();
+    let is_other_log = card.log_origin == own.log_origin && card.log_key != own.log_key;
+    (card.id == own.id && card != *own && (is_later || is_other_log)).then_some(card)
 }
 
 fn card_trouble(folder: &HeadsFolder, holder: &str, (own, card): (&Card, &Card)) -> String {
-    let is_later_log = log_number(&card.log_origin, &card.id) > log_number(&own.log_origin, &own.id);
     let (serial, path) = (card.serial, folder.told_path(holder, "card"));
-    let (with, otherwise) = if is_later_log {
-        (format!(" with a later log, {},", card.log_origin), String::new())
-    } else {
-        let later =
-            format!(". If it is no copy, make a later card (`verbale keys rotate`) until its serial is over {serial}");
-        (String::new(), later)
-    };
+    let is_other_log = card.log_number() > own.log_number() || card.log_key != own.log_key;
+    let with = if is_other_log { format!(" with another log, {},", card.log_origin) } else { String::new() };
     format!(
         "{holder} knows card {serial} of this contact point{with} which its card key signed and this folder has not: the folder was put back from an \
-         older copy, or another copy of this node runs. If no newer copy is left, stop this node; `verbale recover --known-card {}` goes on from \
-         here{otherwise}",
+         older copy, or another copy of this node runs. If no newer copy is left, stop this node; `verbale recover --known-card {}` goes on from here",
         path.display()
     )
 }
 
-/// Looks at the own card that a counterpart knows; why the node must hold back, where it is one that this folder lacks.
+/// Looks at the own card that a counterpart knows; holds back, and says why, where it is one that this folder lacks.
 pub(crate) fn card(shared: &Shared, holder: &str, bytes: &[u8]) -> Result<Option<String>, HeadsError> {
     let Some(card) = lacking(&shared.card, bytes) else { return Ok(None) };
     let folder = &shared.witnesses.folder;
+    let trouble = card_trouble(folder, holder, (&shared.card, &card));
+    // First, since a disk may be full.
+    shared.standing.hold_back(trouble.clone());
     folder.keep_told(holder, "card", card_text(bytes, &card).as_bytes())?;
-    Ok(Some(card_trouble(folder, holder, (&shared.card, &card))))
+    Ok(Some(trouble))
 }
 
 /// What of it still speaks against the log of a node that starts.
@@ -98,11 +89,17 @@ pub(crate) fn card_at_start(folder: &HeadsFolder, own: &Card) -> Result<Option<S
     Ok(None)
 }
 
-/// The same for a log of which no state is made: a statement that was shown, of after its first entry, is one that it lacks.
-pub(crate) fn statement_since(folder: &HeadsFolder, own: &Card, began_ms: i64) -> Result<Option<String>, HeadsError> {
+/// The same for a log of which no state is made: a statement that was shown, of after its first entry, is one that it lacks, unless it is among
+/// those that it `holds`.
+pub(crate) fn statement_since<E: From<HeadsError>>(
+    folder: &HeadsFolder,
+    own: &Card,
+    began_ms: i64,
+    mut holds: impl FnMut(&[u8]) -> Result<bool, E>,
+) -> Result<Option<String>, E> {
     for (holder, bytes) in folder.told("statement")? {
         let Ok(claimed) = UnverifiedEnvelope::parse(&bytes).and_then(|envelope| envelope.claimed()) else { continue };
-        if claimed.sender == own.id && claimed.created_ms > began_ms {
+        if claimed.sender == own.id && claimed.created_ms > began_ms && !holds(&bytes)? {
             return Ok(Some(statement_trouble(&holder, claimed.number)));
         }
     }

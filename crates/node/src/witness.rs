@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use prost::Message as _;
 use rcgen::KeyPair;
 use tokio::task::JoinSet;
-use verbale_evidence::Card;
+use verbale_evidence::{Card, log_number};
 use verbale_exchange::{Input, Peer};
 use verbale_journal::Store;
 use verbale_keys::SecretKey;
@@ -22,7 +22,7 @@ use verbale_rpc::{DELIVER_MESSAGE_BYTES_MAX, Failure, FailureKind};
 
 use crate::clock::now_ms;
 use crate::connection::{Connection, Unconnected, connect_as};
-use crate::core::Core;
+use crate::core::{Core, Stopped};
 use crate::delivery::said;
 use crate::heads::{HeadsError, HeadsFolder};
 use crate::later_card::{Shown, known_card, later_card};
@@ -264,10 +264,16 @@ pub(crate) async fn answer(
     };
     counts()?;
     // First what it knows of the own log: it may be that nothing is entered any more.
-    judge(shared, core, name, [&request.receipted, &request.held])
-        .await
-        .map_err(|text| Failure::new(FailureKind::Refused, "HEAD_NOT_OURS", text))?;
+    judge(shared, core, name, [&request.receipted, &request.held]).await.map_err(|trouble| {
+        tracing::error!(peer.id = name, trouble, "a counterpart shows a head that is none of this log");
+        shared.witnesses.with(name, |witness| witness.trouble = trouble);
+        let text =
+            format!("the head that was shown is none of the log of {}, whose operator is told why", shared.card.id);
+        Failure::new(FailureKind::Refused, "HEAD_NOT_OURS", text)
+    })?;
     let shown = later_card(shared, core, name, &request.card).await?;
+    let stopping = |stopped: Stopped| Failure::new(FailureKind::Unreachable, "STOPPING", stopped.to_string());
+    came_by(core, name).await.map_err(stopping)?;
     if shown == Shown::Another {
         return Ok(older_card(core, name).await);
     }
@@ -338,9 +344,10 @@ async fn judge(shared: &Shared, core: &Core, holder: &str, notes: [&str; 2]) -> 
         match contradiction(shared, core, holder, note).await {
             Ok(None) => {}
             Ok(Some(found)) => {
-                // First: whoever closes this log later quotes the longest.
+                // Held back first, since a disk may be full. Both are kept: whoever closes this log later quotes the longest.
+                shared.standing.hold_back(found.clone());
                 shared.witnesses.folder.keep_told_by(holder, note).map_err(|error| error.to_string())?;
-                trouble.get_or_insert(found);
+                trouble = Some(found);
             }
             // What is wrong with one of them does not hide the other.
             Err(error) => {
@@ -348,8 +355,7 @@ async fn judge(shared: &Shared, core: &Core, holder: &str, notes: [&str; 2]) -> 
             }
         }
     }
-    if let Some(trouble) = trouble {
-        shared.standing.hold_back(trouble);
+    if trouble.is_some() {
         return Ok(());
     }
     if let Some(error) = unusable {
@@ -357,7 +363,8 @@ async fn judge(shared: &Shared, core: &Core, holder: &str, notes: [&str; 2]) -> 
     }
     shared.witnesses.agreed.lock().unwrap_or_else(PoisonError::into_inner).insert(holder.to_owned());
     if shared.standing.confirm() {
-        core.note(Input::Start).await.map_err(|stopped| stopped.to_string())?;
+        // It begins now.
+        core.note_all(Vec::new()).await.map_err(|stopped| stopped.to_string())?;
     }
     Ok(())
 }
@@ -371,8 +378,8 @@ async fn contradiction(shared: &Shared, core: &Core, holder: &str, note: &str) -
     let theirs = note.lines().next().and_then(|origin| log_number(origin, &shared.card.id));
     if theirs > own {
         return Err(format!(
-            "{holder} knows a later log of this contact point than this one, which was closed then: stop this node for good; if this is \
-             the newest copy that is left, `verbale recover --known-card` goes on from it"
+            "{holder} names a later log of this contact point than this one, and shows no card of it. If there is one, this node is an older copy: stop \
+             it for good, or, if no newer copy is left, `verbale recover --known-card` with that card goes on from it"
         ));
     }
     if theirs.is_some() && theirs < own {
@@ -386,9 +393,9 @@ async fn contradiction(shared: &Shared, core: &Core, holder: &str, note: &str) -
     Ok(compared.map_err(|stopped| stopped.to_string())?.trouble(holder))
 }
 
-/// Which of the logs of a contact point an origin names; `None`: none of them.
-pub(crate) fn log_number(origin: &str, id: &str) -> Option<u64> {
-    origin.strip_prefix("verbale/")?.strip_prefix(id)?.strip_prefix('/')?.parse().ok()
+/// A counterpart can be reached: a channel that could not be opened so far is opened now, before more is numbered in it.
+async fn came_by(core: &Core, id: &str) -> Result<(), Stopped> {
+    core.note(Input::CameBy(id.to_owned())).await
 }
 
 /// Shows the own head to a counterpart over a connection, keeps its signature, and compares what it holds. Then a later card counts that it
@@ -420,7 +427,7 @@ pub(crate) async fn show(
     if let Some(card) = &connection.later {
         later_card(shared, core, id, card).await.map_err(|failure| failure.text)?;
     }
-    Ok(())
+    came_by(core, id).await.map_err(|stopped| stopped.to_string())
 }
 
 async fn show_head(shared: &Arc<Shared>, core: &Core, peer: &Peer, connection: &Connection) -> Result<(), String> {
@@ -450,7 +457,6 @@ async fn show_head(shared: &Arc<Shared>, core: &Core, peer: &Peer, connection: &
         });
         let response = response?.into_inner();
         if let Some(trouble) = told::card(shared, id, &response.known_card).map_err(|error| error.to_string())? {
-            shared.standing.hold_back(trouble.clone());
             return Err(trouble);
         }
         if response.sealed_to_serial == shared.card.serial {
