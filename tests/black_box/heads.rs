@@ -366,8 +366,11 @@ fn a_card_that_the_copy_lacks_is_given_late_too() {
     until("the counterpart told", || {
         !held_back(&japan).is_empty() || status(&japan)["heads"][0]["trouble"].as_str().unwrap().contains("OLDER_CARD")
     });
-    // Without that card the next log has one that the counterpart does not take; it is said which is missing.
+    // Without that card the next log has one that the counterpart does not take: it is refused where it was shown, and else said what is missing.
     japan.stop();
+    let refused = japan.run(&["recover", "--confirm"]);
+    assert!(refused.code == 1 && refused.err.contains("recover --known-card"), "{}", refused.err);
+    std::fs::remove_file(heads(&japan).join("told/KG-MLSSM-CECA.card")).unwrap();
     japan.run(&["recover", "--confirm"]).good();
     japan.start();
     until("it is said what is missing", || {

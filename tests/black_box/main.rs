@@ -43,3 +43,4 @@ mod supervised;
 mod supply;
 mod tampering;
 mod told;
+mod traffic;

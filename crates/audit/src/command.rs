@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use lexopt::prelude::{Long, Short, Value};
+use serde_json::json;
 use verbale_domain::Memoranda;
 use verbale_evidence::{Card, Cards, PresentationError, UnverifiedCard, parse_card_text};
 
@@ -127,6 +128,17 @@ impl Asked {
     }
 }
 
+/// An option that does not belong to a command is no wish that is left out in silence.
+fn require_fitting(name: &str, asked: &Asked) -> Result<(), String> {
+    if asked.log.is_some() && name != "account" {
+        return Err("--log belongs to account".to_owned());
+    }
+    if asked.memoranda.is_some() && !["presentation", "verify", "reconcile"].contains(&name) {
+        return Err("--memoranda belongs to presentation, verify and reconcile".to_owned());
+    }
+    Ok(())
+}
+
 /// Runs a command line, without the program's name.
 pub fn run(args: impl Iterator<Item = OsString>, out: &mut impl Write, err: &mut impl Write) -> Exit {
     let (command, asked) = match parse(args) {
@@ -149,6 +161,11 @@ pub fn run(args: impl Iterator<Item = OsString>, out: &mut impl Write, err: &mut
         Err((exit, text)) => {
             // A parser may quote what it was given.
             let shown: String = text.chars().take(ERROR_CHARS).collect();
+            if asked.json && exit == Exit::FaultFound {
+                let _ = writeln!(out, "{}", json!({"sound": false, "fault": shown}));
+            } else if asked.json && exit == Exit::CouldNotCheck {
+                let _ = writeln!(out, "{}", json!({"could_not_check": shown}));
+            }
             let _ = writeln!(err, "verbale-audit: {}", visible(&shown));
             exit
         }
@@ -175,7 +192,9 @@ fn parse(args: impl Iterator<Item = OsString>) -> Result<Option<(Command, Asked)
             other => return Err(other.unexpected().to_string()),
         }
     }
-    Ok(command.map(|(_, _, command)| (*command, asked)))
+    let (name, _, command) = command.ok_or("give a command")?;
+    require_fitting(name, &asked)?;
+    Ok(Some((*command, asked)))
 }
 
 fn value(parser: &mut lexopt::Parser) -> Result<PathBuf, String> {

@@ -335,7 +335,11 @@ impl Reconciled {
     pub fn to_text(&self) -> String {
         let mut text = format!(
             "{}\n  both logs tell of {} notices alike; {} signed heads of one that the other holds are beginnings of it\n",
-            if self.is_sound() { "Sound." } else { "FAULT FOUND." },
+            match (self.is_sound(), self.is_whole()) {
+                (true, true) => "Sound.",
+                (true, false) => "No fault found, and not everything could be compared.",
+                (false, _) => "FAULT FOUND.",
+            },
             self.agreed,
             self.heads
         );

@@ -105,7 +105,7 @@ impl Exchange {
         if !card.is_valid_at(now_ms) {
             return Err(EnrolError::NotValid);
         }
-        let others = self.peers.iter().filter(|(id, _)| **id != card.id).map(|(_, peer)| peer.card());
+        let others = self.peers.iter().filter(|(id, _)| **id != card.id).flat_map(|(_, peer)| peer.cards.all());
         Ok(others.chain([&self.own.card]).try_for_each(|other| card.require_distinct_from(other))?)
     }
 
@@ -119,7 +119,7 @@ impl Exchange {
         }
         for (id, peer) in &self.peers {
             if *id != card.id {
-                card.require_distinct_from(peer.card())?;
+                peer.cards.all().try_for_each(|other| card.require_distinct_from(other))?;
             } else if peer.card() != card && !is_later(card, peer.card()) {
                 return Err(EnrolError::AnotherCard(id.clone()));
             } else {

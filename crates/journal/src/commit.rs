@@ -245,6 +245,14 @@ impl Store for Journal {
         self.tree.root_at(size).ok()
     }
 
+    fn head_at(&self, size: LogSize) -> Option<Arc<str>> {
+        if size == self.size() {
+            Some(Arc::clone(&self.checkpoint))
+        } else {
+            self.root_at(size).map(|root| sign_head(&self.settings, size, root))
+        }
+    }
+
     fn consistency_proof(&self, old: LogSize) -> Option<Vec<Hash>> {
         self.tree.consistency_proof(old, self.tree.size()).ok()
     }

@@ -29,6 +29,9 @@ pub trait Store {
     /// The root over the first `size` entries; `None` when the log is shorter.
     fn root_at(&self, size: LogSize) -> Option<Hash>;
 
+    /// The signed head when the log had this size; `None` when it never had. The same bytes each time.
+    fn head_at(&self, size: LogSize) -> Option<Arc<str>>;
+
     /// The hashes that show the log of size `old` to be the beginning of the present one; `None` when there is no such proof.
     fn consistency_proof(&self, old: LogSize) -> Option<Vec<Hash>>;
 

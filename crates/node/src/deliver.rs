@@ -101,7 +101,8 @@ impl Peer for PeerService {
         if peer.is_former(&self.shared) {
             // Perhaps a copy of its node from before it had a later key: that is what it learns, and nothing else.
             self.shared.rejected.count("EARLIER_KEY");
-            return Ok(Response::new(witness::older_card(&self.core, &peer.name).await));
+            let told = witness::older_card(&self.shared, &self.core, &peer.name).await;
+            return told.map(Response::new).map_err(|failure| failure.status());
         }
         peer.require_present(&self.shared)?;
         let answer = witness::answer(&self.shared, &self.core, &peer.name, request.into_inner()).await?;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 use verbale_journal::{Journal, Store};
-use verbale_ledger::LogIndex;
-use verbale_proto::v1::{ExportEntry, ExportHead, ExportLogResponse, MemorandumFile, Receipt};
+use verbale_ledger::{Checkpoint, LogIndex, LogSize, Note};
+use verbale_proto::v1::{ExportEntry, ExportHead, ExportLogResponse, KeptHead, MemorandumFile, Receipt};
 use verbale_rpc::tonic::Status;
 use verbale_rpc::{Failure, FailureKind};
 
@@ -35,10 +35,21 @@ pub(crate) fn recipient(asked: &str, person: &str) -> Result<String, Status> {
     }
 }
 
-/// Sends the log up to its head now.
+/// Heads that this node and its counterparts hold of each other: cosigned own ones, those of counterparts, and what convicts any.
+type Kept = [Vec<KeptHead>; 3];
+
+/// What of them there is now.
+pub(crate) fn kept(shared: &Shared) -> Result<Kept, Status> {
+    let peers = shared.peers.now();
+    shared.witnesses.kept(&shared.card, &peers.by_id).map_err(|error| fault(&error))
+}
+
+/// Sends the log up to the entry that tells of it, whatever came behind that: what is after an export can be told from what it leaves out. `before`
+/// was kept before that entry was made: heads of counterparts that were shown since may be of after it.
 pub(crate) async fn send(
     shared: &Arc<Shared>,
     core: &Core,
+    (LogIndex(told), before): (LogIndex, Kept),
     responses: &mpsc::Sender<Result<ExportLogResponse, Status>>,
 ) -> Result<(), Status> {
     witness::now(shared, core).await;
@@ -46,11 +57,16 @@ pub(crate) async fn send(
     if let Some(trouble) = shared.standing.trouble() {
         return Err(trouble.status());
     }
-    let peers = shared.peers.now();
-    let [cosigned, counterparts, equivocations] =
-        shared.witnesses.kept(&shared.card, &peers.by_id).map_err(|error| fault(&error))?;
-    let head = core.read(|_, journal| (journal.size().0, journal.checkpoint().to_string()));
-    let (size, checkpoint) = head.await.map_err(stopping)?;
+    let size = told + 1;
+    let head = core.read(move |_, journal| journal.head_at(LogSize(size)).map(|head| head.to_string()));
+    let checkpoint = head.await.map_err(stopping)?.ok_or_else(|| damaged("the head of the export").status())?;
+    let [older, counterparts, _] = before;
+    let [mut cosigned, _, equivocations] = kept(shared)?;
+    // A counterpart may have cosigned a later head by now.
+    cosigned.retain(|head| is_within(head, size));
+    let only_older = |head: &KeptHead| cosigned.iter().all(|newer| newer.name != head.name) && is_within(head, size);
+    let only_older: Vec<KeptHead> = older.into_iter().filter(only_older).collect();
+    cosigned.extend(only_older);
     let head = ExportHead {
         checkpoint,
         size,
@@ -74,6 +90,12 @@ pub(crate) async fn send(
         responses.send(Ok(part)).await.map_err(|_| stopping(Stopped))?;
     }
     Ok(())
+}
+
+/// Whether a head is none of a longer log.
+fn is_within(head: &KeptHead, size: u64) -> bool {
+    let head = Note::parse(&head.text).ok().and_then(|note| Checkpoint::parse(note.text).ok());
+    head.is_some_and(|head| head.size.0 <= size)
 }
 
 /// Sends the time stamps on heads that the export covers.

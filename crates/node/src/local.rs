@@ -441,11 +441,12 @@ impl Node for NodeService {
         let person = self.person(&request, &[Auditor, Operator])?;
         let recipient = export::recipient(&request.into_inner().recipient, &person.name)?;
         let actor = person.name.clone();
-        self.done(move |ticket| Input::Export { ticket, recipient, actor }).await?;
+        let before = export::kept(&self.shared)?;
+        let told = self.done(move |ticket| Input::Export { ticket, recipient, actor }).await?;
         let (responses, stream) = mpsc::channel(2);
         let (core, shared) = (self.core.clone(), Arc::clone(&self.shared));
         tokio::spawn(async move {
-            if let Err(status) = export::send(&shared, &core, &responses).await {
+            if let Err(status) = export::send(&shared, &core, (told, before), &responses).await {
                 let _ = responses.send(Err(status)).await;
             }
         });

@@ -94,6 +94,9 @@ pub enum RecoverError {
         "{} is there already, of an earlier recovery of which this folder knows nothing. Keep it: move it out of the folder, then run this again", .0.display()
     )]
     InTheWay(PathBuf),
+    /// Counterparts know a later card, or another one: what goes on from this folder alone they would refuse.
+    #[error("{0}")]
+    CardShown(String),
     /// Not the card that it must be.
     #[error("the card given with --known-card is not one of this contact point that this folder lacks: {0}")]
     KnownCard(String),
@@ -204,6 +207,11 @@ pub fn recover(
     let known = known_heads(&heads, &loaded.card)?;
     let later = known_card.map(|bytes| Known::read(bytes, &loaded.card, folder)).transpose()?;
     require_known(&heads, &loaded.card, later.as_ref())?;
+    if later.is_none()
+        && let Some(trouble) = told::card_at_start(&HeadsFolder::new(&heads), &loaded.card)?
+    {
+        return Err(RecoverError::CardShown(trouble));
+    }
     let held = Held::open(folder, &loaded, log)?;
     let card = next_card(&loaded.card, later.as_ref());
     let renews = renewed(&loaded.card, later.as_ref());
@@ -213,7 +221,7 @@ pub fn recover(
     let succession = Succession {
         held: held.journal.size().0,
         known: known.iter().map(|(head, _)| head.size.0).max().unwrap_or_default(),
-        trouble: trouble(&held, &known, (&heads, &loaded.card, later.is_some()))?,
+        trouble: trouble(&held, &known, (&heads, &loaded.card))?,
         next: card.log_origin.clone(),
         serial: card.serial,
         revoked: is_revoked,
@@ -346,20 +354,17 @@ impl Held {
     }
 }
 
-/// Why a log is not the one that others know, by what stands in the folder of heads. A card that was shown is asked for, unless one is given.
+/// Why a log is not the one that others know, by what stands in the folder of heads.
 fn trouble(
     held: &Held,
     known: &[(Checkpoint, String)],
-    (heads, own, is_card_given): (&Path, &Card, bool),
+    (heads, own): (&Path, &Card),
 ) -> Result<Option<String>, RecoverError> {
     let folder = HeadsFolder::new(heads);
     if let Some(trouble) = held.trouble(known) {
         return Ok(Some(trouble));
     }
-    if let Some(trouble) = told::statement_since(&folder, own, held.began_ms()?, |envelope| held.has_sent(envelope))? {
-        return Ok(Some(trouble));
-    }
-    Ok(if is_card_given { None } else { told::card_at_start(&folder, own)? })
+    told::statement_since(&folder, own, held.began_ms()?, |envelope| held.has_sent(envelope))
 }
 
 /// Heads of the log that others know, signed by its key.

@@ -73,7 +73,7 @@ pub(crate) struct PeerDirectory {
 pub(crate) struct Peers {
     pub(crate) by_id: BTreeMap<String, Peer>,
     by_spki: HashMap<Vec<u8>, String>,
-    /// By the TLS keys of all their cards.
+    /// By the TLS keys of their cards, up to one that was revoked.
     all_spki: HashMap<Vec<u8>, String>,
 }
 
@@ -91,14 +91,21 @@ impl PeerDirectory {
         let earlier = live().filter_map(|(id, peer)| Some((peer.earlier_tls()?.to_vec(), id.clone())));
         let present = live().map(|(id, peer)| (peer.card().tls_spki.clone(), id.clone()));
         let by_spki = earlier.chain(present).collect();
-        let all = live().flat_map(|(id, peer)| peer.cards.all().map(|card| (card.tls_spki.clone(), id.clone())));
+        let all = live().flat_map(|(id, peer)| {
+            let cards = peer.cards.all().take_while(|card| !card.revoked);
+            cards.map(|card| (card.tls_spki.clone(), id.clone()))
+        });
         let all_spki = all.collect();
         *self.now.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Peers { by_id, by_spki, all_spki });
     }
 
     /// The counterpart with this TLS key: of its card, or of the card before until it was seen with the present one.
     pub(crate) fn with_spki(&self, spki: &[u8]) -> Option<String> {
-        self.now().by_spki.get(spki).filter(|_| !self.retired.contains(spki)).cloned()
+        let now = self.now();
+        let id = now.by_spki.get(spki)?;
+        // The card key signed for the key of the present card, also where it is one that was on an earlier card.
+        let is_present = now.by_id.get(id).is_some_and(|peer| peer.card().tls_spki == spki);
+        (is_present || !self.retired.contains(spki)).then(|| id.clone())
     }
 
     /// The counterpart that had this TLS key on an earlier card: it counts no more, and whoever shows it is told which card does.

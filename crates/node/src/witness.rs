@@ -265,7 +265,9 @@ pub(crate) async fn answer(
     counts()?;
     // First what it knows of the own log: it may be that nothing is entered any more.
     judge(shared, core, name, [&request.receipted, &request.held]).await.map_err(|trouble| {
-        tracing::error!(peer.id = name, trouble, "a counterpart shows a head that is none of this log");
+        if shared.standing.trouble().is_none() {
+            tracing::error!(peer.id = name, trouble, "a counterpart shows a head that is none of this log");
+        }
         shared.witnesses.with(name, |witness| witness.trouble = trouble);
         let text =
             format!("the head that was shown is none of the log of {}, whose operator is told why", shared.card.id);
@@ -275,21 +277,14 @@ pub(crate) async fn answer(
     let stopping = |stopped: Stopped| Failure::new(FailureKind::Unreachable, "STOPPING", stopped.to_string());
     came_by(core, name).await.map_err(stopping)?;
     if shown == Shown::Another {
-        return Ok(older_card(core, name).await);
+        return older_card(shared, core, name).await;
     }
     let known_card = if shown == Shown::Known { Vec::new() } else { known_card(core, name).await };
     let peer = counts()?;
     let id = name.to_owned();
     let sealed_to = core.read(move |exchange, _| exchange.sealed_to(&id)).await;
     let sealed_to_serial = sealed_to.ok().flatten().unwrap_or_default();
-    let receipted = receipted(core, name).await.map_err(|trouble| {
-        tracing::error!(peer.id = name, trouble, "the counterpart's last receipt cannot be told");
-        Failure::new(
-            FailureKind::Fault,
-            "HEADS",
-            "this node could not read the last receipt; its operator's log says why",
-        )
-    })?;
+    let receipted = receipted_or_fault(core, name).await?;
     if shared.standing.trouble().is_some() {
         // What is held is told all the same: it says to the other side what this one knows of its log.
         let nothing = WitnessRequest { checkpoint: String::new(), ..request };
@@ -304,10 +299,31 @@ pub(crate) async fn answer(
     Ok(WitnessResponse { sealed_to_serial, receipted, known_card, ..keep(shared, peer, request).await? })
 }
 
-/// What is told to somebody whose TLS key is of an earlier card of a counterpart.
-pub(crate) async fn older_card(core: &Core, name: &str) -> WitnessResponse {
+/// What is told to somebody who shows another card of a counterpart than the one that counts, or has only the TLS key of an earlier one: which
+/// counts, and what is held of its log.
+pub(crate) async fn older_card(shared: &Arc<Shared>, core: &Core, name: &str) -> Result<WitnessResponse, Failure> {
     let known_card = known_card(core, name).await;
-    WitnessResponse { code: "OLDER_CARD".to_owned(), known_card, ..WitnessResponse::default() }
+    let peer = shared.peers.now().by_id.get(name).cloned();
+    // Without the card it would be an answer that speaks against nothing.
+    let Some(peer) = peer.filter(|_| !known_card.is_empty()) else {
+        let text = "the card that counts here cannot be told now; ask again".to_owned();
+        return Err(Failure::new(FailureKind::Unreachable, "STOPPING", text));
+    };
+    let receipted = receipted_or_fault(core, name).await?;
+    let held = keep(shared, peer, WitnessRequest::default()).await?.held;
+    Ok(WitnessResponse { code: "OLDER_CARD".to_owned(), known_card, held, receipted, ..WitnessResponse::default() })
+}
+
+/// The head under the counterpart's last receipt, or why it cannot be told.
+async fn receipted_or_fault(core: &Core, name: &str) -> Result<String, Failure> {
+    receipted(core, name).await.map_err(|trouble| {
+        tracing::error!(peer.id = name, trouble, "the counterpart's last receipt cannot be told");
+        Failure::new(
+            FailureKind::Fault,
+            "HEADS",
+            "this node could not read the last receipt; its operator's log says why",
+        )
+    })
 }
 
 /// What a counterpart is told that took its keys back.
@@ -412,7 +428,7 @@ pub(crate) async fn show(
     let id = &peer.card().id;
     let alone = shared.witnesses.with(id, |witness| Arc::clone(&witness.alone));
     let _alone = alone.lock().await;
-    let shown = show_head(shared, core, peer, connection).await;
+    let shown = show_and_take(shared, core, peer, connection).await;
     shared.witnesses.with(id, |witness| match &shown {
         Ok(()) => (witness.failures, witness.trouble) = (0, String::new()),
         Err(trouble) => {
@@ -421,13 +437,21 @@ pub(crate) async fn show(
         }
     });
     shown?;
-    if let Some(failure) = shared.standing.trouble() {
-        return Err(failure.text);
+    match shared.standing.trouble() {
+        Some(failure) => Err(failure.text),
+        None => came_by(core, id).await.map_err(|stopped| stopped.to_string()),
     }
-    if let Some(card) = &connection.later {
-        later_card(shared, core, id, card).await.map_err(|failure| failure.text)?;
+}
+
+/// Shows the head, and takes the later card that the counterpart showed, if nothing speaks against the own log.
+async fn show_and_take(shared: &Arc<Shared>, core: &Core, peer: &Peer, connection: &Connection) -> Result<(), String> {
+    show_head(shared, core, peer, connection).await?;
+    match &connection.later {
+        Some(card) if shared.standing.trouble().is_none() => {
+            later_card(shared, core, &peer.card().id, card).await.map_err(|failure| failure.text).map(drop)
+        }
+        _ => Ok(()),
     }
-    came_by(core, id).await.map_err(|stopped| stopped.to_string())
 }
 
 async fn show_head(shared: &Arc<Shared>, core: &Core, peer: &Peer, connection: &Connection) -> Result<(), String> {
@@ -476,7 +500,10 @@ async fn show_head(shared: &Arc<Shared>, core: &Core, peer: &Peer, connection: &
             }
             _ => {}
         }
-        judge(shared, core, id, [&response.receipted, &response.held]).await?;
+        let says_nothing = response.receipted.is_empty() && response.held.is_empty();
+        if response.code != "OLDER_CARD" || !says_nothing {
+            judge(shared, core, id, [&response.receipted, &response.held]).await?;
+        }
         let goes_on = response.code == "OLD_SIZE" || (is_asked_only && !is_later && response.code == "NOTHING_OFFERED");
         if !goes_on || shared.standing.trouble().is_some() {
             let said: String = response.code.chars().filter(|c| c.is_ascii_uppercase() || *c == '_').take(40).collect();
@@ -522,9 +549,16 @@ async fn visit(shared: Arc<Shared>, core: Core, id: String) {
     let mut shown = show_as(&shared, &core, &peer, &shared.tls).await;
     // Whoever does not know the present card yet is told over the key that it pins, and then over the new one.
     for earlier in shared.earlier.tls() {
-        if shown.is_err() && show_as(&shared, &core, &peer, &earlier.key).await.is_ok() {
-            shown = show_as(&shared, &core, &peer, &shared.tls).await;
-        }
+        let Err(trouble) = &shown else { break };
+        let trouble = trouble.clone();
+        shown = match show_as(&shared, &core, &peer, &earlier.key).await {
+            Ok(()) => show_as(&shared, &core, &peer, &shared.tls).await,
+            Err(_) => Err(trouble),
+        };
+    }
+    if let Err(trouble) = &shown {
+        // That of the present key.
+        shared.witnesses.with(&id, |witness| witness.trouble.clone_from(trouble));
     }
     if shown.is_ok() {
         shared.earlier.reached(&id, shared.peers.now().live());

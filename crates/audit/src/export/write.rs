@@ -90,15 +90,7 @@ impl ExportWriter {
     /// # Errors
     /// [`ExportError::Io`], [`ExportError::OtherLog`], [`ExportError::Since`].
     pub fn begin(dir: &Path, since: u64, checkpoint: &str) -> Result<Self, ExportError> {
-        let head = head(checkpoint).ok_or(ExportError::OtherHead)?;
-        if since > head.size.0 {
-            return Err(ExportError::Since { since, size: head.size.0 });
-        }
-        let there = head_in(dir).filter(|there| there.origin != head.origin);
-        if let Some(there) = there {
-            return Err(ExportError::OtherLog { path: dir.to_owned(), there: there.origin, given: head.origin });
-        }
-        fs::create_dir_all(dir).map_err(failed("create", dir))?;
+        let decision_lines = Self::ready(dir, since, checkpoint, 0)?;
         Ok(Self {
             dir: dir.to_owned(),
             elsewhere: names_of(LogSize(since)).collect(),
@@ -107,11 +99,32 @@ impl ExportWriter {
             tree: Tree::default(),
             bundle: Vec::new(),
             decisions: Decisions::default(),
-            decision_lines: Some(Temporary::create(&dir.join(DECISIONS))?),
+            decision_lines: Some(decision_lines),
             cards: KnownCards::default(),
             cosigned: Vec::new(),
             beside: Vec::new(),
         })
+    }
+
+    /// Whether an export can be made there of a log that grows by one entry, its own: before that tells of an export which is none.
+    ///
+    /// # Errors
+    /// As [`Self::begin`].
+    pub fn check(dir: &Path, since: u64, checkpoint: &str) -> Result<(), ExportError> {
+        Self::ready(dir, since, checkpoint, 1).map(drop)
+    }
+
+    fn ready(dir: &Path, since: u64, checkpoint: &str, grows: u64) -> Result<Temporary, ExportError> {
+        let head = head(checkpoint).ok_or(ExportError::OtherHead)?;
+        if since > head.size.0 + grows {
+            return Err(ExportError::Since { since, size: head.size.0 });
+        }
+        let there = head_in(dir).filter(|there| there.origin != head.origin);
+        if let Some(there) = there {
+            return Err(ExportError::OtherLog { path: dir.to_owned(), there: there.origin, given: head.origin });
+        }
+        fs::create_dir_all(dir).map_err(failed("create", dir))?;
+        Temporary::create(&dir.join(DECISIONS))
     }
 
     /// Takes a memorandum's file.

@@ -1,5 +1,6 @@
 //! The signed heads of one log that the other side holds: it leads to each of them, or says what was lost.
 
+use verbale_domain::civil;
 use verbale_ledger::{Frontier, LogSize};
 
 use super::side::Side;
@@ -31,16 +32,19 @@ impl Reconciled {
         let before = of.before(origin).unwrap_or_default();
         let closed = before.checked_sub(1).and_then(|at| of.breaks.get(at));
         let ends_at = closed.map_or(size.0, |broke| broke.held);
-        // The last within; of those beyond how many, the first and the last.
+        // The last within; of those beyond how many, since when one was held by the clock of their log, and the last.
         let mut within: Option<u64> = None;
         let mut beyond: u64 = 0;
-        let [mut first, mut last]: [Option<(u64, HeldHead)>; 2] = [None; 2];
+        let mut held_ms = i64::MAX;
+        let mut last: Option<(u64, HeldHead)> = None;
         heads.each(|(of_log, size), head| {
             if of_log == log && size <= ends_at {
                 within = within.max(Some(size));
             } else if of_log == log {
                 beyond += 1;
-                first = first.filter(|(least, _)| *least < size).or(Some((size, head)));
+                // Without a receipt the moment is the holder's, and clocks differ.
+                let apart_ms = if head.entry.is_some() { 0 } else { civil::CLOCKS_APART_MS };
+                held_ms = held_ms.min(head.by_ms.saturating_add(apart_ms));
                 last = last.filter(|(most, _)| *most > size).or(Some((size, head)));
             }
         })?;
@@ -85,8 +89,8 @@ impl Reconciled {
             }
             return Ok(());
         }
-        if let (Some((_, first)), Some((last, HeldHead { entry, .. }))) = (first, last) {
-            if of.ended_before(first.by_ms) {
+        if let Some((last, HeldHead { entry, .. })) = last {
+            if of.ended_before(held_ms) {
                 let shown_by = format!("{}'s {}", holder.id, place(entry));
                 self.not_compared.push(older(&of.id, of.crossed.last_ms, &shown_by));
             } else {

@@ -136,9 +136,10 @@ impl<'c> Side<'c> {
         Ok(met)
     }
 
-    /// Whether something that happened at a moment is after everything that its export shows.
+    /// Whether something that happened at a moment of its own clock may be after everything that its export shows: that ends with the entry which
+    /// tells of it, and others may be of the same moment.
     pub(super) fn ended_before(&self, moment_ms: i64) -> bool {
-        self.crossed.ends_with_export && self.crossed.last_ms < moment_ms
+        self.crossed.ends_with_export && self.crossed.last_ms <= moment_ms
     }
 
     /// Whether a channel of this log is one with the other side.

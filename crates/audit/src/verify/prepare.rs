@@ -97,6 +97,10 @@ pub(crate) fn read_through(
 fn prepare<'k>((folder, since): (&ExportFolder, u64), tile: Tile, keys: &'k Keys) -> Result<Vec<Prepared>, Missing> {
     let (hashes, bundle) = (folder.tile(tile)?, folder.bundle(tile)?);
     let unusable = |text: String| Missing::Unusable { path: folder.dir().join(tile.entries_path()), text };
+    if hashes.len() as u64 != 32 * tile.width {
+        let text = format!("it has {} bytes, and {} hashes of 32 belong there", hashes.len(), tile.width);
+        return Err(Missing::Unusable { path: folder.dir().join(tile.path()), text });
+    }
     let entries = decode_bundle(&bundle).map_err(|error| unusable(error.to_string()))?;
     if entries.len() as u64 != tile.width {
         return Err(unusable(format!("it has {} entries, its name says {}", entries.len(), tile.width)));

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use serde_json::json;
 use verbale_audit::{ExportError, ExportFolder, ExportWriter, Given, Reconciled, Verified, reconcile, verify};
 use verbale_evidence::Card;
-use verbale_proto::v1::ExportLogRequest;
+use verbale_proto::v1::{ExportLogRequest, StatusRequest};
 
 use super::{Client, client};
 use crate::args::{ExportArgs, NodeArgs};
@@ -38,6 +38,9 @@ pub(crate) async fn export(
     (since, recipient): (u64, String),
     progress: &Progress,
 ) -> Result<u64, CliError> {
+    // First: the log tells of each export, for good.
+    let checkpoint = client.status(StatusRequest {}).await?.into_inner().checkpoint;
+    ExportWriter::check(to, since, &checkpoint)?;
     let mut parts = client.export_log(ExportLogRequest { recipient }).await?.into_inner();
     let headless =
         || CliError::damaged("the node gives out a log without a head; run `verbale status` there".to_owned());

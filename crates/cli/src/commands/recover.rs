@@ -35,6 +35,7 @@ pub(crate) fn run(known_card: Option<&Path>, confirm: bool, node: &NodeArgs) -> 
         | RecoverError::LaterLog(_)
         | RecoverError::InTheWay(_)
         | RecoverError::JustBegun(_)
+        | RecoverError::CardShown(_)
         | RecoverError::Unfinished
         | RecoverError::KnownCard(_) => CliError::Refused(error.to_string()),
         other => CliError::failed("the log was not closed; nothing has changed, or the same command goes on", other),
@@ -109,6 +110,11 @@ fn told(seen: &Succession, folder: &verbale_node::Folder) -> Result<(), CliError
             "Counterparts enrol the card by hand (`verbale card enrol`): read its fingerprint out to them, and send them card.txt."
         );
         say!("The address stays; until then they refuse this node.");
+    }
+    if seen.renews.contains(&"tls") && !seen.by_hand {
+        say!(
+            "Its key for connections is new: a counterpart takes the card when its node next connects here (its [heads] interval), or by hand."
+        );
     }
     say!(
         "It shows the card to each counterpart, and gives numbers under a memorandum once that one said where the channel stands."
