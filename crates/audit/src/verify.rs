@@ -6,6 +6,7 @@
 
 mod chronicle;
 mod crossed;
+mod drafts;
 mod erasures;
 mod kept;
 mod noticed;

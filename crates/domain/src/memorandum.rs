@@ -250,6 +250,11 @@ impl Memorandum {
         self.terms.sides.values().flat_map(|side| side.parties.keys()).map(String::as_str)
     }
 
+    /// Whether notices of a flow are exchanged under it.
+    pub fn has_flow(&self, flow: &str) -> bool {
+        self.kind(flow).is_some()
+    }
+
     /// The flows that a side may send.
     pub fn flows_of(&self, side: &str) -> impl Iterator<Item = &str> {
         let sent = move |(_, kind): &(&String, &Kind)| kind.from.iter().any(|from| from == side);

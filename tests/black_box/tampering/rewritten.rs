@@ -1,9 +1,12 @@
 //! The operator of a node writes its own log anew, with its own key. What it says of decisions is in `released.rs`.
 
+use verbale_evidence::decode_entry;
 use verbale_keys::SecretKey;
 use verbale_ledger::{Checkpoint, Note, cosign};
 use verbale_proto::v1::log_entry::Event;
-use verbale_proto::v1::{CarriedOver, ChannelResumed, CounterpartRotated, MemorandumCommenced, PeerEnrolled};
+use verbale_proto::v1::{
+    CarriedOver, ChannelReopened, ChannelResumed, CounterpartRotated, MemorandumCommenced, MemorandumEnds, PeerEnrolled,
+};
 
 use super::craft::{Impostor, JAPAN, KYRGYZSTAN, Kept, Log, is_received, receipt_bytes, signed_again};
 use super::{Row, found};
@@ -75,6 +78,77 @@ fn a_log_that_its_own_operator_rewrote_is_found_by_what_it_says() {
                 log.sign_last_sent_again(|statement| statement.previous.0 = [1; 32]);
             }),
             "CHAIN",
+        ),
+        (
+            "a statement of after its entry",
+            Box::new(|log| {
+                log.sign_last_sent_again(|statement| statement.created_ms += 60_000);
+            }),
+            "BACK_DATED",
+        ),
+        (
+            "a flow that no memorandum has",
+            Box::new(|log| {
+                log.sign_last_sent_again(|statement| statement.flow = "F99".to_owned());
+            }),
+            "FLOW",
+        ),
+        (
+            "a contact point that is no side of the memorandum",
+            Box::new(|log| {
+                log.sign_last_sent_again(|statement| statement.recipient = "XX-NOBODY".to_owned());
+            }),
+            "SIDES",
+        ),
+        (
+            "a channel that was opened again with nobody",
+            Box::new(|log| {
+                let (counterpart, memorandum) = ("XX-NOBODY".to_owned(), "JP-KG-SSW-2023".to_owned());
+                let reopened = ChannelReopened { counterpart, memorandum, ..ChannelReopened::default() };
+                log.append(Event::ChannelReopened(reopened));
+            }),
+            "RECIPIENT",
+        ),
+        (
+            "an entry of after the own card was over",
+            Box::new(|log| {
+                let last = log.entries.len() - 1;
+                log.change(last, |time_ms, _| *time_ms += 6 * 365 * 86_400_000);
+            }),
+            "KEY_NOT_VALID",
+        ),
+        (
+            "a memorandum that ends on no day",
+            Box::new(|log| {
+                let (memorandum, on) = ("JP-KG-SSW-2023".to_owned(), "never".to_owned());
+                log.append(Event::MemorandumEnds(MemorandumEnds { memorandum, on, message_id: vec![1; 16] }));
+            }),
+            "DATE",
+        ),
+        (
+            "another notice than was drafted and approved",
+            Box::new(|log| {
+                let at = log.find(|event| matches!(event, Event::NoticeDrafted(_)));
+                log.change(at, |_, event| {
+                    let Event::NoticeDrafted(of) = event else { unreachable!() };
+                    of.content_root[0] ^= 1;
+                });
+            }),
+            "NOT_AS_DRAFTED",
+        ),
+        (
+            "a draft that its approver never read",
+            Box::new(|log| {
+                let at = log.find(|event| matches!(event, Event::NoticeDrafted(_)));
+                let (_, Event::NoticeDrafted(drafted)) = decode_entry(&log.entries[at].0).unwrap() else {
+                    unreachable!()
+                };
+                let is_of =
+                    |event: &Event| matches!(event, Event::NoticeOpened(of) if of.message_id == drafted.message_id);
+                let at = log.find(is_of);
+                log.entries.remove(at);
+            }),
+            "UNREAD",
         ),
         (
             "other terms",

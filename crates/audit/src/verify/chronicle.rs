@@ -12,6 +12,7 @@ use verbale_proto::v1::log_entry::Event;
 use verbale_proto::v1::{Configured, Genesis};
 
 use super::crossed::{Crossing, Heads};
+use super::drafts::Drafted;
 use super::erasures::Erasures;
 use super::noticed::{Noticed, Notices};
 use super::prepare::{Prepared, ReadEnvelope, ReadReceipt};
@@ -68,9 +69,11 @@ pub(crate) struct Chronicle<'m> {
     pub(super) own: Option<Cards>,
     pub(super) peers: BTreeMap<String, Cards>,
     pub(super) notices: Notices,
-    pub(super) drafts: HashMap<MessageId, String>,
+    pub(super) drafts: HashMap<MessageId, Drafted>,
     pub(super) grounds: HashMap<MessageId, Grounded>,
     audiences: HashMap<MessageId, String>,
+    /// The own card of which it was found that entries are of after it.
+    over: Option<u64>,
     pub(super) erasures: Erasures,
     pub(super) outstanding: HashMap<MessageId, Outstanding>,
     /// Sent notices that a copy of the log numbered, and that never left.
@@ -138,6 +141,7 @@ impl<'m> Chronicle<'m> {
             peers: BTreeMap::new(),
             notices: Notices::new(size)?,
             drafts: HashMap::new(),
+            over: None,
             grounds: HashMap::new(),
             audiences: HashMap::new(),
             erasures: Erasures::default(),
@@ -278,6 +282,7 @@ impl<'m> Chronicle<'m> {
         if self.own_card().is_some_and(|own| own.revoked) {
             self.find("REVOKED", index, "no entry behind the card that takes the own keys back", "an entry");
         }
+        self.own_not_over(index, time_ms, &event);
         match event {
             Event::Genesis(genesis) => {
                 match self.shift {
@@ -334,11 +339,16 @@ impl<'m> Chronicle<'m> {
                     self.find("COMMENCEMENT", index, expected, of.on);
                 }
             }
-            Event::MemorandumEnds(of) => self.named(index, &of.message_id, (TERMINATION, &of.memorandum)),
+            Event::MemorandumEnds(of) => {
+                if civil::day(&of.on).is_none() {
+                    self.find("DATE", index, "the last day in force, YYYY-MM-DD", of.on.clone());
+                }
+                self.named(index, &of.message_id, (TERMINATION, &of.memorandum));
+            }
             Event::CounterpartRotated(of) => self.rotated(index, &of.card),
             Event::OwnCardRotated(of) => self.own_rotated(index, &of.card),
             Event::ChannelResumed(of) => self.resumed(index, &of, envelope),
-            Event::ChannelReopened(of) => self.reopened(&of),
+            Event::ChannelReopened(of) => self.reopened(index, &of),
             Event::Configured(configured) => self.configured = Some(configured),
             other => self.by_people(index, time_ms, other),
         }
@@ -365,8 +375,8 @@ impl<'m> Chronicle<'m> {
         match event {
             Event::NoticeOpened(of) => {
                 self.within(index, &of.code);
-                let known = |id| self.drafts.contains_key(&id) || self.content_of(id).is_some();
-                if !message_id(&of.message_id).is_some_and(known) {
+                let id = message_id(&of.message_id);
+                if !id.is_some_and(|id| self.draft_read(&id, &of.actor) || self.content_of(id).is_some()) {
                     self.find(
                         "UNKNOWN_NOTICE",
                         index,
@@ -382,14 +392,7 @@ impl<'m> Chronicle<'m> {
                     self.find("UNKNOWN_NOTICE", index, "a received notice, or an own consultation", "none of that id");
                 }
             }
-            Event::NoticeDrafted(of) => {
-                let Some(id) = message_id(&of.message_id) else {
-                    return self.find("ID", index, "a message id", "none");
-                };
-                if self.notices.contains(&id) || self.drafts.insert(id, of.actor).is_some() {
-                    self.find("TWICE", index, "a message id of its own", id.to_string());
-                }
-            }
+            Event::NoticeDrafted(of) => self.drafted(index, of),
             Event::DraftDropped(of) => {
                 let dropped = message_id(&of.message_id).and_then(|id| self.drafts.remove(&id));
                 if dropped.is_none() {
@@ -511,6 +514,18 @@ impl<'m> Chronicle<'m> {
                 }
             },
             Err(error) => self.find("CARD", index, "a counterpart's card", error),
+        }
+    }
+
+    /// Nothing is entered once the own card is over, but the next card; said of the first entry that was.
+    fn own_not_over(&mut self, index: u64, time_ms: i64, event: &Event) {
+        let card = self.own_card().map(|own| (own.serial, own.valid_until_ms));
+        let Some((serial, until_ms)) = card else { return };
+        let is_beginning = matches!(event, Event::Genesis(_) | Event::OwnCardRotated(_));
+        let is_over = until_ms.saturating_add(civil::CLOCKS_APART_MS) < time_ms;
+        if is_over && !is_beginning && self.over.replace(serial) != Some(serial) {
+            let expected = format!("no entry after card {serial} of the log's owner was over: {}", moment(until_ms));
+            self.find("KEY_NOT_VALID", index, expected, moment(time_ms));
         }
     }
 

@@ -166,6 +166,17 @@ impl Chronicle<'_> {
             let expected = format!("the terms of {} that the log adopted", statement.memorandum);
             self.find("TERMS", index, expected, "other terms");
         }
+        // Of terms that it had before the file is needed only where it matters.
+        let known = self.memoranda.get(&statement.memorandum);
+        let Some(known) = known.filter(|known| known.terms_digest() == statement.terms_digest) else { return };
+        if ![&statement.sender, &statement.recipient].iter().all(|id| known.nodes().any(|node| node == **id)) {
+            let expected = format!("two contact points of {}", statement.memorandum);
+            self.find("SIDES", index, expected, format!("{} to {}", statement.sender, statement.recipient));
+        }
+        if statement.flow != CARD_STATEMENT && !known.has_flow(&statement.flow) {
+            let expected = format!("a flow of {}", statement.memorandum);
+            self.find("FLOW", index, expected, statement.flow.clone());
+        }
     }
 
     pub(super) fn sent(
@@ -180,6 +191,10 @@ impl Chronicle<'_> {
         if !self.peers.contains_key(&statement.recipient) {
             self.find("RECIPIENT", index, "an enrolled counterpart", statement.recipient.clone());
         }
+        if statement.created_ms > time_ms {
+            let expected = format!("a time from {} on, when it was made", moment(statement.created_ms));
+            self.find("BACK_DATED", index, expected, moment(time_ms));
+        }
         self.terms(index, &statement);
         self.own_card_stated(index, &statement, actor.is_empty());
         let corrected = statement.answers.filter(|_| statement.flow == CORRECTION);
@@ -193,10 +208,7 @@ impl Chronicle<'_> {
             self.acts(index, time_ms, (&actor, APPROVER));
         }
         if !drafted_by.is_empty() {
-            if self.drafts.remove(&statement.message_id).as_deref() != Some(drafted_by.as_str()) {
-                self.find("UNKNOWN_FIRST", index, format!("a draft of {drafted_by} in the log"), "none of that id");
-            }
-            self.second_person(index, Some(&drafted_by), &actor);
+            self.approved(index, &statement, (&actor, &drafted_by));
         }
         let channel = self.next(index, true, false, &envelope);
         self.settled(index, channel);

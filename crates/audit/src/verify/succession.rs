@@ -358,7 +358,10 @@ impl Chronicle<'_> {
         }
     }
 
-    pub(super) fn reopened(&mut self, of: &ChannelReopened) {
+    pub(super) fn reopened(&mut self, index: u64, of: &ChannelReopened) {
+        if !self.peers.contains_key(&of.counterpart) {
+            self.find("RECIPIENT", index, "an enrolled counterpart", of.counterpart.clone());
+        }
         let channel = self.channel(&of.counterpart, &of.memorandum);
         self.outgoing.entry(channel).or_default().reopened = true;
     }
