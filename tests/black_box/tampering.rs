@@ -246,6 +246,18 @@ fn changed_files_are_found() {
     let said = copy.verify(JAPAN, &[]);
     assert_eq!(said.code, 3, "{}", said.err);
     assert!(said.err.contains("tile/0/000.p/") && said.err.contains("Export again"), "{}", said.err);
+    // As many hashes again behind those of the tile.
+    let copy = kept.copy();
+    let tile = copy.only(JAPAN, "tile/0");
+    let hashes = std::fs::read(&tile).unwrap();
+    std::fs::write(&tile, hashes.repeat(2)).unwrap();
+    let said = copy.verify(JAPAN, &[]);
+    assert!(
+        said.code == 4 && said.out.contains("\"sound\":false") && said.err.contains("hashes of 32 belong there"),
+        "{}{}",
+        said.out,
+        said.err
+    );
     outsiders_agree(&kept);
 }
 

@@ -79,10 +79,17 @@ def read(*path):
         return file.read()
 
 
+SHOWN = set()
+
+
 def key_of(folder, what, name, signature):
     """The key with the name and id of a signature: a contact point has a later log key after a recovery, and earlier receipts stay."""
     for path in glob.glob(os.path.join(folder, "keys", f"*.{what}.vkey")):
-        if read(path).decode().startswith(f"{name}+{signature[:4].hex()}+"):
+        vkey = read(path).decode().strip()
+        if vkey.startswith(f"{name}+{signature[:4].hex()}+"):
+            if vkey not in SHOWN:
+                SHOWN.add(vkey)
+                print(f"key to compare: {vkey}")
             return path.removesuffix("vkey") + "pem"
     return require(False, f"keys/ has the key of {name} with id {signature[:4].hex()}")
 
