@@ -5,10 +5,9 @@ use serde_json::Value;
 use crate::disclosure::{Side, three};
 use crate::heads::{copy, cut_off_while_it_took_its_place, held_back, send, status};
 use crate::node::{until, verbale};
-use crate::outside::have;
 use crate::rotation::rotate;
-use crate::tampering::CHECK_EXPORT;
 use crate::tampering::carried::changes_are_found;
+use crate::tampering::checks_by_outsiders;
 use crate::tampering::craft::Kept;
 
 /// Puts an older copy of the folder back, behind one notice to each side that the copy does not have and behind what else happens meanwhile,
@@ -133,12 +132,7 @@ fn a_log_is_carried_over_twice_and_places_in_each_of_the_three_are_told_apart() 
         assert_eq!(pair["not_compared"].as_array().unwrap().is_empty(), is_whole, "{pair}");
     }
     // Who has none of our programs sees that they follow from their entries too.
-    if have(&["python3", "openssl"]) {
-        for dir in [&ours, &theirs] {
-            let checked = std::process::Command::new("python3").arg(CHECK_EXPORT).arg(dir).output().unwrap();
-            assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stdout));
-        }
-    }
+    checks_by_outsiders(&[&ours, &theirs]);
     changes_are_found(&Kept::of_nodes([&japan.0, &kyrgyz.0]));
 }
 

@@ -20,7 +20,7 @@ use crate::node::{Said, verbale};
 use crate::outside::have;
 use craft::{Copy, Impostor, JAPAN, KYRGYZSTAN, Kept, edit, flip};
 
-pub(crate) const CHECK_EXPORT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/outside/check_export.py");
+const CHECK_EXPORT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/outside/check_export.py");
 
 /// What is changed, and the code by which it is found.
 type Row<'r, C> = (&'r str, C, &'r str);
@@ -259,6 +259,18 @@ fn changed_files_are_found() {
         said.err
     );
     outsiders_agree(&kept);
+}
+
+/// Who has none of our programs finds whole exports sound.
+pub(crate) fn checks_by_outsiders(dirs: &[impl AsRef<std::ffi::OsStr>]) {
+    if !have(&["python3", "openssl"]) {
+        return;
+    }
+    for dir in dirs {
+        let checked = std::process::Command::new("python3").arg(CHECK_EXPORT).arg(dir).output().unwrap();
+        let said = String::from_utf8_lossy(&checked.stdout).into_owned();
+        assert!(checked.status.success(), "{said}{}", String::from_utf8_lossy(&checked.stderr));
+    }
 }
 
 /// The script in Python finds the same of the log, and of a changed one.

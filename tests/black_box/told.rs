@@ -75,18 +75,34 @@ fn a_card_that_this_folder_lacks_proves_that_it_is_an_older_copy() {
     stays_held_back_and_recovers(nodes, "knows card 2 of this contact point which", true);
 }
 
-/// Its key for connections counts no more: it is let in to be told that, and with the next card's key it goes on.
-#[test]
-fn so_does_the_card_that_the_key_of_the_connection_is_not_on() {
-    let nodes = put_back_after(|japan, partner| {
+/// A copy of before its key for connections changed.
+fn put_back_with_a_key_that_counts_no_more() -> (Node, Node) {
+    put_back_after(|japan, partner| {
         japan.start();
         rotate(japan, "tls").good();
         until("the counterpart takes the card", || serial(partner) == 2);
         settles(japan);
         send(japan, 9).good();
         japan.until_delivered();
-    });
+        until_cosigned(japan);
+    })
+}
+
+/// It is let in to be told that, and with the next card's key it goes on.
+#[test]
+fn so_does_the_card_that_the_key_of_the_connection_is_not_on() {
+    let nodes = put_back_with_a_key_that_counts_no_more();
     stays_held_back_and_recovers(nodes, "knows card 2 of this contact point which", true);
+}
+
+/// Somebody made later cards with the copy. Its key counted no more, and counts again with the card that has it.
+#[test]
+fn a_key_that_a_later_card_has_again_counts_again() {
+    let (japan, partner) = put_back_with_a_key_that_counts_no_more();
+    for _ in 0..2 {
+        japan.run(&["keys", "rotate", "age"]).good();
+    }
+    stays_held_back_and_recovers((japan, partner), "holds its signed head", false);
 }
 
 /// The key that the copy pins is gone: the counterpart's certificate shows its later card.

@@ -162,7 +162,11 @@ pub fn run(args: impl Iterator<Item = OsString>, out: &mut impl Write, err: &mut
             // A parser may quote what it was given.
             let shown: String = text.chars().take(ERROR_CHARS).collect();
             if asked.json && exit == Exit::FaultFound {
-                let _ = writeln!(out, "{}", json!({"sound": false, "fault": shown}));
+                let _ = writeln!(
+                    out,
+                    "{}",
+                    json!({"sound": false, "findings": [{"code": "FILE", "expected": "a file of its form", "found": shown}]})
+                );
             } else if asked.json && exit == Exit::CouldNotCheck {
                 let _ = writeln!(out, "{}", json!({"could_not_check": shown}));
             }

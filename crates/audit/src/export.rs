@@ -12,7 +12,8 @@
 //! * `stamps/<size>.checkpoint`, `stamps/<size>.tsr`: heads of this log that a time stamping authority was shown, and its answers (RFC 3161)
 //! * `memoranda/<id>.toml`: the memorandum files
 //! * `since`: of an export that was made with `--since`, how many of the first entries have no tiles and no receipts in it
-//! * `decisions.jsonl`: each decision about a release, with the version of the rules and the entries of its evidence
+//! * `decisions.jsonl`: each decision about a release, with the version of the rules and the entries of its evidence; each configuration, with who
+//!   may do what
 //!
 //! There is no sealed content in it, and no facts.
 

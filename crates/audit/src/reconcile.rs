@@ -324,7 +324,7 @@ impl Reconciled {
     /// For machines.
     pub fn to_json(&self) -> Value {
         json!({
-            "sound": self.is_sound(), "agreed": self.agreed, "heads": self.heads, "under_way": self.under_way, "unanswered": self.unanswered, "lost": self.lost,
+            "sound": self.is_sound(), "whole": self.is_whole(), "agreed": self.agreed, "heads": self.heads, "under_way": self.under_way, "unanswered": self.unanswered, "lost": self.lost,
             "findings": self.findings.iter().map(Finding::to_json).collect::<Vec<_>>(), "not_compared": self.not_compared,
             "more_findings": self.more_findings,
             "logs": [self.first.to_json(), self.second.to_json()],

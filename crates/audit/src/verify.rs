@@ -121,7 +121,7 @@ pub(crate) fn check(
     let mut stamps = KeptStamps::read(folder)?;
     let mut tiles = Tiles::new(folder);
     let (mut decisions, mut decided, mut known) = (Decisions::default(), Sha256::new(), KnownCards::default());
-    read_through((folder, folder.since()?), head.size, &keys, |index, prepared: Prepared| {
+    let read = read_through((folder, folder.since()?), head.size, &keys, |index, prepared: Prepared| {
         tiles.take(prepared.leaf);
         frontier.append(prepared.leaf);
         if let Ok(told) = &prepared.read {
@@ -138,7 +138,11 @@ pub(crate) fn check(
         if index % TILE_WIDTH == 0 {
             on_progress(index, head.size.0);
         }
-    })?;
+    });
+    // Files that are not there may be those of a head that nobody signed.
+    read.map_err(
+        |missing| if keys.signed(&note) { missing } else { unusable("no key in keys/ signed it".to_owned()) },
+    )?;
     on_progress(head.size.0, head.size.0);
     chronicle.notices.check()?;
     tiles.finish(&mut chronicle)?;
@@ -153,7 +157,10 @@ pub(crate) fn check(
     let stamps = stamps.check(&head, &mut chronicle);
     cosigned.sort();
     cosigned.dedup();
-    let clocks = ahead_of_witnesses(&cosigned, &mut chronicle);
+    let mut clocks = ahead_of_witnesses(&cosigned, &mut chronicle);
+    clocks.extend(chronicle.dated_before.map(|(first, all)| {
+        format!("{all} own statements, the first at entry {first}, say that they are of more than a day before their entries: one of two times is wrong")
+    }));
     if folder.digest(DECISIONS)? != Some(decided.finalize().into()) {
         chronicle.find("DECISIONS", None, "a line for each decision of the log, and no other", "other lines");
     }

@@ -1,10 +1,11 @@
-//! Decisions about releases, a line each: what was decided, by which version of the rules, and where its evidence stands.
+//! Decisions about releases, a line each: what was decided, by which version of the rules, and where its evidence stands; and who may do what.
 
 use std::collections::HashMap;
 
 use serde_json::json;
 use verbale_domain::flow::{CONSENT_GRANT, CONSENT_REQUEST, DISCLOSURE_NOTICE};
 use verbale_evidence::{MessageId, Statement, UnverifiedEnvelope};
+use verbale_proto::v1::Configured;
 use verbale_proto::v1::log_entry::Event;
 
 use crate::presentation::moment;
@@ -12,7 +13,7 @@ use crate::presentation::moment;
 /// The notices on which a release may rest.
 const GROUNDS: [&str; 3] = [CONSENT_REQUEST, CONSENT_GRANT, DISCLOSURE_NOTICE];
 
-/// Reads a log through, and writes a line for each decision.
+/// Reads a log through, and writes a line for each decision, and for each configuration.
 #[derive(Default)]
 pub(crate) struct Decisions {
     /// Where such notices and recorded grounds stand, and the receipts and confirmations for them.
@@ -20,7 +21,7 @@ pub(crate) struct Decisions {
 }
 
 impl Decisions {
-    /// The line of an entry, with its newline; `None` when it is no decision. `statement`: that in its envelope, where that was read already.
+    /// The line of an entry, with its newline; `None` when it is neither. `statement`: that in its envelope, where that was read already.
     pub(crate) fn line(
         &mut self,
         index: u64,
@@ -30,6 +31,7 @@ impl Decisions {
         let (about, outcome, code, rules, grounds): (&[u8], _, &str, u32, &[Vec<u8>]) = match event {
             Event::NoticeSent(of) => return self.notice(statement, &of.envelope, index),
             Event::NoticeReceived(of) => return self.notice(statement, &of.envelope, index),
+            Event::Configured(of) => return Some(configured(index, time_ms, of)),
             Event::GroundRecorded(of) => return self.first(&of.ground_id, index),
             Event::ReceiptReceived(of) => return self.second(&of.message_id, index),
             Event::GroundConfirmed(of) => return self.second(&of.ground_id, index),
@@ -74,4 +76,18 @@ impl Decisions {
         *second = Some(index);
         None
     }
+}
+
+/// Who may do what from then on, by pseudonym.
+fn configured(index: u64, time_ms: i64, of: &Configured) -> String {
+    let persons = of.persons.iter().map(|person| json!({"person": person.person, "roles": person.roles}));
+    let deputies = of
+        .deputies
+        .iter()
+        .map(|deputy| json!({"person": deputy.person, "of": deputy.of, "from": deputy.from, "until": deputy.until}));
+    let line = json!({
+        "entry": index, "at": moment(time_ms), "outcome": "configured", "file_sha256": hex::encode(&of.file_sha256),
+        "persons": persons.collect::<Vec<_>>(), "deputies": deputies.collect::<Vec<_>>(),
+    });
+    format!("{line}\n")
 }

@@ -60,12 +60,17 @@ impl ExportFolder {
 
     fn bytes(&self, name: &str) -> Result<Vec<u8>, Missing> {
         let path = self.0.join(name);
-        files::bytes(&path, files::FILE_MAX).map_err(|source| Missing::File { path, source, hint: NOT_WHOLE })
+        files::bytes(&path, files::FILE_MAX).map_err(|source| unread(path, source))
+    }
+
+    fn stamp_answer(&self, size: u64) -> Result<Vec<u8>, Missing> {
+        let path = self.0.join(format!("{STAMPS}/{size}.tsr"));
+        files::bytes(&path, files::TEXT_MAX).map_err(|source| unread(path, source))
     }
 
     fn text(&self, name: &str) -> Result<String, Missing> {
         let path = self.0.join(name);
-        files::text(&path, files::TEXT_MAX).map_err(|source| Missing::File { path, source, hint: NOT_WHOLE })
+        files::text(&path, files::TEXT_MAX).map_err(|source| unread(path, source))
     }
 
     /// The signed checkpoint.
@@ -191,7 +196,7 @@ impl ExportFolder {
 
     /// A stamped head, and the authority's answer.
     pub(crate) fn stamp(&self, size: u64) -> Result<(String, Vec<u8>), Missing> {
-        Ok((self.text(&format!("{STAMPS}/{size}.checkpoint"))?, self.bytes(&format!("{STAMPS}/{size}.tsr"))?))
+        Ok((self.text(&format!("{STAMPS}/{size}.checkpoint"))?, self.stamp_answer(size)?))
     }
 
     /// Names of files in the folder of keys.
@@ -215,4 +220,13 @@ fn card(text: &str) -> Option<Card> {
     let unverified = UnverifiedCard::parse(&parse_card_text(text).ok()?).ok()?;
     let fingerprint = unverified.claimed_fingerprint().ok()?;
     unverified.verify(&fingerprint).ok()
+}
+
+/// A file that cannot be read is missing; one that is there and is no text where one belongs is not what it must be.
+fn unread(path: PathBuf, source: std::io::Error) -> Missing {
+    if source.kind() == ErrorKind::InvalidData {
+        Missing::Unusable { path, text: source.to_string() }
+    } else {
+        Missing::File { path, source, hint: NOT_WHOLE }
+    }
 }

@@ -74,6 +74,8 @@ pub(crate) struct Chronicle<'m> {
     audiences: HashMap<MessageId, String>,
     /// The own card of which it was found that entries are of after it.
     over: Option<u64>,
+    /// Own statements of long before their entries: the entry of the first, and how many.
+    pub(crate) dated_before: Option<(u64, u64)>,
     pub(super) erasures: Erasures,
     pub(super) outstanding: HashMap<MessageId, Outstanding>,
     /// Sent notices that a copy of the log numbered, and that never left.
@@ -142,6 +144,7 @@ impl<'m> Chronicle<'m> {
             notices: Notices::new(size)?,
             drafts: HashMap::new(),
             over: None,
+            dated_before: None,
             grounds: HashMap::new(),
             audiences: HashMap::new(),
             erasures: Erasures::default(),

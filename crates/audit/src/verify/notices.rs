@@ -195,6 +195,10 @@ impl Chronicle<'_> {
             let expected = format!("a time from {} on, when it was made", moment(statement.created_ms));
             self.find("BACK_DATED", index, expected, moment(time_ms));
         }
+        if statement.created_ms.saturating_add(civil::CLOCKS_APART_MS) < time_ms {
+            // Once the clock was ahead the log's time stays ahead: which of the two was wrong nobody can say.
+            self.dated_before.get_or_insert((index, 0)).1 += 1;
+        }
         self.terms(index, &statement);
         self.own_card_stated(index, &statement, actor.is_empty());
         let corrected = statement.answers.filter(|_| statement.flow == CORRECTION);

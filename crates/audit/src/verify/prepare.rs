@@ -11,7 +11,7 @@ use verbale_evidence::{
     carried_entry, read_entry,
 };
 use verbale_keys::{Fingerprint, PublicKey, Vkey};
-use verbale_ledger::{Hash, LogIndex, LogSize, TILE_WIDTH, Tile, decode_bundle, leaf_hash, split_extra};
+use verbale_ledger::{Checkpoint, Hash, LogIndex, LogSize, TILE_WIDTH, Tile, decode_bundle, leaf_hash, split_extra};
 use verbale_proto::v1::Receipt;
 use verbale_proto::v1::log_entry::Event;
 
@@ -54,6 +54,11 @@ impl Keys {
             keys.logs.entry(card.log_origin.clone()).or_default().push(card.log_vkey());
         }
         keys
+    }
+
+    /// Whether one of them signed a head.
+    pub(crate) fn signed(&self, note: &str) -> bool {
+        self.logs.values().flatten().any(|key| Checkpoint::verify(note, key).is_ok())
     }
 }
 
