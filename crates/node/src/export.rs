@@ -15,7 +15,7 @@ use crate::heads::HeadsError;
 use crate::local::stopping;
 use crate::local_reads::{damaged, failed};
 use crate::shared::Shared;
-use crate::witness;
+use crate::visits;
 
 /// Bytes of one message: the core reads them while everybody waits.
 const PART_BYTES: usize = 256 << 10;
@@ -52,7 +52,7 @@ pub(crate) async fn send(
     (LogIndex(told), before): (LogIndex, Kept),
     responses: &mpsc::Sender<Result<ExportLogResponse, Status>>,
 ) -> Result<(), Status> {
-    witness::now(shared, core).await;
+    visits::now(shared, core).await;
     // A counterpart may just have shown that this log is not the one it knows.
     if let Some(trouble) = shared.standing.trouble() {
         return Err(trouble.status());

@@ -67,6 +67,7 @@ mod tls;
 mod told;
 mod trace;
 mod view;
+mod visits;
 mod witness;
 
 pub use client::{ClientError, connect, connect_tls, write_person_key};

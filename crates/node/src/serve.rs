@@ -45,7 +45,8 @@ use crate::standing::{Standing, compare};
 use crate::supervisor;
 use crate::tls::{self, TlsError};
 use crate::told;
-use crate::witness::{self, Witnesses};
+use crate::visits;
+use crate::witness::Witnesses;
 
 /// Retries and expiries are looked at so often.
 const TICK: Duration = Duration::from_millis(250);
@@ -161,7 +162,7 @@ pub async fn serve(folder: &Folder, progress: OnProgress, ready: impl FnOnce(Soc
     let (stop, stopped) = watch::channel(false);
     let mut servers = listeners.serve(&shared, &core, &stopped)?;
     let ticking = tokio::spawn(tick(core.clone()));
-    let witnessing = tokio::spawn(witness::run(Arc::clone(&shared), core.clone()));
+    let witnessing = tokio::spawn(visits::run(Arc::clone(&shared), core.clone()));
     let stamping = tokio::spawn(stamp::run(Arc::clone(&shared), core.clone()));
     tracing::info!(node.id = shared.card.id, peer.address = %shared.config.peer.listen, "the node serves");
     supervisor::ready(&shared.card.id);

@@ -9,8 +9,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use prost::Message as _;
-use rcgen::KeyPair;
-use tokio::task::JoinSet;
 use verbale_evidence::{Card, log_number};
 use verbale_exchange::{Input, Peer};
 use verbale_journal::Store;
@@ -21,7 +19,7 @@ use verbale_rpc::peer_client::PeerClient;
 use verbale_rpc::{DELIVER_MESSAGE_BYTES_MAX, Failure, FailureKind};
 
 use crate::clock::now_ms;
-use crate::connection::{Connection, Unconnected, connect_as};
+use crate::connection::Connection;
 use crate::core::{Core, Stopped};
 use crate::delivery::said;
 use crate::heads::{HeadsError, HeadsFolder};
@@ -29,15 +27,6 @@ use crate::later_card::{Shown, known_card, later_card};
 use crate::shared::Shared;
 use crate::standing::compare;
 use crate::told;
-
-/// After traffic a head travels so much later: whole batches share a cosignature.
-const AFTER_TRAFFIC: Duration = Duration::from_secs(1);
-
-/// A counterpart that cannot be reached is tried again so soon; doubled each time, up to the configured interval.
-const RETRY_FIRST: Duration = Duration::from_secs(1);
-
-/// Whoever exports waits so long for cosignatures.
-const EXPORT_PATIENCE: Duration = Duration::from_secs(3);
 
 /// A counterpart holds a head that we do not expect at most once; its answer says which.
 const TRIES: usize = 3;
@@ -60,20 +49,20 @@ pub(crate) struct Witnesses {
 
 /// One counterpart.
 #[derive(Clone, Default)]
-struct Witness {
+pub(crate) struct Witness {
     /// Size of the own head that it cosigned last, and when, in seconds since 1970-01-01 UTC.
     cosigned: Option<(u64, u64)>,
     /// Size of its head that was cosigned last.
     held: u64,
-    traffic: bool,
-    busy: bool,
+    pub(crate) traffic: bool,
+    pub(crate) busy: bool,
     /// It looks at one head at a time.
     alone: Arc<tokio::sync::Mutex<()>>,
     /// It took the revocation of the own card, and listens no more.
-    told: bool,
-    failures: u32,
-    next: Option<Instant>,
-    trouble: String,
+    pub(crate) told: bool,
+    pub(crate) failures: u32,
+    pub(crate) next: Option<Instant>,
+    pub(crate) trouble: String,
 }
 
 /// The own head, and the proof that it continues the one that a counterpart holds.
@@ -88,7 +77,7 @@ impl Witnesses {
         Self { folder, key, name, by_peer: Mutex::default(), keeping: Mutex::default(), agreed: Mutex::default() }
     }
 
-    fn with<T>(&self, id: &str, change: impl FnOnce(&mut Witness) -> T) -> T {
+    pub(crate) fn with<T>(&self, id: &str, change: impl FnOnce(&mut Witness) -> T) -> T {
         let mut by_peer = self.by_peer.lock().unwrap_or_else(PoisonError::into_inner);
         change(by_peer.entry(id.to_owned()).or_default())
     }
@@ -527,84 +516,4 @@ async fn offer(core: &Core, old: u64) -> Result<Offer, String> {
     });
     let (note, size, proof) = read.await.map_err(|stopped| stopped.to_string())?;
     Ok(Offer { note, size, proof: proof.into_iter().map(|hash| hash.to_vec()).collect() })
-}
-
-/// Shows the own head over a new connection with this key.
-async fn show_as(shared: &Arc<Shared>, core: &Core, peer: &Peer, key: &KeyPair) -> Result<(), String> {
-    match connect_as(shared, peer, key).await {
-        Ok(connection) => show(shared, core, peer, &connection).await,
-        Err(Unconnected { trouble, .. }) => {
-            shared.witnesses.with(&peer.card().id, |witness| {
-                witness.failures = witness.failures.saturating_add(1);
-                witness.trouble.clone_from(&trouble);
-            });
-            Err(trouble)
-        }
-    }
-}
-
-/// Connects to a counterpart and shows it the own head.
-async fn visit(shared: Arc<Shared>, core: Core, id: String) {
-    let Some(peer) = shared.peers.now().by_id.get(&id).cloned() else { return };
-    let mut shown = show_as(&shared, &core, &peer, &shared.tls).await;
-    // Whoever does not know the present card yet is told over the key that it pins, and then over the new one.
-    for earlier in shared.earlier.tls() {
-        let Err(trouble) = &shown else { break };
-        let trouble = trouble.clone();
-        shown = match show_as(&shared, &core, &peer, &earlier.key).await {
-            Ok(()) => show_as(&shared, &core, &peer, &shared.tls).await,
-            Err(_) => Err(trouble),
-        };
-    }
-    if let Err(trouble) = &shown {
-        // That of the present key.
-        shared.witnesses.with(&id, |witness| witness.trouble.clone_from(trouble));
-    }
-    if shown.is_ok() {
-        shared.earlier.reached(&id, shared.peers.now().live());
-    }
-    if let Err(trouble) = shown {
-        tracing::debug!(peer.id = id, trouble, "the head was not cosigned");
-    }
-    let interval = Duration::from_secs(shared.config.heads.interval_seconds);
-    shared.witnesses.with(&id, |witness| {
-        witness.busy = false;
-        let retry = RETRY_FIRST.saturating_mul(1 << witness.failures.min(16));
-        let wait = if witness.failures == 0 { interval } else { retry.min(interval) };
-        witness.next = Some(Instant::now() + wait);
-    });
-}
-
-/// Shows the own head to each counterpart when it is time.
-pub(crate) async fn run(shared: Arc<Shared>, core: Core) {
-    let mut looking = tokio::time::interval(AFTER_TRAFFIC);
-    looking.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        looking.tick().await;
-        for id in shared.peers.now().live() {
-            let is_due = shared.witnesses.with(id, |witness| {
-                let is_late = witness.next.is_none_or(|next| next <= Instant::now());
-                // Traffic with one that cannot be reached waits until it is tried again.
-                let is_due = !witness.told && !witness.busy && (is_late || (witness.traffic && witness.failures == 0));
-                witness.busy |= is_due;
-                witness.traffic &= !is_due;
-                is_due
-            });
-            if is_due {
-                tokio::spawn(visit(Arc::clone(&shared), core.clone(), id.clone()));
-            }
-        }
-    }
-}
-
-/// Has the present head cosigned by whoever answers soon.
-pub(crate) async fn now(shared: &Arc<Shared>, core: &Core) {
-    let mut visits = JoinSet::new();
-    for id in shared.peers.now().live() {
-        visits.spawn(visit(Arc::clone(shared), core.clone(), id.clone()));
-    }
-    let all = async { while visits.join_next().await.is_some() {} };
-    if tokio::time::timeout(EXPORT_PATIENCE, all).await.is_err() {
-        tracing::info!("a counterpart did not cosign the exported head in time");
-    }
 }
