@@ -72,6 +72,12 @@ fn an_export_repeats_to_the_byte_and_goes_on_where_it_was_cut_off() {
     let (_, said) = export(&japan, "second", &[]);
     let second = size(said);
     assert_eq!(second, first + 1);
+    // What an export of a shorter log left that was cut off goes.
+    let left = elsewhere.join("tile/entries/000.p/7");
+    std::fs::create_dir_all(left.parent().unwrap()).unwrap();
+    std::fs::write(&left, "of before").unwrap();
+    assert_eq!(size(export(&japan, "second", &[]).1), second);
+    assert!(!left.exists());
     let refused = export(&japan, "third", &["--for", "Jane Doe"]).1;
     assert_eq!(refused.code, 1);
     assert!(refused.err.contains("BAD_PSEUDONYM"), "{}", refused.err);

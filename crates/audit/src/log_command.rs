@@ -74,7 +74,7 @@ pub(crate) fn check_receipt(asked: &Asked) -> Result<Reported, (Exit, String)> {
         json!({
             "message_id": id.to_string(), "sender": statement.sender, "recipient": statement.recipient, "memorandum": statement.memorandum,
             "flow": statement.flow, "verdict": receipt.verdict().code(), "origin": head.origin, "index": receipt.index().0,
-            "size": head.size.0, "at": time,
+            "size": head.size.0, "at": time, "revoked": revoked_in(&cards),
         })
         .to_string()
     } else {
@@ -89,7 +89,7 @@ pub(crate) fn check_receipt(asked: &Asked) -> Result<Reported, (Exit, String)> {
             head.origin,
             receipt.index().0,
             head.size.0
-        )
+        ) + &revoked(&cards)
     };
     Ok((Exit::Sound, report))
 }
@@ -114,7 +114,8 @@ pub(crate) fn check_checkpoint(asked: &Asked) -> Result<Reported, (Exit, String)
     let root = hex::encode(head.root);
     let report = if asked.json {
         let by: Vec<_> = cosigned.iter().map(|(id, at)| json!({"by": id, "at": at})).collect();
-        json!({"origin": head.origin, "size": head.size.0, "root": root, "cosigned": by}).to_string()
+        json!({"origin": head.origin, "size": head.size.0, "root": root, "cosigned": by, "revoked": revoked_in(&cards)})
+            .to_string()
     } else {
         let mut report =
             format!("Sound.\n  log           {}\n  size          {}\n  root          {root}", head.origin, head.size.0);
@@ -124,9 +125,19 @@ pub(crate) fn check_checkpoint(asked: &Asked) -> Result<Reported, (Exit, String)
         if cosigned.is_empty() {
             report.push_str("\n  not cosigned by any contact point whose card was given");
         }
-        report
+        report + &revoked(&cards)
     };
     Ok((Exit::Sound, report))
+}
+
+/// Serials and owners of cards that were given and take their keys back: what was signed with those may be of somebody else.
+fn revoked_in(cards: &[Card]) -> Vec<String> {
+    cards.iter().filter(|card| card.revoked).map(|card| format!("card {} of {}", card.serial, card.id)).collect()
+}
+
+fn revoked(cards: &[Card]) -> String {
+    let said = |card: &String| format!("\n  REVOKED       {card}: whoever got hold of its keys may have signed this");
+    revoked_in(cards).iter().map(said).collect()
 }
 
 /// The proof that a log shows two histories.

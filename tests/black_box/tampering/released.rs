@@ -39,6 +39,17 @@ fn decisions_that_a_node_could_not_have_made_are_found() {
             "GROUND_NOT_LIVE",
         ),
         (
+            "a release whose signature is none",
+            Box::new(|log| {
+                let at = disclosed(log);
+                log.change(at, |_, event| {
+                    let Event::Disclosed(of) = event else { unreachable!() };
+                    of.disclosure_signature.clear();
+                });
+            }),
+            "RELEASE_FORM",
+        ),
+        (
             "a disclosure on another notice's grant",
             Box::new(|log| {
                 let (at, opened) = (disclosed(log), log.find(is_received("F01")));

@@ -361,6 +361,15 @@ fn entries_after_the_cosignature_over_them_are_found() {
     found("entries after their cosignature", &copy.verify(JAPAN, &[]), "COSIGNED_BEFORE");
 }
 
+#[test]
+fn a_statement_of_long_before_its_entry_is_said() {
+    let kept = Kept::of_demo();
+    let copy =
+        kept.rewritten(JAPAN, |log| log.sign_last_sent_again(|statement| statement.created_ms -= 3 * 86_400_000));
+    let said = copy.verify(JAPAN, &[]).json().remove(0);
+    assert!(said["clocks_apart"][0].as_str().unwrap().starts_with("1 own statements, the first at entry"), "{said}");
+}
+
 /// Each row is found in Japan's log alone by its code, and nothing of a log moves the cursor of whoever reads the report.
 pub(super) fn found_by_each(kept: &Kept, rows: &[Row<'_, Anew<'_>>]) {
     for (row, change, code) in rows {

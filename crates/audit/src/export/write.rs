@@ -215,13 +215,38 @@ impl ExportWriter {
         }
         // Last: a folder with this checkpoint is whole.
         self.replace(CHECKPOINT, checkpoint.as_bytes())?;
+        let now: HashSet<String> = names_of(size).collect();
         if let Some(before) = before.filter(|before| *before < size) {
-            let now: HashSet<String> = names_of(size).collect();
             for name in names_of(before).filter(|name| !now.contains(name)) {
                 self.remove(&name)?;
             }
         }
+        // Of an export that was cut off before its head was written, and was of a shorter log.
+        for name in self.partial_tiles()?.into_iter().filter(|name| !now.contains(name)) {
+            if shorter_than(&name, size) {
+                self.remove(&name)?;
+            }
+        }
         Ok(size)
+    }
+
+    /// The files of tiles and bundles in the folder that are not full.
+    fn partial_tiles(&self) -> Result<Vec<String>, ExportError> {
+        let (mut folders, mut files) = (vec!["tile".to_owned()], Vec::new());
+        while let Some(folder) = folders.pop() {
+            let path = self.dir.join(&folder);
+            let entries = fs::read_dir(&path).map_err(failed("read", &path))?;
+            for entry in entries {
+                let entry = entry.map_err(failed("read", &path))?;
+                let Some(name) = entry.file_name().to_str().map(|name| format!("{folder}/{name}")) else { continue };
+                if entry.file_type().map_err(failed("read", &path))?.is_dir() {
+                    folders.push(name);
+                } else if Path::new(&folder).extension().is_some_and(|ending| ending == "p") {
+                    files.push(name);
+                }
+            }
+        }
+        Ok(files)
     }
 
     /// Writes the entries gathered.
@@ -264,6 +289,19 @@ impl ExportWriter {
             }
         }
     }
+}
+
+/// Whether a partial tile's name, tile/LEVEL/NUMBER.p/WIDTH or tile/entries/NUMBER.p/WIDTH, is of a log that is shorter than this.
+fn shorter_than(name: &str, size: LogSize) -> bool {
+    let covered = || {
+        let (level, rest) = name.strip_prefix("tile/")?.split_once('/')?;
+        let (number, width) = rest.split_once(".p/")?;
+        let digits: String = number.chars().filter(char::is_ascii_digit).collect();
+        let level: u32 = if level == "entries" { 0 } else { level.parse().ok()? };
+        let hashes = digits.parse::<u64>().ok()?.checked_mul(TILE_WIDTH)?.checked_add(width.parse().ok()?)?;
+        hashes.checked_mul(TILE_WIDTH.checked_pow(level)?)
+    };
+    covered().is_some_and(|covered| covered <= size.0)
 }
 
 /// The head of the export that is in a folder.

@@ -115,6 +115,11 @@ impl<'m> Chronicle<'m> {
         let Some(id) = id else {
             return self.find("UNKNOWN_NOTICE", index, "a notice that the log holds, not refused", "none of that id");
         };
+        let lengths = [of.disclosure_digest.len(), of.facts_digest.len(), of.disclosure_signature.len()];
+        if lengths != [32, 32, 64] {
+            let expected = "digests of 32 bytes of the disclosure and of its facts, and a signature of 64: a presentation is made with them";
+            self.find("RELEASE_FORM", index, expected, format!("{lengths:?} bytes"));
+        }
         if let Some(notice) = self.notices.get(&id) {
             let before = notice.last_release;
             self.notices.set(&id, &Noticed { last_release: index + 1, ..notice });
