@@ -191,7 +191,9 @@ fn a_copy_from_before_another_log_was_begun_goes_on_with_the_last_card_that_is_k
     japan.0.start();
     until("it is told of the later log", || {
         let trouble = status(&japan.0)["heads"][0]["trouble"].as_str().unwrap().to_owned();
-        trouble.contains("later log") && trouble.contains("--known-card")
+        // Told when it asked, or when the counterpart did.
+        let is_told = trouble.contains("with another log") || trouble.contains("names a later log");
+        is_told && trouble.contains("--known-card")
     });
     japan.0.stop();
     // Its place is not taken a second time, and only by a card that follows its own.
