@@ -6,12 +6,23 @@ use crate::node::{pair, verbale};
 use crate::notices::general;
 use crate::tampering::checks_by_outsiders;
 
+/// Ends the sending.
+struct Done<'a>(&'a AtomicBool);
+
+impl Drop for Done<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// Both sides send while both logs are exported: what is behind an export is after it, and accuses nobody.
 #[test]
 fn logs_that_are_exported_under_traffic_accuse_nobody() {
     let (japan, partner) = pair();
     let (done, sent) = (AtomicBool::new(false), AtomicU32::new(1));
     std::thread::scope(|scope| {
+        // Also when something below fails: the scope waits for both.
+        let is_done = Done(&done);
         for (node, is_japan) in [(&japan, true), (&partner, false)] {
             let (done, sent) = (&done, &sent);
             scope.spawn(move || {
@@ -41,7 +52,7 @@ fn logs_that_are_exported_under_traffic_accuse_nobody() {
                 (said.code, said.out)
             })
             .collect();
-        done.store(true, Ordering::Relaxed);
+        drop(is_done);
         for (code, out) in said {
             assert!(code == 0 || code == 3, "{code} {out}");
         }

@@ -13,6 +13,7 @@ use verbale_evidence::{Card, Cards, PresentationError, UnverifiedCard, parse_car
 use crate::account::{Whole, account_json, account_report, check_account, compare_with_log};
 use crate::export::ExportFolder;
 use crate::files;
+use crate::finding::Finding;
 use crate::log_command;
 use crate::presentation::{Fault, check_presentation, visible};
 use crate::verify::Given;
@@ -162,11 +163,9 @@ pub fn run(args: impl Iterator<Item = OsString>, out: &mut impl Write, err: &mut
             // A parser may quote what it was given.
             let shown: String = text.chars().take(ERROR_CHARS).collect();
             if asked.json && exit == Exit::FaultFound {
-                let _ = writeln!(
-                    out,
-                    "{}",
-                    json!({"sound": false, "findings": [{"code": "FILE", "expected": "a file of its form", "found": shown}]})
-                );
+                let (code, expected) = ("FILE", "a file of its form".to_owned());
+                let finding = Finding { code, log: String::new(), entry: None, expected, found: shown.clone() };
+                let _ = writeln!(out, "{}", json!({"sound": false, "findings": [finding.to_json()]}));
             } else if asked.json && exit == Exit::CouldNotCheck {
                 let _ = writeln!(out, "{}", json!({"could_not_check": shown}));
             }

@@ -79,7 +79,7 @@ pub struct Verified {
     pub last_ms: i64,
     /// Who cosigned which size, and when, in seconds since 1970-01-01 UTC.
     pub cosigned: Vec<(String, u64, u64)>,
-    /// Where the clocks of the log and of a witness were apart.
+    /// Where clocks were apart: that of the log and of a witness, or its own at two times.
     pub clocks: Vec<String>,
     /// By when an authority saw which part of it.
     pub stamps: Stamps,

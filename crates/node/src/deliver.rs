@@ -25,6 +25,7 @@ use crate::core::{Answer, Core, Needs, question};
 use crate::prepare;
 use crate::share::Taken;
 use crate::shared::Shared;
+use crate::standing::told_others;
 use crate::witness;
 
 /// Batches of one stream that are decided or answered while the next is opened.
@@ -118,8 +119,8 @@ impl Peer for PeerService {
             return Err(Failure::new(FailureKind::NoRoom, "ACCOUNT_LIMIT", text).status());
         };
         self.core.compared(Some(&peer.name)).await.map_err(|_| stopping())?;
-        if let Some(trouble) = self.shared.standing.told_others() {
-            return Err(trouble.status());
+        if let Some(trouble) = self.shared.standing.trouble() {
+            return Err(told_others(trouble).status());
         }
         let (shared, request) = (Arc::clone(&self.shared), request.into_inner());
         let given =
@@ -217,12 +218,12 @@ async fn serve(
         return Err(protocol("the memorandum's id has not its form"));
     }
     let channel = ChannelId { peer: peer.name.clone(), memorandum: open.memorandum };
-    if let Some(trouble) = shared.standing.told_others() {
+    if let Some(trouble) = shared.standing.trouble() {
         // What was held is shown all the same: it says to the other side what this one knows of its log.
         send(&responses, deliver_response::Part::Opened(shown(&core, channel).await?)).await?;
-        return Err(trouble.status());
+        return Err(told_others(trouble).status());
     }
-    let opened = opened(&shared, &core, &channel, open.behind_number).await?;
+    let opened = opened(&core, &channel, open.behind_number).await?;
     send(&responses, deliver_response::Part::Opened(opened)).await?;
     tracing::debug!(peer.id = channel.peer, memorandum.id = channel.memorandum, "a channel was opened to us");
     let (batches, answered) = mpsc::channel(BATCHES_UNDER_WAY);
@@ -233,12 +234,7 @@ async fn serve(
     answered.and(read)
 }
 
-async fn opened(
-    shared: &Shared,
-    core: &Core,
-    channel: &ChannelId,
-    behind: Option<u64>,
-) -> Result<ChannelOpened, Status> {
+async fn opened(core: &Core, channel: &ChannelId, behind: Option<u64>) -> Result<ChannelOpened, Status> {
     let channel = channel.clone();
     let asking = core.ask(Needs::Nothing, move |ticket| Input::PeerOpened { ticket, channel, behind });
     let answer = asking.await.map_err(|_| stopping())?;
@@ -248,7 +244,7 @@ async fn opened(
             let statements_behind = behind.iter().flat_map(|statement| statement.0).collect();
             Ok(ChannelOpened { next_number, last_envelope, statements_behind, held_back: false })
         }
-        Ok(Answer::NotNow(failure)) => Err(shared.standing.told_others().unwrap_or(failure).status()),
+        Ok(Answer::NotNow(failure)) => Err(told_others(failure).status()),
         _ => Err(stopping()),
     }
 }
@@ -404,8 +400,8 @@ async fn answer_all(
                         (number, Ok(logged))
                     }
                     Ok(Answer::Told { told: Told::Rejected(rejection), .. }) => (number, Err(rejection)),
-                    Ok(Answer::NotNow(_)) if shared.standing.trouble().is_some() => (number, Err(Rejection::HeldBack)),
-                    Ok(Answer::NotNow(_)) => (number, Err(Rejection::NoRoom)),
+                    Ok(Answer::NotNow(why)) if why.kind == FailureKind::NoRoom => (number, Err(Rejection::NoRoom)),
+                    Ok(Answer::NotNow(_)) => (number, Err(Rejection::HeldBack)),
                     _ => return Err(stopping()),
                 },
             };

@@ -10,6 +10,7 @@ use verbale_rpc::{Failure, FailureKind};
 
 use crate::core::{Answer, Core, Needs};
 use crate::shared::Shared;
+use crate::standing::told_others;
 
 /// What a counterpart's card is that it shows.
 #[derive(PartialEq, Eq)]
@@ -61,7 +62,8 @@ pub(crate) async fn later_card(shared: &Arc<Shared>, core: &Core, name: &str, by
         Ok(Answer::Told { told: Told::NotEnrolled(error), .. }) => {
             Err(Failure::new(FailureKind::Refused, "CARD_REFUSED", error.to_string()))
         }
-        Ok(Answer::NotNow(failure)) => Err(failure),
+        // It is the counterpart that is told.
+        Ok(Answer::NotNow(failure)) => Err(told_others(failure)),
         _ => Err(stopping("the node is stopping".to_owned())),
     }
 }

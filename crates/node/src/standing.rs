@@ -112,13 +112,15 @@ impl Standing {
             Failure::new(FailureKind::Refused, "CARD_OVER", text)
         })
     }
+}
 
-    /// What a counterpart is told of it: what was seen is for the own operator, and may speak of others.
-    pub(crate) fn told_others(&self) -> Option<Failure> {
-        let trouble = self.trouble()?;
-        let text = "this node holds back, gives no numbers and signs nothing until its operator acted, who knows why";
-        Some(Failure::new(trouble.kind, trouble.code, text))
+/// What a counterpart is told of why nothing is decided: what was seen is for the own operator, and may speak of others.
+pub(crate) fn told_others(why: Failure) -> Failure {
+    if why.kind == FailureKind::NoRoom {
+        return why;
     }
+    let text = "this node holds back, gives no numbers and signs nothing until its operator acted, who knows why";
+    Failure::new(why.kind, why.code, text)
 }
 
 #[cfg(test)]

@@ -344,15 +344,15 @@ async fn receipted(core: &Core, id: &str) -> Result<String, String> {
 
 /// Compares the own log with the heads of it that a counterpart holds; an empty one says that it holds none.
 async fn judge(shared: &Shared, core: &Core, holder: &str, notes: [&str; 2]) -> Result<(), String> {
-    let (mut trouble, mut unusable) = (None, None);
+    let (mut is_contradicted, mut unusable) = (false, None);
     for note in notes {
         match contradiction(shared, core, holder, note).await {
             Ok(None) => {}
             Ok(Some(found)) => {
                 // Held back first, since a disk may be full. Both are kept: whoever closes this log later quotes the longest.
-                shared.standing.hold_back(found.clone());
+                shared.standing.hold_back(found);
                 shared.witnesses.folder.keep_told_by(holder, note).map_err(|error| error.to_string())?;
-                trouble = Some(found);
+                is_contradicted = true;
             }
             // What is wrong with one of them does not hide the other.
             Err(error) => {
@@ -360,7 +360,7 @@ async fn judge(shared: &Shared, core: &Core, holder: &str, notes: [&str; 2]) -> 
             }
         }
     }
-    if trouble.is_some() {
+    if is_contradicted {
         return Ok(());
     }
     if let Some(error) = unusable {

@@ -58,14 +58,9 @@ impl ExportFolder {
         &self.0
     }
 
-    fn bytes(&self, name: &str) -> Result<Vec<u8>, Missing> {
+    fn bytes(&self, name: &str, most: u64) -> Result<Vec<u8>, Missing> {
         let path = self.0.join(name);
-        files::bytes(&path, files::FILE_MAX).map_err(|source| unread(path, source))
-    }
-
-    fn stamp_answer(&self, size: u64) -> Result<Vec<u8>, Missing> {
-        let path = self.0.join(format!("{STAMPS}/{size}.tsr"));
-        files::bytes(&path, files::TEXT_MAX).map_err(|source| unread(path, source))
+        files::bytes(&path, most).map_err(|source| unread(path, source))
     }
 
     fn text(&self, name: &str) -> Result<String, Missing> {
@@ -80,7 +75,7 @@ impl ExportFolder {
 
     /// A file as it is, where it is there.
     pub(crate) fn file(&self, name: &str) -> Result<Option<Vec<u8>>, Missing> {
-        match self.bytes(name) {
+        match self.bytes(name, files::FILE_MAX) {
             Err(Missing::File { source, .. }) if source.kind() == ErrorKind::NotFound => Ok(None),
             other => other.map(Some),
         }
@@ -88,12 +83,12 @@ impl ExportFolder {
 
     /// The hashes of a tile.
     pub(crate) fn tile(&self, tile: Tile) -> Result<Vec<u8>, Missing> {
-        self.bytes(&tile.path())
+        self.bytes(&tile.path(), files::FILE_MAX)
     }
 
     /// The entries under a tile, as a bundle.
     pub(crate) fn bundle(&self, tile: Tile) -> Result<Vec<u8>, Missing> {
-        self.bytes(&tile.entries_path())
+        self.bytes(&tile.entries_path(), files::FILE_MAX)
     }
 
     /// The SHA-256 of a file of any size, where it is there.
@@ -196,7 +191,10 @@ impl ExportFolder {
 
     /// A stamped head, and the authority's answer.
     pub(crate) fn stamp(&self, size: u64) -> Result<(String, Vec<u8>), Missing> {
-        Ok((self.text(&format!("{STAMPS}/{size}.checkpoint"))?, self.stamp_answer(size)?))
+        Ok((
+            self.text(&format!("{STAMPS}/{size}.checkpoint"))?,
+            self.bytes(&format!("{STAMPS}/{size}.tsr"), files::TEXT_MAX)?,
+        ))
     }
 
     /// Names of files in the folder of keys.

@@ -208,45 +208,37 @@ impl ExportWriter {
         }
         let join = |note: String, cosigned: &String| Note::joined(&note, cosigned).unwrap_or(note);
         let checkpoint = self.cosigned.iter().fold(self.checkpoint.clone(), join);
-        let before = head_in(&self.dir).map(|head| head.size);
         match self.since {
             0 => self.remove(SINCE)?,
             since => self.replace(SINCE, format!("{since}\n").as_bytes())?,
         }
         // Last: a folder with this checkpoint is whole.
         self.replace(CHECKPOINT, checkpoint.as_bytes())?;
-        let now: HashSet<String> = names_of(size).collect();
-        if let Some(before) = before.filter(|before| *before < size) {
-            for name in names_of(before).filter(|name| !now.contains(name)) {
-                self.remove(&name)?;
-            }
-        }
-        // Of an export that was cut off before its head was written, and was of a shorter log.
-        for name in self.partial_tiles()?.into_iter().filter(|name| !now.contains(name)) {
-            if shorter_than(&name, size) {
-                self.remove(&name)?;
+        for tile in tiles_of(size) {
+            self.clear_shorter(&tile, Tile::path)?;
+            if tile.level == 0 {
+                self.clear_shorter(&tile, Tile::entries_path)?;
             }
         }
         Ok(size)
     }
 
-    /// The files of tiles and bundles in the folder that are not full.
-    fn partial_tiles(&self) -> Result<Vec<String>, ExportError> {
-        let (mut folders, mut files) = (vec!["tile".to_owned()], Vec::new());
-        while let Some(folder) = folders.pop() {
-            let path = self.dir.join(&folder);
-            let entries = fs::read_dir(&path).map_err(failed("read", &path))?;
-            for entry in entries {
-                let entry = entry.map_err(failed("read", &path))?;
-                let Some(name) = entry.file_name().to_str().map(|name| format!("{folder}/{name}")) else { continue };
-                if entry.file_type().map_err(failed("read", &path))?.is_dir() {
-                    folders.push(name);
-                } else if Path::new(&folder).extension().is_some_and(|ending| ending == "p") {
-                    files.push(name);
-                }
+    /// Removes what stands for a beginning of a tile, of an export of when the log was shorter, whether that was ended or cut off.
+    fn clear_shorter(&self, tile: &Tile, path: impl Fn(&Tile) -> String) -> Result<(), ExportError> {
+        let partial = format!("{}.p", path(&Tile { width: TILE_WIDTH, ..*tile }));
+        let folder = self.dir.join(&partial);
+        let entries = match fs::read_dir(&folder) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            read => read.map_err(failed("read", &folder))?,
+        };
+        for entry in entries {
+            let name = entry.map_err(failed("read", &folder))?.file_name();
+            let Some(width) = name.to_str().and_then(|name| name.parse::<u64>().ok()) else { continue };
+            if width < tile.width {
+                self.remove(&format!("{partial}/{width}"))?;
             }
         }
-        Ok(files)
+        Ok(())
     }
 
     /// Writes the entries gathered.
@@ -291,19 +283,6 @@ impl ExportWriter {
     }
 }
 
-/// Whether a partial tile's name, tile/LEVEL/NUMBER.p/WIDTH or tile/entries/NUMBER.p/WIDTH, is of a log that is shorter than this.
-fn shorter_than(name: &str, size: LogSize) -> bool {
-    let covered = || {
-        let (level, rest) = name.strip_prefix("tile/")?.split_once('/')?;
-        let (number, width) = rest.split_once(".p/")?;
-        let digits: String = number.chars().filter(char::is_ascii_digit).collect();
-        let level: u32 = if level == "entries" { 0 } else { level.parse().ok()? };
-        let hashes = digits.parse::<u64>().ok()?.checked_mul(TILE_WIDTH)?.checked_add(width.parse().ok()?)?;
-        hashes.checked_mul(TILE_WIDTH.checked_pow(level)?)
-    };
-    covered().is_some_and(|covered| covered <= size.0)
-}
-
 /// The head of the export that is in a folder.
 fn head_in(dir: &Path) -> Option<Checkpoint> {
     head(&fs::read_to_string(dir.join(CHECKPOINT)).ok()?)
@@ -313,10 +292,14 @@ fn head(note: &str) -> Option<Checkpoint> {
     Checkpoint::parse(Note::parse(note).ok()?.text).ok()
 }
 
+/// The tiles of a log of this size.
+fn tiles_of(size: LogSize) -> impl Iterator<Item = Tile> {
+    Tile::levels(size).flat_map(move |level| Tile::of_level(level, size))
+}
+
 /// The names of all tiles and bundles of a log.
 fn names_of(size: LogSize) -> impl Iterator<Item = String> {
-    let tiles = Tile::levels(size).flat_map(move |level| Tile::of_level(level, size));
-    tiles.flat_map(|tile| [Some(tile.path()), (tile.level == 0).then(|| tile.entries_path())]).flatten()
+    tiles_of(size).flat_map(|tile| [Some(tile.path()), (tile.level == 0).then(|| tile.entries_path())]).flatten()
 }
 
 /// A file that takes its place when it is whole.
