@@ -142,6 +142,9 @@ fn a_closed_log_does_not_go_on_with_a_card_of_a_later_serial() {
     for _ in 0..2 {
         japan.run(&["keys", "rotate", "age"]).good();
     }
+    // Nor by hand.
+    let refused = partner.enrol(&japan);
+    assert!(refused.code == 1 && refused.err.contains("no later one"), "{}", refused.err);
     stays_held_back_and_recovers((japan, partner), "with another log, verbale/JP-MOJ-ISA-RMD/2,", true);
 }
 

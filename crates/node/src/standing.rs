@@ -143,6 +143,20 @@ mod tests {
     }
 
     #[test]
+    fn counterparts_are_not_told_what_was_seen() {
+        let standing = Standing::new(i64::MAX);
+        standing.hold_back("KG holds number 7, and /var/lib/heads a head".to_owned());
+        let told = told_others(standing.trouble().unwrap());
+        assert!(
+            told.code == "LOG_HELD_BACK" && !told.text.contains("KG") && !told.text.contains("/var"),
+            "{}",
+            told.text
+        );
+        let full = Failure::new(FailureKind::NoRoom, "NO_ROOM", "free some space");
+        assert_eq!(told_others(full.clone()), full);
+    }
+
+    #[test]
     fn nothing_is_signed_when_the_card_is_over() {
         let trouble = |until_ms| Standing::new(until_ms).trouble().map(|failure| failure.code);
         assert_eq!((trouble(i64::MAX), trouble(now_ms() - 1)), (None, Some("CARD_OVER".into())));
