@@ -81,9 +81,11 @@ impl PublicKey {
     }
 
     /// Subject public key info, DER (RFC 8410), 44 bytes.
-    pub fn spki_der(&self) -> Vec<u8> {
-        let mut der = vec![0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
-        der.extend_from_slice(self.as_bytes());
+    pub fn spki_der(&self) -> [u8; 44] {
+        let mut der = [0; 44];
+        let (head, key) = der.split_at_mut(12);
+        head.copy_from_slice(&[0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00]);
+        key.copy_from_slice(self.as_bytes());
         der
     }
 

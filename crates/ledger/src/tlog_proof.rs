@@ -3,8 +3,6 @@
 //! # Source
 //! C2SP tlog-proof.
 
-use std::fmt::Write as _;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use verbale_keys::Vkey;
@@ -18,6 +16,9 @@ const FIRST_LINE: &str = "c2sp.org/tlog-proof@v1";
 
 /// A tree of 2^63 leaves needs 63 hashes (C2SP tlog-proof allows no more).
 const HASHES_MAX: usize = 63;
+
+/// A hash in base64, and its newline.
+const LINE_BYTES: usize = 45;
 
 /// A proof of one entry, not yet verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,8 +49,10 @@ impl TlogProof {
     /// The text form.
     pub fn to_text(&self) -> String {
         let mut text = format!("{FIRST_LINE}\nindex {}\n", self.index.0);
+        text.reserve(self.hashes.len() * LINE_BYTES + 1 + self.checkpoint.len());
         for hash in &self.hashes {
-            let _ = writeln!(text, "{}", STANDARD.encode(hash));
+            STANDARD.encode_string(hash, &mut text);
+            text.push('\n');
         }
         text + "\n" + &self.checkpoint
     }
@@ -67,16 +70,18 @@ impl TlogProof {
         let (head, checkpoint) = text.split_once("\n\n").ok_or(TlogProofError::Form)?;
         let mut lines = head.split('\n');
         let index = match (lines.next(), lines.next().and_then(|line| line.strip_prefix("index "))) {
-            (Some(FIRST_LINE), Some(index)) => index.parse().map_err(|_| TlogProofError::Form)?,
+            (Some(FIRST_LINE), Some(text)) => {
+                let index = text.parse::<u64>().map_err(|_| TlogProofError::Form)?;
+                if index.to_string() == text { index } else { return Err(TlogProofError::Form) }
+            }
             _ => return Err(TlogProofError::Form),
         };
-        let hashes: Vec<Hash> = lines
-            .take(HASHES_MAX + 1)
-            .map(|line| STANDARD.decode(line).ok()?.try_into().ok())
-            .collect::<Option<_>>()
-            .ok_or(TlogProofError::Form)?;
-        let proof = Self { index: LogIndex(index), hashes, checkpoint: checkpoint.to_owned() };
-        if proof.hashes.len() <= HASHES_MAX && proof.to_text() == text { Ok(proof) } else { Err(TlogProofError::Form) }
+        let hashes: Vec<Hash> =
+            lines.take(HASHES_MAX + 1).map(hash).collect::<Option<_>>().ok_or(TlogProofError::Form)?;
+        if hashes.len() > HASHES_MAX {
+            return Err(TlogProofError::Form);
+        }
+        Ok(Self { index: LogIndex(index), hashes, checkpoint: checkpoint.to_owned() })
     }
 
     /// Verifies that the entry stands in the log of `vkey`, and returns the checkpoint that says so.
@@ -95,6 +100,16 @@ impl TlogProof {
     /// [`TlogProofError::Proof`].
     pub fn verify_under(&self, entry: &[u8], checkpoint: &Checkpoint) -> Result<(), TlogProofError> {
         Ok(verify_inclusion(leaf_hash(entry), self.index, checkpoint.size, &self.hashes, checkpoint.root)?)
+    }
+}
+
+/// The hash of a line, which is written in one way only. Receipts come by the million and have some twenty each, so none takes memory of its own.
+fn hash(line: &str) -> Option<Hash> {
+    // What is decoded is said to be of up to three bytes more.
+    let mut bytes = [0; 36];
+    match STANDARD.decode_slice(line, &mut bytes) {
+        Ok(32) => bytes.first_chunk().copied(),
+        _ => None,
     }
 }
 
@@ -127,5 +142,38 @@ mod tests {
         assert_eq!(split_extra(&text), Ok((proof.clone(), b"entry".to_vec())));
         assert_eq!(split_extra(&proof), Err(TlogProofError::Form));
         assert_eq!(TlogProof::parse(&text), Err(TlogProofError::Form));
+    }
+
+    #[test]
+    fn a_proof_is_written_in_one_way_only() {
+        let proof = TlogProof { index: LogIndex(3), hashes: vec![[1; 32], [2; 32]], checkpoint: "note\n".to_owned() };
+        let text = proof.to_text();
+        assert_eq!(TlogProof::parse(&text), Ok(proof));
+        let hash = STANDARD.encode([1; 32]);
+        let others = [
+            ("index 3", "index 03"),
+            ("index 3", "index +3"),
+            ("index 3", "index 3 "),
+            ("index 3", "Index 3"),
+            ("index 3\n", "index 3\n\n"),
+            ("index 3\n", "index 3\r\n"),
+            ("@v1", "@v2"),
+            (&hash, hash.trim_end_matches('=')),
+            (&hash, &hash.replace("E=", "F=")),
+            (&hash, &format!("{hash} ")),
+            (&hash, &STANDARD.encode([1; 31])),
+            (&hash, &STANDARD.encode([1; 33])),
+        ];
+        for (from, to) in others {
+            let other = text.replacen(from, to, 1);
+            assert!(other != text, "{from} does not stand there");
+            // An empty line ends the proof: what follows is then said to be the checkpoint, and is none.
+            match TlogProof::parse(&other) {
+                Ok(read) => assert_eq!((read.to_text(), to), (other, "index 3\n\n")),
+                Err(error) => assert_eq!(error, TlogProofError::Form),
+            }
+        }
+        let longest = TlogProof { index: LogIndex(3), hashes: vec![[1; 32]; 64], checkpoint: "note\n".to_owned() };
+        assert_eq!(TlogProof::parse(&longest.to_text()), Err(TlogProofError::Form));
     }
 }

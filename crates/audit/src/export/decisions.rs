@@ -57,8 +57,13 @@ impl Decisions {
     }
 
     fn notice(&mut self, known: Option<&Statement>, envelope: &[u8], index: u64) -> Option<String> {
-        let read = || UnverifiedEnvelope::parse(envelope).and_then(|envelope| envelope.claimed()).ok();
-        let statement = known.cloned().or_else(read)?;
+        let read;
+        let statement = if let Some(known) = known {
+            known
+        } else {
+            read = UnverifiedEnvelope::parse(envelope).and_then(|envelope| envelope.claimed()).ok()?;
+            &read
+        };
         if GROUNDS.contains(&statement.flow.as_str()) {
             self.first(statement.message_id.as_bytes(), index)
         } else {

@@ -492,7 +492,7 @@ impl<'m> Chronicle<'m> {
     fn genesis(&mut self, index: u64, time_ms: i64, genesis: &Genesis) {
         match own_signed(&genesis.card) {
             Ok(card) if card.id == genesis.id && card.log_origin == genesis.origin => {
-                self.valid(index, time_ms, &card);
+                self.valid(index, time_ms, not_valid(&card, time_ms));
                 self.own = Some(Cards::from(card));
             }
             Ok(card) => self.find("GENESIS", index, format!("the card of {}", genesis.id), card.id),
@@ -532,14 +532,27 @@ impl<'m> Chronicle<'m> {
         }
     }
 
-    pub(super) fn valid(&mut self, index: u64, time_ms: i64, card: &Card) {
-        if !card.is_valid_at(time_ms) {
-            let (from, until) = (moment(card.valid_from_ms), moment(card.valid_until_ms));
-            let expected =
-                format!("a time within the validity of card {} of {}: {from} to {until}", card.serial, card.id);
+    /// What was signed at a moment was signed while its card was valid; `expected`: [`not_valid`] of that card.
+    pub(super) fn valid(&mut self, index: u64, time_ms: i64, expected: Option<String>) {
+        if let Some(expected) = expected {
             self.find("KEY_NOT_VALID", index, expected, moment(time_ms));
         }
     }
+}
+
+/// What a moment outside the validity of a card should have been.
+pub(super) fn not_valid(card: &Card, time_ms: i64) -> Option<String> {
+    let (from, until) = (card.valid_from_ms, card.valid_until_ms);
+    let of = || {
+        format!(
+            "a time within the validity of card {} of {}: {} to {}",
+            card.serial,
+            card.id,
+            moment(from),
+            moment(until)
+        )
+    };
+    (!card.is_valid_at(time_ms)).then(of)
 }
 
 /// Whether the time of a notice was over, by every clock, when a log ended.

@@ -9,7 +9,7 @@ use verbale_evidence::{
 use verbale_ledger::{Checkpoint, LogIndex};
 use verbale_proto::v1::ReceiptReceived;
 
-use super::chronicle::{Chronicle, Outstanding, message_id};
+use super::chronicle::{Chronicle, Outstanding, message_id, not_valid};
 use super::noticed::Noticed;
 use super::prepare::{ReadEnvelope, ReadReceipt};
 use super::records::{HeldHead, Sent, Taken};
@@ -36,8 +36,8 @@ impl Chronicle<'_> {
         let statement = envelope.statement();
         let (sender, key) = (statement.sender.clone(), statement.sender_key);
         let card = if own { self.own_card() } else { self.peers.get(&sender).and_then(|of| of.of_envelope_key(&key)) };
-        let card = card.filter(|card| card.id == sender && card.envelope_key.fingerprint() == key).cloned();
-        let Some(card) = card else {
+        let card = card.filter(|card| card.id == sender && card.envelope_key.fingerprint() == key);
+        let Some(not_valid) = card.map(|card| not_valid(card, time_ms)) else {
             let expected = if own {
                 "the envelope key of the card that the log's owner had then"
             } else {
@@ -47,7 +47,7 @@ impl Chronicle<'_> {
             return None;
         };
         if own {
-            self.valid(index, time_ms, &card);
+            self.valid(index, time_ms, not_valid);
             return Some(envelope);
         }
         self.not_revoked(index, &sender);
