@@ -8,7 +8,10 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
+use verbale_keys::SecretKey;
+use verbale_ledger::{Checkpoint, LogSize};
 
+use crate::heads::{copy, send};
 use crate::node::{Node, pair, read, until, verbale};
 use crate::notices::general;
 use crate::outside::have;
@@ -107,6 +110,35 @@ impl Authority {
     fn is(&self, mood: u8) {
         self.mood.store(mood, Ordering::Relaxed);
     }
+
+    /// Its answer about a text; while no node asks it.
+    fn stamp(&self, note: &str) -> Vec<u8> {
+        let dir = self.dir.path();
+        std::fs::write(dir.join("note"), note).unwrap();
+        openssl(dir, &["ts", "-query", "-data", "note", "-sha256", "-out", "query"]);
+        openssl(dir, &["ts", "-reply", "-config", "tsa.cnf", "-queryfile", "query", "-out", "reply"]);
+        read(&dir.join("reply"))
+    }
+
+    /// Whether openssl verifies an answer in an export, by the head in it.
+    fn has_stamped(&self, export: &Path, answer: &str, head: &str) -> bool {
+        let (data, answer) = (format!("stamps/{head}.checkpoint"), format!("stamps/{answer}.tsr"));
+        let roots = self.dir.path().join("cert.pem");
+        let args = ["ts", "-verify", "-data", &data, "-in", &answer, "-CAfile", roots.to_str().unwrap()];
+        Command::new("openssl").args(args).current_dir(export).output().unwrap().status.success()
+    }
+
+    /// Has a node ask it each second.
+    fn serves(&self, node: &mut Node) {
+        node.stop();
+        let address = self.address;
+        node.configure(|text| {
+            let (given, own) =
+                ("# authority = \"http://tsa.example/tsr\"", format!("authority = \"http://{address}/tsr\""));
+            text.replace(given, &own).replace("# interval_seconds = 86400", "interval_seconds = 1")
+        });
+        node.start();
+    }
 }
 
 fn status(node: &Node) -> Value {
@@ -115,6 +147,19 @@ fn status(node: &Node) -> Value {
 
 fn stamped(node: &Node) -> u64 {
     status(node)["time_stamps"]["last_size"].as_u64().unwrap()
+}
+
+fn text_of(path: &Path) -> String {
+    String::from_utf8(read(path)).unwrap()
+}
+
+/// The size of the log, once its head is stamped.
+fn whole(node: &Node) -> u64 {
+    until("the head is stamped", || {
+        let shown = status(node);
+        shown["time_stamps"]["last_size"] == shown["log_size"]
+    });
+    stamped(node)
 }
 
 fn export(node: &Node, name: &str) -> PathBuf {
@@ -135,16 +180,8 @@ fn an_authority_stamps_the_head_and_openssl_verifies_it() {
     let authority = Authority::start();
     let (mut japan, partner) = pair();
     assert!(status(&japan)["time_stamps"].is_null(), "none was configured");
-    japan.stop();
-    let (given, address) = ("# authority = \"http://tsa.example/tsr\"", authority.address);
-    japan.configure(|text| {
-        let text = text.replace(given, &format!("authority = \"http://{address}/tsr\""));
-        text.replace("# interval_seconds = 86400", "interval_seconds = 1")
-    });
-    japan.start();
-    let size = |node: &Node| status(node)["log_size"].as_u64().unwrap();
-    until("the head is stamped", || stamped(&japan) == size(&japan));
-    let first = stamped(&japan);
+    authority.serves(&mut japan);
+    let first = whole(&japan);
 
     // Down, then with answers that prove nothing: traffic goes on, and the gap is seen.
     for (mood, said) in [(DOWN, ""), (REPEATS, "other bytes"), (BROKEN, "no time stamp")] {
@@ -170,8 +207,7 @@ fn an_authority_stamps_the_head_and_openssl_verifies_it() {
 
     // It is there again; a restart knows what was stamped.
     authority.is(HONEST);
-    until("it is stamped again", || stamped(&japan) == size(&japan));
-    let second = stamped(&japan);
+    let second = whole(&japan);
     japan.stop();
     japan.start();
     assert!(stamped(&japan) >= second);
@@ -180,12 +216,7 @@ fn an_authority_stamps_the_head_and_openssl_verifies_it() {
     assert!(said["time_stamps"]["count"].as_u64().unwrap() >= 2, "{said}");
     let text = verbale(&["audit", "verify", dir.to_str().unwrap()], None).good().out;
     assert!(text.contains("openssl ts -verify"), "{text}");
-    let roots = authority.dir.path().join("cert.pem");
-    let check = |size: u64, data: u64| {
-        let (data, answer) = (format!("stamps/{data}.checkpoint"), format!("stamps/{size}.tsr"));
-        let args = ["ts", "-verify", "-data", &data, "-in", &answer, "-CAfile", roots.to_str().unwrap()];
-        Command::new("openssl").args(args).current_dir(&dir).output().unwrap().status.success()
-    };
+    let check = |answer: u64, data: u64| authority.has_stamped(&dir, &answer.to_string(), &data.to_string());
     assert!(check(first, first) && check(second, second));
     assert!(!check(second, first), "openssl verifies anything");
 
@@ -203,4 +234,87 @@ fn an_authority_stamps_the_head_and_openssl_verifies_it() {
         .unwrap();
     let said = verify(&dir);
     assert!(said.code == 4 && said.out.contains("TIME_STAMP"), "{}", said.out);
+}
+
+#[test]
+fn stamps_of_a_log_that_was_closed_are_checked_against_what_was_carried_over() {
+    if !have(&["openssl"]) {
+        return;
+    }
+    let authority = Authority::start();
+    let (mut japan, partner) = pair();
+    authority.serves(&mut japan);
+    send(&japan, 1).good();
+    japan.until_delivered();
+    let held = whole(&japan);
+    japan.stop();
+    let copied = japan.dir.with_file_name("copied");
+    copy(&japan.dir, &copied);
+    japan.start();
+    send(&japan, 2).good();
+    japan.until_delivered();
+    let lost = whole(&japan);
+    japan.stop();
+    // The folder of heads, and with it what was stamped, is apart from it.
+    std::fs::remove_dir_all(&japan.dir).unwrap();
+    copy(&copied, &japan.dir);
+    let done = japan.run(&["--json", "recover", "--confirm"]).good().json().remove(0);
+    assert!(done["known"].as_u64() >= Some(lost) && done["held"].as_u64() < Some(lost), "{done}");
+    japan.start();
+    until("the channel is resumed", || send(&japan, 3).json()[0]["outcome"] == "accepted");
+    japan.until_delivered();
+    partner.until_delivered();
+    whole(&japan);
+    let dir = export(&japan, "export");
+    let again = export(&japan, "again");
+    let said = verify(&dir).good().json().remove(0);
+    let of_closed = &said["time_stamps"]["closed"][0];
+    assert_eq!(of_closed["log"], "verbale/JP-MOJ-ISA-RMD/1");
+    assert!(of_closed["count"].as_u64() >= Some(2) && said["time_stamps"]["count"].as_u64() >= Some(1), "{said}");
+    let text = verbale(&["audit", "verify", dir.to_str().unwrap()], None).good().out;
+    assert!(text.contains("of verbale/JP-MOJ-ISA-RMD/1, which was closed, from"), "{text}");
+    let name = |size: u64| format!("closed-1-{size}");
+    assert!(
+        authority.has_stamped(&dir, &name(held), &name(held)) && authority.has_stamped(&dir, &name(lost), &name(lost))
+    );
+    for file in [format!("stamps/{}.tsr", name(held)), format!("stamps/{}.checkpoint", name(lost))] {
+        assert_eq!(read(&dir.join(&file)), read(&again.join(&file)), "{file}");
+    }
+
+    // What is changed is found; the key of the log that was closed is still there.
+    let path = |name: &str, ending: &str| dir.join(format!("stamps/{name}.{ending}"));
+    let put = |name: &str, (note, answer): (&str, &[u8])| {
+        std::fs::write(path(name, "checkpoint"), note).unwrap();
+        std::fs::write(path(name, "tsr"), answer).unwrap();
+    };
+    let key = SecretKey::from_pem(&text_of(&japan.dir.join("keys/log-1.pem"))).unwrap();
+    let (note, answer) = (text_of(&path(&name(held), "checkpoint")), read(&path(&name(held), "tsr")));
+    let signed = |size: u64| {
+        Checkpoint { origin: "verbale/JP-MOJ-ISA-RMD/1".into(), size: LogSize(size), root: [7; 32] }.sign(&key)
+    };
+    let found = |code: &str, what: &str| {
+        let said = verify(&dir);
+        let findings = said.json().remove(0)["findings"].as_array().unwrap().clone();
+        let is_it = |finding: &Value| finding["code"] == code && finding.to_string().contains(what);
+        assert!(said.code == 4 && findings.len() == 1 && findings.iter().any(is_it), "{}", said.out);
+    };
+    japan.stop();
+    put(&name(held), (&note, &read(&path(&name(lost), "tsr"))));
+    found("TIME_STAMP", "other bytes");
+    put(&name(held), (&note, &answer));
+    verify(&dir).good();
+    // Of another log than the name says; of one that it never took the place of.
+    put("closed-2-1", (&note, &answer));
+    found("TIME_STAMP", "closed-2-1.tsr besides");
+    std::fs::remove_file(path("closed-2-1", "tsr")).unwrap();
+    put("1", (&note, &answer));
+    found("TIME_STAMP", "the signed head of 1 entries of verbale/JP-MOJ-ISA-RMD/2 beside");
+    std::fs::remove_file(path("1", "tsr")).unwrap();
+    // More than the beginning says that others know.
+    let beyond = done["known"].as_u64().unwrap() + 1;
+    let note = signed(beyond);
+    put(&name(beyond), (&note, &authority.stamp(&note)));
+    found("TAIL_SUPPRESSED", &format!("{beyond} entries of verbale/JP-MOJ-ISA-RMD/1"));
+    std::fs::remove_file(path(&name(beyond), "tsr")).unwrap();
+    verify(&dir).good();
 }

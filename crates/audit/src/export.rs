@@ -9,7 +9,8 @@
 //! * `counterparts/<ID>.checkpoint`: the newest head of a counterpart's log that this contact point cosigned; `<ID>.closed-<N>.checkpoint`: the last of
 //!   its log `<N>`, of which another one took the place
 //! * `proofs/<ID>-<size>.equivocation`: two heads of one size with two roots, each signed by its log
-//! * `stamps/<size>.checkpoint`, `stamps/<size>.tsr`: heads of this log that a time stamping authority was shown, and its answers (RFC 3161)
+//! * `stamps/<size>.checkpoint`, `stamps/<size>.tsr`: heads of this log that a time stamping authority was shown, and its answers (RFC 3161);
+//!   `stamps/closed-<N>-<size>.…`: those of its log `<N>`, of which another one took the place
 //! * `memoranda/<id>.toml`: the memorandum files
 //! * `since`: of an export that was made with `--since`, how many of the first entries have no tiles and no receipts in it
 //! * `decisions.jsonl`: each decision about a release, with the version of the rules and the entries of its evidence; each configuration, with who
@@ -45,6 +46,14 @@ pub(crate) const STAMPS: &str = "stamps";
 /// The file of the receipt that stands beside an entry.
 pub(crate) fn receipt_path(index: u64) -> String {
     format!("{RECEIPTS}/{}.tlog-proof", number_path(index))
+}
+
+/// The files of a time stamp, without their endings: of the log with a number, 0 being the one that is exported, and a size.
+pub(crate) fn stamp_path((log, size): (u64, u64)) -> String {
+    match log {
+        0 => format!("{STAMPS}/{size}"),
+        closed => format!("{STAMPS}/closed-{closed}-{size}"),
+    }
 }
 
 /// The entry beside which a file stands, if it is a receipt's.

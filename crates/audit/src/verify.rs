@@ -134,7 +134,7 @@ pub(crate) fn check(
         }
         chronicle.take(index, prepared);
         kept.passed(&frontier, chronicle.last_ms());
-        stamps.passed(&frontier, chronicle.last_ms());
+        stamps.passed(&frontier, &chronicle);
         if index % TILE_WIDTH == 0 {
             on_progress(index, head.size.0);
         }

@@ -104,10 +104,9 @@ async fn stamps(
     size: u64,
     responses: &mpsc::Sender<Result<ExportLogResponse, Status>>,
 ) -> Result<(), Status> {
-    let mut sizes = shared.stamps.sizes().map_err(|error| fault(&error))?;
-    sizes.retain(|stamped| *stamped <= size);
-    for some in sizes.chunks(STAMPS_AT_ONCE) {
-        let stamps = some.iter().map(|size| shared.stamps.get(*size)).collect::<Result<_, _>>();
+    let stamped = shared.stamps.up_to(size).map_err(|error| fault(&error))?;
+    for some in stamped.chunks(STAMPS_AT_ONCE) {
+        let stamps = some.iter().map(|which| shared.stamps.get(*which)).collect::<Result<_, _>>();
         let stamps = stamps.map_err(|error| fault(&error))?;
         let part = ExportLogResponse { stamps, ..ExportLogResponse::default() };
         responses.send(Ok(part)).await.map_err(|_| stopping(Stopped))?;

@@ -9,6 +9,7 @@
 //! lead to; `told/<ID>.statement` and `.card`: an own statement and card that it showed and that are lacking here. `stamps/<N>-<SIZE>.checkpoint` and `.tsr`: heads of log `<N>` of this contact point that an authority stamped, and its
 //! answers. `proofs/`: two heads of one size with two roots, each of which its log signed.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, FileExt as _};
@@ -157,10 +158,12 @@ impl HeadsFolder {
         read(&self.cosigned(id))
     }
 
-    /// Every own head that is known to be with others: those that they cosigned, and those that they told.
+    /// Every own head that is known to be with others: those that they cosigned, those that they told, and the longest of each log that was stamped.
     pub(crate) fn all_known(&self) -> Result<Vec<String>, HeadsError> {
         let mut paths = [names(&self.0.join("cosigned"))?, names(&self.0.join("told"))?].concat();
         paths.retain(|path| path.extension().is_some_and(|extension| extension == "checkpoint"));
+        let longest: BTreeMap<u64, u64> = self.stamped()?.into_iter().collect();
+        paths.extend(longest.into_iter().map(|(log, size)| self.stamped_path(log, size)));
         paths.sort();
         Ok(paths.iter().map(|path| read(path)).collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
     }
@@ -236,25 +239,33 @@ impl HeadsFolder {
 
     /// Keeps an own head and the authority's answer about it: the answer last, so that it never stands without what it is about.
     pub(crate) fn keep_stamp(&self, log: u64, size: u64, (note, answer): (&str, &[u8])) -> Result<(), HeadsError> {
-        let path = self.0.join("stamps").join(format!("{log}-{size}.checkpoint"));
+        let path = self.stamped_path(log, size);
         write(&path, note.as_bytes())?;
         write(&path.with_extension("tsr"), answer)
     }
 
-    /// Sizes of the heads of an own log that were stamped, in their order.
-    pub(crate) fn stamped(&self, log: u64) -> Result<Vec<u64>, HeadsError> {
-        let size = |name: &str| name.strip_suffix(".tsr")?.strip_prefix(&format!("{log}-"))?.parse().ok();
+    /// The heads of own logs that were stamped: which log, and their sizes, in their order.
+    pub(crate) fn stamped(&self) -> Result<Vec<(u64, u64)>, HeadsError> {
+        let numbers = |name: &str| {
+            let (log, size) = name.strip_suffix(".tsr")?.split_once('-')?;
+            Some((log.parse().ok()?, size.parse().ok()?))
+        };
         let paths = names(&self.0.join("stamps"))?;
-        let mut sizes: Vec<u64> = paths.iter().filter_map(|path| size(path.file_name()?.to_str()?)).collect();
-        sizes.sort_unstable();
-        Ok(sizes)
+        let mut stamped: Vec<_> = paths.iter().filter_map(|path| numbers(path.file_name()?.to_str()?)).collect();
+        stamped.sort_unstable();
+        Ok(stamped)
     }
 
     /// A stamped head and the authority's answer.
     pub(crate) fn stamp(&self, log: u64, size: u64) -> Result<(String, Vec<u8>), HeadsError> {
-        let path = self.0.join("stamps").join(format!("{log}-{size}.tsr"));
+        let note = self.stamped_path(log, size);
+        let path = note.with_extension("tsr");
         let answer = fs::read(&path).map_err(failed("read", &path))?;
-        Ok((read(&path.with_extension("checkpoint"))?.unwrap_or_default(), answer))
+        Ok((read(&note)?.unwrap_or_default(), answer))
+    }
+
+    fn stamped_path(&self, log: u64, size: u64) -> PathBuf {
+        self.0.join("stamps").join(format!("{log}-{size}.checkpoint"))
     }
 
     fn counterpart(&self, id: &str) -> PathBuf {
@@ -333,6 +344,22 @@ mod tests {
         let newest = newest.iter().find(holds_nine).unwrap();
         OpenOptions::new().write(true).open(newest).unwrap().write_all_at(b"torn", 60).unwrap();
         assert_eq!(released(), Some(6));
+    }
+
+    #[test]
+    fn what_was_stamped_is_found_by_log_and_size_and_is_known_to_others() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = HeadsFolder::new(dir.path());
+        for (log, size) in [(2, 5), (1, 100), (1, 9), (10, 7)] {
+            folder.keep_stamp(log, size, (&format!("{log} {size}"), b"answer")).unwrap();
+        }
+        // Its answer did not come before a crash.
+        write(&folder.stamped_path(2, 6), b"2 6").unwrap();
+        assert_eq!(folder.stamped().unwrap(), [(1, 9), (1, 100), (2, 5), (10, 7)]);
+        assert_eq!(folder.stamp(1, 9).unwrap(), ("1 9".to_owned(), b"answer".to_vec()));
+        let mut known = folder.all_known().unwrap();
+        known.sort();
+        assert_eq!(known, ["1 100", "10 7", "2 5"]);
     }
 
     #[test]

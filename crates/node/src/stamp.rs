@@ -70,10 +70,10 @@ impl Authority {
     }
 }
 
-/// Time stamps of this log.
+/// Time stamps of the own logs.
 pub(crate) struct Stamps {
     folder: HeadsFolder,
-    /// Which of the contact point's logs it is.
+    /// Which of the contact point's logs is the present one.
     log: u64,
     state: Mutex<State>,
 }
@@ -93,8 +93,8 @@ struct State {
 impl Stamps {
     /// Reads what was stamped before the start.
     pub(crate) fn load(folder: HeadsFolder, log: u64) -> Result<Self, HeadsError> {
-        let last = folder.stamped(log)?.last().copied();
-        let last = last.map(|size| Ok::<_, HeadsError>((size, folder.stamp(log, size)?))).transpose()?;
+        let last = folder.stamped()?.into_iter().rfind(|(of, _)| *of == log);
+        let last = last.map(|(_, size)| Ok::<_, HeadsError>((size, folder.stamp(log, size)?))).transpose()?;
         let last =
             last.and_then(|(size, (note, answer))| Some((size, read_stamp(&answer, note.as_bytes()).ok()?.time_ms)));
         let whole_ms = last.map_or(0, |(_, at_ms)| at_ms);
@@ -119,15 +119,17 @@ impl Stamps {
         Some(TimeStampStatus { authority: config.authority.clone()?, last_size, last_ms, trouble, is_late })
     }
 
-    /// Every stamp of this log, for an export, given in parts.
-    pub(crate) fn sizes(&self) -> Result<Vec<u64>, HeadsError> {
-        self.folder.stamped(self.log)
+    /// What was stamped up to a size of this log, and of the logs that were closed before it: which log, and sizes; for an export, given in parts.
+    pub(crate) fn up_to(&self, size: u64) -> Result<Vec<(u64, u64)>, HeadsError> {
+        let mut stamped = self.folder.stamped()?;
+        stamped.retain(|(log, stamped)| *log < self.log || (*log == self.log && *stamped <= size));
+        Ok(stamped)
     }
 
     /// One of them.
-    pub(crate) fn get(&self, size: u64) -> Result<TimeStamp, HeadsError> {
-        let (checkpoint, answer) = self.folder.stamp(self.log, size)?;
-        Ok(TimeStamp { size, checkpoint, answer })
+    pub(crate) fn get(&self, (log, size): (u64, u64)) -> Result<TimeStamp, HeadsError> {
+        let (checkpoint, answer) = self.folder.stamp(log, size)?;
+        Ok(TimeStamp { closed_log: if log == self.log { 0 } else { log }, size, checkpoint, answer })
     }
 }
 

@@ -8,7 +8,7 @@ use verbale_domain::Memoranda;
 use verbale_evidence::{Card, UnverifiedCard, parse_card_text};
 use verbale_ledger::{LogIndex, Tile};
 
-use super::{CHECKPOINT, KEYS, MEMORANDA, RECEIPTS, SINCE, STAMPS, receipt_index, receipt_path};
+use super::{CHECKPOINT, KEYS, MEMORANDA, RECEIPTS, SINCE, STAMPS, receipt_index, receipt_path, stamp_path};
 use crate::files;
 
 /// Something that a check needs is not there, or cannot be read.
@@ -177,24 +177,26 @@ impl ExportFolder {
         Ok(texts)
     }
 
-    /// Sizes of the heads that a time stamping authority answered about, in their order.
-    pub(crate) fn stamped(&self) -> Result<Vec<u64>, Missing> {
+    /// The heads that a time stamping authority answered about: number of the log, 0 being this one, and size, in their order.
+    pub(crate) fn stamped(&self) -> Result<Vec<(u64, u64)>, Missing> {
         let names = match self.names(STAMPS) {
             Err(Missing::File { source, .. }) if source.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
             other => other?,
         };
-        let sizes = names.into_iter().filter_map(|name| name.strip_suffix(".tsr")?.parse().ok());
-        let mut sizes: Vec<u64> = sizes.collect();
-        sizes.sort_unstable();
-        Ok(sizes)
+        let numbers = |name: String| {
+            let name = name.strip_suffix(".tsr")?;
+            let (log, size) = name.strip_prefix("closed-").and_then(|of| of.split_once('-')).unwrap_or(("0", name));
+            Some((log.parse().ok()?, size.parse().ok()?))
+        };
+        let mut stamped: Vec<_> = names.into_iter().filter_map(numbers).collect();
+        stamped.sort_unstable();
+        Ok(stamped)
     }
 
     /// A stamped head, and the authority's answer.
-    pub(crate) fn stamp(&self, size: u64) -> Result<(String, Vec<u8>), Missing> {
-        Ok((
-            self.text(&format!("{STAMPS}/{size}.checkpoint"))?,
-            self.bytes(&format!("{STAMPS}/{size}.tsr"), files::TEXT_MAX)?,
-        ))
+    pub(crate) fn stamp(&self, of: (u64, u64)) -> Result<(String, Vec<u8>), Missing> {
+        let path = stamp_path(of);
+        Ok((self.text(&format!("{path}.checkpoint"))?, self.bytes(&format!("{path}.tsr"), files::TEXT_MAX)?))
     }
 
     /// Names of files in the folder of keys.

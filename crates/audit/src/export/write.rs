@@ -12,8 +12,8 @@ use verbale_evidence::{EntryError, read_entry};
 use verbale_ledger::{Checkpoint, LogSize, Note, TILE_WIDTH, Tile, Tree, encode_bundle, leaf_hash, with_extra};
 
 use super::{
-    CHECKPOINT, COSIGNED, COUNTERPARTS, DECISIONS, Decisions, KnownCards, MEMORANDA, PROOFS, SINCE, STAMPS,
-    receipt_path,
+    CHECKPOINT, COSIGNED, COUNTERPARTS, DECISIONS, Decisions, KnownCards, MEMORANDA, PROOFS, SINCE, receipt_path,
+    stamp_path,
 };
 
 /// An export that was not made.
@@ -148,10 +148,12 @@ impl ExportWriter {
         self.beside.push((format!("{PROOFS}/{name}.equivocation"), text.as_bytes().to_vec()));
     }
 
-    /// Takes a time stamp: the signed head that was stamped, and the authority's answer.
-    pub fn stamp(&mut self, size: u64, checkpoint: &str, answer: Vec<u8>) {
-        self.beside.push((format!("{STAMPS}/{size}.checkpoint"), checkpoint.as_bytes().to_vec()));
-        self.beside.push((format!("{STAMPS}/{size}.tsr"), answer));
+    /// Takes a time stamp: of which log, 0 being the one that is exported, and which size, the signed head that was stamped, and the authority's
+    /// answer.
+    pub fn stamp(&mut self, of: (u64, u64), checkpoint: &str, answer: Vec<u8>) {
+        let path = stamp_path(of);
+        self.beside.push((format!("{path}.checkpoint"), checkpoint.as_bytes().to_vec()));
+        self.beside.push((format!("{path}.tsr"), answer));
     }
 
     /// Takes the next entry, and the receipt that stands beside it: the counterpart's entry and its proof.

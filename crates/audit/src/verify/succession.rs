@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use serde_json::{Value, json};
-use verbale_evidence::{CARD_STATEMENT, Card, Cards, MessageId};
-use verbale_keys::Fingerprint;
+use verbale_evidence::{CARD_STATEMENT, Card, Cards, MessageId, log_number};
+use verbale_keys::{Fingerprint, Vkey};
 use verbale_ledger::{Checkpoint, Frontier, Hash, Note};
 use verbale_proto::v1::{ChannelReopened, ChannelResumed, PreviousLog};
 
@@ -207,6 +207,25 @@ impl Chronicle<'_> {
         for (expected, found) in wrong {
             self.find("CARRIED", index, expected, found);
         }
+    }
+
+    /// The logs before this one in which the entry stood that was taken last: their numbers, what they hold so far, and when it was told first.
+    pub(super) fn carried_here(&self) -> impl Iterator<Item = (u64, &Frontier, i64)> {
+        let own = self.own.as_ref().map_or("", Cards::id);
+        let number = move |carrying: &Carrying| log_number(&carrying.at.closed, own);
+        let here = self.carrying.iter().take(self.shift);
+        here.filter_map(move |carrying| Some((number(carrying)?, &carrying.frontier, self.told_ms)))
+    }
+
+    /// A log before this one, by its number: its key, and how it ended; `None` for one that was lost whole.
+    pub(super) fn log_before(&self, number: u64) -> Option<(Vkey, Option<&Break>)> {
+        let is_it = |card: &&Card| card.log_number() == Some(number);
+        let closed = self.carrying.iter().find_map(|carrying| {
+            let card = carrying.card.as_ref().map(Cards::present).filter(is_it)?;
+            Some((card.log_vkey(), Some(&carrying.at)))
+        });
+        let lost = || self.carrying.iter().find_map(|carrying| carrying.lost.as_ref().filter(is_it));
+        closed.or_else(|| Some((lost()?.log_vkey(), None)))
     }
 
     /// The logs before this one, the last of them first.

@@ -61,7 +61,7 @@ pub(crate) async fn export(
     let mut taken = 0;
     while let Some(part) = parts.message().await? {
         for stamp in part.stamps {
-            writer.stamp(stamp.size, &stamp.checkpoint, stamp.answer);
+            writer.stamp((stamp.closed_log, stamp.size), &stamp.checkpoint, stamp.answer);
         }
         for exported in part.entries {
             let receipt = (exported.receipt_entry.as_slice(), exported.receipt_proof.as_str());
