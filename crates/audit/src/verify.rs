@@ -67,6 +67,8 @@ pub struct Verified {
     pub unshown: BTreeMap<String, u64>,
     /// Releases under terms that the log had before and of which nobody gave the file.
     pub terms_missing: u64,
+    /// Decisions by later versions of the rules than are known here.
+    pub later_rules: u64,
     /// What does not hold.
     pub findings: Vec<Finding>,
     /// How much more does not hold than is listed.
@@ -182,6 +184,7 @@ pub(crate) fn check(
         by_instrument: chronicle.by_instrument,
         unshown: std::mem::take(&mut chronicle.unshown),
         terms_missing: chronicle.terms_missing,
+        later_rules: chronicle.later_rules,
         findings: std::mem::take(&mut chronicle.findings),
         more_findings: chronicle.more_findings,
         breaks: chronicle.breaks(),

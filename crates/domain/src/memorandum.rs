@@ -359,6 +359,12 @@ impl Memorandum {
         self.kind(flow).map(KindTerms::publishable).unwrap_or_default()
     }
 
+    /// Whether the text has the side that received a notice of a flow publish it, or the side whose `own` notice it is.
+    pub fn must_publish(&self, flow: &str, own: bool) -> bool {
+        let duty = self.kind(flow).and_then(|kind| if own { kind.own_duty() } else { kind.duty() });
+        duty == Some(Duty::Publish)
+    }
+
     /// Whether what is sent in a flow is public where its originator labels it so.
     pub fn is_public(&self, flow: &str) -> bool {
         self.kind(flow).is_some_and(|kind| kind.class() == Class::Public)

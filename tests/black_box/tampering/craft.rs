@@ -6,7 +6,9 @@ use std::rc::Rc;
 use prost::Message as _;
 use tempfile::TempDir;
 use verbale_audit::ExportWriter;
-use verbale_evidence::{Card, UnverifiedCard, UnverifiedEnvelope, decode_entry, encode_entry, parse_card_text};
+use verbale_evidence::{
+    Card, Statement, UnverifiedCard, UnverifiedEnvelope, decode_entry, encode_entry, parse_card_text,
+};
 use verbale_keys::{SecretKey, read_secret_text};
 use verbale_ledger::{Checkpoint, Tile, Tree, decode_bundle, leaf_hash, number_path, split_extra};
 use verbale_proto::v1::log_entry::Event;
@@ -234,12 +236,16 @@ impl Log {
 
 /// Whether an entry is about a notice of this flow that was received.
 pub(crate) fn is_received(flow: &str) -> impl Fn(&Event) -> bool {
-    move |event| match event {
-        Event::NoticeReceived(received) => {
-            UnverifiedEnvelope::parse(&received.envelope).unwrap().claimed().unwrap().flow == flow
-        }
-        _ => false,
-    }
+    move |event| matches!(event, Event::NoticeReceived(of) if claimed(&of.envelope).flow == flow)
+}
+
+/// The same of one that was sent.
+pub(crate) fn is_sent(flow: &str) -> impl Fn(&Event) -> bool {
+    move |event| matches!(event, Event::NoticeSent(of) if claimed(&of.envelope).flow == flow)
+}
+
+pub(crate) fn claimed(envelope: &[u8]) -> Statement {
+    UnverifiedEnvelope::parse(envelope).unwrap().claimed().unwrap()
 }
 
 /// Changes one bit in the middle of a file.
@@ -271,7 +277,7 @@ pub(crate) fn signed_again(
     key: &SecretKey,
     change: impl FnOnce(&mut verbale_evidence::Statement),
 ) -> Vec<u8> {
-    let mut statement = UnverifiedEnvelope::parse(envelope).unwrap().claimed().unwrap();
+    let mut statement = claimed(envelope);
     change(&mut statement);
     statement.sender_key = key.public().fingerprint();
     verbale_evidence::sign_statement(statement, key).unwrap().bytes().to_vec()

@@ -5,7 +5,7 @@ use verbale_proto::v1::log_entry::Event;
 use verbale_proto::v1::{Dates, MemorandumAdopted, NoticeCarriedOn, NoticeHeldBack, NoticeOpened, NoticeReceived};
 
 use super::Row;
-use super::craft::{KYRGYZSTAN, Kept, Log, is_received, signed_again};
+use super::craft::{KYRGYZSTAN, Kept, Log, is_received, is_sent, signed_again};
 use super::rewritten::{Anew, decode, found_by_each, message_id};
 
 fn disclosed(log: &Log) -> usize {
@@ -48,6 +48,31 @@ fn decisions_that_a_node_could_not_have_made_are_found() {
                 });
             }),
             "RELEASE_FORM",
+        ),
+        (
+            "a release by no version of the rules",
+            Box::new(|log| {
+                let at = disclosed(log);
+                log.change(at, |_, event| {
+                    let Event::Disclosed(of) = event else { unreachable!() };
+                    of.rules_version = 0;
+                });
+            }),
+            "RULES_VERSION",
+        ),
+        (
+            "an own notice published by a duty that is the other side's",
+            Box::new(|log| {
+                let (at, sent) = (disclosed(log), log.find(is_sent("F05")));
+                let id = message_id(log, sent);
+                log.change(at, |_, event| {
+                    let Event::Disclosed(of) = event else { unreachable!() };
+                    (of.message_id, of.code, of.published) = (id, "PUBLICATION_DUTY".to_owned(), true);
+                    of.grounds.clear();
+                    (of.valid_from_ms, of.valid_until_ms, of.previous_release) = (0, 0, 0);
+                });
+            }),
+            "GROUND",
         ),
         (
             "a disclosure on another notice's grant",

@@ -5,10 +5,11 @@ use verbale_keys::SecretKey;
 use verbale_ledger::{Checkpoint, Note, cosign};
 use verbale_proto::v1::log_entry::Event;
 use verbale_proto::v1::{
-    CarriedOver, ChannelReopened, ChannelResumed, CounterpartRotated, MemorandumCommenced, MemorandumEnds, PeerEnrolled,
+    CarriedOver, ChannelReopened, ChannelResumed, CounterpartRotated, MemorandumCommenced, MemorandumEnds,
+    NoticeReceived, NoticeSent, PeerEnrolled,
 };
 
-use super::craft::{Impostor, JAPAN, KYRGYZSTAN, Kept, Log, is_received, receipt_bytes, signed_again};
+use super::craft::{Impostor, JAPAN, KYRGYZSTAN, Kept, Log, claimed, is_received, receipt_bytes, signed_again};
 use super::{Row, found};
 use crate::node::verbale;
 
@@ -398,10 +399,13 @@ pub(super) fn is_receipt(event: &Event) -> bool {
     matches!(event, Event::ReceiptReceived(_))
 }
 
-/// The message id of a received notice.
+/// The message id of a notice.
 pub(super) fn message_id(log: &Log, index: usize) -> Vec<u8> {
     let (_, event) = verbale_evidence::decode_entry(&log.entries[index].0).unwrap();
-    let Event::NoticeReceived(received) = event else { unreachable!() };
-    let envelope = verbale_evidence::UnverifiedEnvelope::parse(&received.envelope).unwrap();
-    envelope.claimed().unwrap().message_id.as_bytes().to_vec()
+    let (Event::NoticeReceived(NoticeReceived { envelope, .. }) | Event::NoticeSent(NoticeSent { envelope, .. })) =
+        event
+    else {
+        unreachable!()
+    };
+    claimed(&envelope).message_id.as_bytes().to_vec()
 }

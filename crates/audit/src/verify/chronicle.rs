@@ -113,6 +113,8 @@ pub(crate) struct Chronicle<'m> {
     pub(crate) unshown: BTreeMap<String, u64>,
     /// Releases under terms of which the file is not there.
     pub(crate) terms_missing: u64,
+    /// Decisions by versions of the rules that are not known here.
+    pub(crate) later_rules: u64,
     /// What is carried over: from the log before, from the one before that, and so on.
     pub(super) carrying: Vec<Carrying>,
     /// How many logs told the present entry before, and how much later it stands here than in the first of them.
@@ -171,6 +173,7 @@ impl<'m> Chronicle<'m> {
             by_instrument: 0,
             unshown: BTreeMap::new(),
             terms_missing: 0,
+            later_rules: 0,
             carrying: Vec::new(),
             shift: 0,
             told_ms: i64::MIN,
@@ -377,7 +380,7 @@ impl<'m> Chronicle<'m> {
     fn by_people(&mut self, index: u64, time_ms: i64, event: Event) {
         match event {
             Event::NoticeOpened(of) => {
-                self.within(index, &of.code);
+                self.within(index, (&of.code, of.rules_version));
                 let id = message_id(&of.message_id);
                 if !id.is_some_and(|id| self.draft_read(&id, &of.actor) || self.content_of(id).is_some()) {
                     self.find(
@@ -389,7 +392,7 @@ impl<'m> Chronicle<'m> {
                 }
             }
             Event::NoticeHandedOver(of) => {
-                self.within(index, &of.code);
+                self.within(index, (&of.code, of.rules_version));
                 let notice = message_id(&of.message_id).and_then(|id| self.content_of(id));
                 if !notice.is_some_and(|notice| !notice.sent || self.is_consultation(&notice)) {
                     self.find("UNKNOWN_NOTICE", index, "a received notice, or an own consultation", "none of that id");

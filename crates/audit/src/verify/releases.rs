@@ -3,7 +3,7 @@
 use time::UtcOffset;
 use verbale_domain::Basis;
 use verbale_domain::civil;
-use verbale_domain::disclosure::{Denial, Escalation, Ground, OutsideGround, Release};
+use verbale_domain::disclosure::{Denial, Escalation, Ground, OutsideGround, RULES_VERSION, Release};
 use verbale_domain::flow::{CONSENT_GRANT, CONSENT_REQUEST, CONSENT_WITHDRAW, DISCLOSURE_NOTICE, RETURN_ASSISTANCE};
 use verbale_domain::{CommencesOn, Memorandum};
 use verbale_evidence::{MessageId, VerifiedEnvelope};
@@ -73,6 +73,7 @@ impl<'m> Chronicle<'m> {
         if !message_id(&of.message_id).is_some_and(is_there) {
             self.find("UNKNOWN_NOTICE", index, "a notice or draft that the log holds, not refused", "none of that id");
         }
+        self.ruled(index, of.rules_version);
         let is_known = of.code.parse::<Denial>().is_ok() || of.code.parse::<Escalation>().is_ok();
         if !is_known {
             self.find("DECISION_CODE", index, "the code of a denial", "another text");
@@ -103,8 +104,17 @@ impl<'m> Chronicle<'m> {
         }
     }
 
+    /// By which version of the rules it was decided: a later program may have known later ones.
+    fn ruled(&mut self, index: u64, version: u32) {
+        if version == 0 {
+            self.find("RULES_VERSION", index, "the version of the rules by which it was decided", "none");
+        }
+        self.later_rules += u64::from(version > RULES_VERSION);
+    }
+
     /// What stays within the contact point has one ground.
-    pub(super) fn within(&mut self, index: u64, code: &str) {
+    pub(super) fn within(&mut self, index: u64, (code, rules_version): (&str, u32)) {
+        self.ruled(index, rules_version);
         if code.parse() != Ok(Ground::NotThirdParty) {
             self.find("DECISION_CODE", index, Ground::NotThirdParty.as_str(), "another text");
         }
@@ -115,6 +125,7 @@ impl<'m> Chronicle<'m> {
         let Some(id) = id else {
             return self.find("UNKNOWN_NOTICE", index, "a notice that the log holds, not refused", "none of that id");
         };
+        self.ruled(index, of.rules_version);
         let lengths = [of.disclosure_digest.len(), of.facts_digest.len(), of.disclosure_signature.len()];
         if lengths != [32, 32, 64] {
             let expected = "digests of 32 bytes of the disclosure and of its facts, and a signature of 64: a presentation is made with them";
@@ -253,9 +264,9 @@ impl<'m> Chronicle<'m> {
                 fault("GROUND", "no entry beside a ground that needs none", "one")
             }
             Release::Allowed(Ground::PublicationDuty)
-                if terms.is_some_and(|terms| terms.publishable(flow).is_empty()) =>
+                if terms.is_some_and(|terms| !terms.must_publish(flow, notice.sent)) =>
             {
-                fault("GROUND", "a kind that the memorandum has published", flow)
+                fault("GROUND", "a kind that the memorandum has this side publish", flow)
             }
             Release::Allowed(Ground::PublicationDuty) if !of.published => {
                 fault("GROUND", "a release to everybody", "one to somebody")

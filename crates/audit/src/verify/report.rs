@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use serde_json::{Value, json};
+use verbale_domain::disclosure::RULES_VERSION;
 
 use super::{Break, Verified};
 use crate::finding::Finding;
@@ -29,7 +30,7 @@ impl Verified {
             "root": hex::encode(self.head.root), "last_entry_at": moment(self.last_ms), "fingerprint": self.fingerprint,
             "cards_compared": self.is_compared, "counterparts": self.peers.iter().map(|(id, _)| id).collect::<Vec<_>>(),
             "entries": self.tally.to_json(), "waiting_for_receipt": self.waiting, "unanswered": self.unanswered, "displaced": self.displaced, "clocks_apart": self.clocks,
-            "released_on_consent_or_notice": self.by_instrument, "released_on_ground_not_shown": self.unshown, "released_under_terms_not_given": self.terms_missing,
+            "released_on_consent_or_notice": self.by_instrument, "released_on_ground_not_shown": self.unshown, "released_under_terms_not_given": self.terms_missing, "decided_by_later_rules": self.later_rules,
             "breaks": self.breaks.iter().map(Break::to_json).collect::<Vec<_>>(), "cosigned": cosigned, "time_stamps": self.stamps.to_json(), "findings": self.findings.iter().map(Finding::to_json).collect::<Vec<_>>(),
             "more_findings": self.more_findings,
         })
@@ -110,6 +111,13 @@ impl Verified {
                 text,
                 "  not compared: {} released under terms that the log had before; give their files with --memoranda DIR",
                 self.terms_missing
+            );
+        }
+        if self.later_rules > 0 {
+            let _ = writeln!(
+                text,
+                "  not compared: {} decided by a later version of the rules than {RULES_VERSION}, by which they were checked; a newer program knows it",
+                self.later_rules
             );
         }
         for finding in &self.findings {
