@@ -78,6 +78,15 @@ fn an_export_repeats_to_the_byte_and_goes_on_where_it_was_cut_off() {
     std::fs::write(&left, "of before").unwrap();
     assert_eq!(size(export(&japan, "second", &[]).1), second);
     assert!(!left.exists());
+    // While somebody else writes into it nothing is, and the log tells of no export.
+    let held = std::fs::File::open(&elsewhere).unwrap();
+    held.lock().unwrap();
+    let before = content(&elsewhere);
+    let refused = export(&japan, "second", &["--for", "board-of-audit"]).1;
+    assert!(refused.code == 1 && refused.err.contains("another export is written into"), "{}", refused.err);
+    assert_eq!(content(&elsewhere), before);
+    drop(held);
+    assert_eq!(size(export(&japan, "second", &[]).1), second);
     let refused = export(&japan, "third", &["--for", "Jane Doe"]).1;
     assert_eq!(refused.code, 1);
     assert!(refused.err.contains("BAD_PSEUDONYM"), "{}", refused.err);

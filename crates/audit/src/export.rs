@@ -28,7 +28,7 @@ use verbale_ledger::number_path;
 pub(crate) use decisions::Decisions;
 pub(crate) use keys::KnownCards;
 pub use read::{ExportFolder, Missing};
-pub use write::{ExportError, ExportWriter};
+pub use write::{ExportError, ExportReady, ExportWriter};
 
 pub(crate) const CHECKPOINT: &str = "checkpoint";
 pub(crate) const POLICY: &str = "policy";

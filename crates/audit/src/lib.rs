@@ -23,7 +23,7 @@ mod verify;
 
 pub use account::check_account;
 pub use command::{Exit, memoranda, run};
-pub use export::{ExportError, ExportFolder, ExportWriter, Missing};
+pub use export::{ExportError, ExportFolder, ExportReady, ExportWriter, Missing};
 pub use finding::Finding;
 pub use onward::{Carried, Carrying, OnwardFault, carried, check_onward};
 pub use presentation::{Checked, Fault, ReleaseShown, check_presentation};

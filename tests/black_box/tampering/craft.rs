@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use prost::Message as _;
 use tempfile::TempDir;
-use verbale_audit::ExportWriter;
+use verbale_audit::ExportReady;
 use verbale_evidence::{
     Card, Statement, UnverifiedCard, UnverifiedEnvelope, decode_entry, encode_entry, parse_card_text,
 };
@@ -171,7 +171,8 @@ impl Copy {
         }
         let head = Checkpoint { origin: log.card.log_origin.clone(), size: tree.size(), root: tree.root() };
         assert!(Tile::of_level(0, head.size).count() == 1, "the demo's logs are short");
-        let mut writer = ExportWriter::begin(&dir, 0, &head.sign(&log.key)).unwrap();
+        let head = head.sign(&log.key);
+        let mut writer = ExportReady::new(&dir, 0, &head).unwrap().begin(&head).unwrap();
         for (entry, receipt) in &log.entries {
             let receipt = receipt.as_ref().map(|(entry, proof)| (entry.as_slice(), proof.as_str()));
             writer.entry(entry.clone(), receipt).unwrap();

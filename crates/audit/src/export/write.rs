@@ -45,6 +45,9 @@ pub enum ExportError {
         /// What was to be exported.
         given: String,
     },
+    /// Another process is at it.
+    #[error("another export is written into {} at this moment: wait for it, or give another folder", .0.display())]
+    Locked(PathBuf),
     /// What the node gave is no log.
     #[error("entry {index} is no log entry: {source}")]
     Entry {
@@ -66,6 +69,16 @@ pub enum ExportError {
     },
 }
 
+/// A folder into which a log can be exported, and nobody else exports meanwhile.
+pub struct ExportReady {
+    dir: PathBuf,
+    since: u64,
+    origin: String,
+    decision_lines: Temporary,
+    /// Of the folder itself, which gets no file more by it.
+    lock: fs::File,
+}
+
 /// A folder into which a log is exported.
 pub struct ExportWriter {
     dir: PathBuf,
@@ -81,42 +94,18 @@ pub struct ExportWriter {
     cosigned: Vec<String>,
     /// What stands beside the log: written last, when nothing there contradicts.
     beside: Vec<(String, Vec<u8>)>,
+    _lock: fs::File,
 }
 
-impl ExportWriter {
-    /// Begins an export under a signed checkpoint. Tiles and receipts of the log's first `since` entries are left out: the auditor has them
-    /// already.
+impl ExportReady {
+    /// Makes a folder ready for an export of a log that grows by one entry, its own: before that tells of an export which is none. Tiles and
+    /// receipts of the log's first `since` entries are left out: the auditor has them already.
     ///
     /// # Errors
-    /// [`ExportError::Io`], [`ExportError::OtherLog`], [`ExportError::Since`].
-    pub fn begin(dir: &Path, since: u64, checkpoint: &str) -> Result<Self, ExportError> {
-        let decision_lines = Self::ready(dir, since, checkpoint, 0)?;
-        Ok(Self {
-            dir: dir.to_owned(),
-            elsewhere: names_of(LogSize(since)).collect(),
-            since,
-            checkpoint: checkpoint.to_owned(),
-            tree: Tree::default(),
-            bundle: Vec::new(),
-            decisions: Decisions::default(),
-            decision_lines: Some(decision_lines),
-            cards: KnownCards::default(),
-            cosigned: Vec::new(),
-            beside: Vec::new(),
-        })
-    }
-
-    /// Whether an export can be made there of a log that grows by one entry, its own: before that tells of an export which is none.
-    ///
-    /// # Errors
-    /// As [`Self::begin`].
-    pub fn check(dir: &Path, since: u64, checkpoint: &str) -> Result<(), ExportError> {
-        Self::ready(dir, since, checkpoint, 1).map(drop)
-    }
-
-    fn ready(dir: &Path, since: u64, checkpoint: &str, grows: u64) -> Result<Temporary, ExportError> {
+    /// [`ExportError::Io`], [`ExportError::OtherLog`], [`ExportError::Since`], [`ExportError::Locked`].
+    pub fn new(dir: &Path, since: u64, checkpoint: &str) -> Result<Self, ExportError> {
         let head = head(checkpoint).ok_or(ExportError::OtherHead)?;
-        if since > head.size.0 + grows {
+        if since > head.size.0 + 1 {
             return Err(ExportError::Since { since, size: head.size.0 });
         }
         let there = head_in(dir).filter(|there| there.origin != head.origin);
@@ -124,9 +113,42 @@ impl ExportWriter {
             return Err(ExportError::OtherLog { path: dir.to_owned(), there: there.origin, given: head.origin });
         }
         fs::create_dir_all(dir).map_err(failed("create", dir))?;
-        Temporary::create(&dir.join(DECISIONS))
+        let lock = fs::File::open(dir).map_err(failed("open", dir))?;
+        // Where a file system has no locks, it is as it was without.
+        if let Err(fs::TryLockError::WouldBlock) = lock.try_lock() {
+            return Err(ExportError::Locked(dir.to_owned()));
+        }
+        let decision_lines = Temporary::create(&dir.join(DECISIONS))?;
+        Ok(Self { dir: dir.to_owned(), since, origin: head.origin, decision_lines, lock })
     }
 
+    /// Begins the export, under a signed checkpoint.
+    ///
+    /// # Errors
+    /// [`ExportError::OtherHead`], [`ExportError::Since`].
+    pub fn begin(self, checkpoint: &str) -> Result<ExportWriter, ExportError> {
+        let head = head(checkpoint).filter(|head| head.origin == self.origin).ok_or(ExportError::OtherHead)?;
+        if self.since > head.size.0 {
+            return Err(ExportError::Since { since: self.since, size: head.size.0 });
+        }
+        Ok(ExportWriter {
+            dir: self.dir,
+            elsewhere: names_of(LogSize(self.since)).collect(),
+            since: self.since,
+            checkpoint: checkpoint.to_owned(),
+            tree: Tree::default(),
+            bundle: Vec::new(),
+            decisions: Decisions::default(),
+            decision_lines: Some(self.decision_lines),
+            cards: KnownCards::default(),
+            cosigned: Vec::new(),
+            beside: Vec::new(),
+            _lock: self.lock,
+        })
+    }
+}
+
+impl ExportWriter {
     /// Takes a memorandum's file.
     pub fn memorandum(&mut self, id: &str, text: &str) {
         self.beside.push((format!("{MEMORANDA}/{id}.toml"), text.as_bytes().to_vec()));

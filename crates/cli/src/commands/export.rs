@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use serde_json::json;
-use verbale_audit::{ExportError, ExportFolder, ExportWriter, Given, Reconciled, Verified, reconcile, verify};
+use verbale_audit::{ExportError, ExportFolder, ExportReady, Given, Reconciled, Verified, reconcile, verify};
 use verbale_evidence::Card;
 use verbale_proto::v1::{ExportLogRequest, StatusRequest};
 
@@ -40,12 +40,12 @@ pub(crate) async fn export(
 ) -> Result<u64, CliError> {
     // First: the log tells of each export, for good.
     let checkpoint = client.status(StatusRequest {}).await?.into_inner().checkpoint;
-    ExportWriter::check(to, since, &checkpoint)?;
+    let ready = ExportReady::new(to, since, &checkpoint)?;
     let mut parts = client.export_log(ExportLogRequest { recipient }).await?.into_inner();
     let headless =
         || CliError::damaged("the node gives out a log without a head; run `verbale status` there".to_owned());
     let head = parts.message().await?.and_then(|first| first.head).ok_or_else(headless)?;
-    let mut writer = ExportWriter::begin(to, since, &head.checkpoint)?;
+    let mut writer = ready.begin(&head.checkpoint)?;
     for kept in head.cosigned {
         writer.cosigned(&kept.name, &kept.text);
     }
@@ -119,6 +119,7 @@ impl From<ExportError> for CliError {
             ExportError::Io { .. } => {
                 Self::failed("the export was not made; give the same folder again, and it is gone on with", error)
             }
+            ExportError::Locked(_) => Self::Refused(error.to_string()),
             ExportError::Since { .. } | ExportError::OtherLog { .. } => Self::Usage(error.to_string()),
             ExportError::Differs(_) | ExportError::Entry { .. } | ExportError::OtherHead => {
                 Self::damaged(error.to_string())
