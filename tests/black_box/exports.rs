@@ -150,6 +150,26 @@ fn what_was_left_out_or_is_no_file_is_not_called_a_fault_and_takes_no_memory() {
     assert!(said.code == 3 && said.err.contains("larger than"), "{}", said.err);
     std::fs::remove_file(&proof).unwrap();
     assert_eq!(verify(&dir)["sound"], true);
+    // Among receipts a link leads to a file; a receipt may be longer than any is.
+    let dir = whole;
+    let receipts = dir.join("receipts");
+    let receipt = std::fs::read_dir(&receipts).unwrap().next().unwrap().unwrap().path();
+    let text = std::fs::read(&receipt).unwrap();
+    std::fs::rename(&receipt, dir.join("elsewhere")).unwrap();
+    std::os::unix::fs::symlink(dir.join("elsewhere"), &receipt).unwrap();
+    assert_eq!(verify(&dir)["sound"], true);
+    for other in [Path::new("/dev/zero"), &receipts] {
+        std::fs::remove_file(&receipt).unwrap();
+        std::os::unix::fs::symlink(other, &receipt).unwrap();
+        let said = verified(&dir);
+        assert!(said.code == 3 && said.err.contains("no file") && said.err.contains("tlog-proof"), "{}", said.err);
+    }
+    std::fs::remove_file(&receipt).unwrap();
+    std::fs::write(&receipt, [text.as_slice(), &[b'A'; 16 << 10]].concat()).unwrap();
+    let said = verified(&dir);
+    assert!(said.code == 4 && said.out.contains("RECEIPT"), "{}", said.out);
+    std::fs::write(&receipt, text).unwrap();
+    assert_eq!(verify(&dir)["sound"], true);
     // What is not there is no fault either.
     for command in ["card", "receipt", "checkpoint", "presentation", "account"] {
         assert_eq!(verbale(&["audit", command, "/nonexistent", "--json"], None).code, 3, "{command}");

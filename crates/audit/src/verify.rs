@@ -119,6 +119,7 @@ pub(crate) fn check(
     let head = Checkpoint::parse(claimed.text).map_err(|error| unusable(error.to_string()))?;
     let (mut chronicle, mut frontier) =
         (Chronicle::new((&memoranda, &given.memoranda), head.size, crossed)?, Frontier::default());
+    let receipts = folder.receipts(head.size.0)?;
     let mut kept = KeptHeads::read(folder)?;
     let mut stamps = KeptStamps::read(folder)?;
     let mut tiles = Tiles::new(folder);
@@ -167,7 +168,7 @@ pub(crate) fn check(
         chronicle.find("DECISIONS", None, "a line for each decision of the log, and no other", "other lines");
     }
     key_files(folder, &known, &mut chronicle)?;
-    receipt_files(folder, head.size, &mut chronicle)?;
+    receipt_files(receipts, &mut chronicle);
     chronicle.heads.check()?;
     let is_compared = compare(&given.cards, &mut chronicle);
     let fingerprint = |card: &Card| card.card_key.fingerprint().grouped();
@@ -285,13 +286,12 @@ fn key_files(folder: &ExportFolder, known: &KnownCards, chronicle: &mut Chronicl
 }
 
 /// There is no receipt beside an entry that has none.
-fn receipt_files(folder: &ExportFolder, size: LogSize, chronicle: &mut Chronicle<'_>) -> Result<(), Missing> {
-    let (there, told) = (folder.receipts(size.0)?, chronicle.receipts_read);
+fn receipt_files(there: u64, chronicle: &mut Chronicle<'_>) {
+    let told = chronicle.receipts_read;
     if there > told {
         let expected = format!("{told} files in receipts/, one beside each entry that tells of a receipt");
         chronicle.find("RECEIPT_FILE", None, expected, format!("{there}: this folder has files of another log"));
     }
-    Ok(())
 }
 
 /// The cards that the auditor has from elsewhere are those of the log.

@@ -120,6 +120,11 @@ impl VerifiedEnvelope {
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
+
+    /// The same, when nothing else of it is needed.
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
 }
 
 #[cfg(test)]

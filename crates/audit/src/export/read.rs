@@ -101,9 +101,11 @@ impl ExportFolder {
         }
     }
 
-    /// The receipt beside an entry; `None` when there is no such file. Of an export that was made with `--since` it is somewhere else.
+    /// The receipt beside an entry; `None` when there is no such file. Of an export that was made with `--since` it is somewhere else. For whoever
+    /// has looked at [`Self::receipts`].
     pub(crate) fn receipt(&self, index: LogIndex, since: u64) -> Result<Option<String>, Missing> {
-        match self.text(&receipt_path(index.0)) {
+        let path = self.0.join(receipt_path(index.0));
+        match files::text_of_seen(&path, files::TEXT_MAX).map_err(|source| unread(path, source)) {
             Err(Missing::File { source, .. }) if source.kind() == ErrorKind::NotFound && index.0 >= since => Ok(None),
             other => other.map(Some),
         }
@@ -119,7 +121,7 @@ impl ExportFolder {
         })
     }
 
-    /// How many receipts stand beside the first entries of a log.
+    /// How many receipts stand beside the first entries of a log. Nothing else than files and folders stands among them.
     pub(crate) fn receipts(&self, size: u64) -> Result<u64, Missing> {
         let (mut count, mut folders) = (0, vec![RECEIPTS.to_owned()]);
         while let Some(folder) = folders.pop() {
@@ -132,11 +134,16 @@ impl ExportFolder {
             for entry in entries {
                 let entry = entry.map_err(missing)?;
                 let Some(name) = entry.file_name().to_str().map(|name| format!("{folder}/{name}")) else { continue };
-                if entry.file_type().map_err(missing)?.is_dir() {
+                let kind = entry.file_type().map_err(missing)?;
+                if kind.is_dir() {
                     folders.push(name);
-                } else if receipt_index(&name).is_some_and(|index| index < size) {
-                    count += 1;
+                    continue;
                 }
+                // A link leads to a file, and to no folder: those could lead round in a circle.
+                if !kind.is_file() && !entry.path().metadata().is_ok_and(|of| kind.is_symlink() && of.is_file()) {
+                    return Err(Missing::File { path: entry.path(), source: files::no_file(), hint: NOT_WHOLE });
+                }
+                count += u64::from(receipt_index(&name).is_some_and(|index| index < size));
             }
         }
         Ok(count)

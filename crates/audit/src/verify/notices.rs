@@ -1,17 +1,17 @@
 //! Notices and their receipts: who signed them, where they stand in their channels, and what the counterpart's receipt says.
 
+use std::sync::Arc;
+
 use verbale_domain::civil;
 use verbale_domain::flow::{COMMENCEMENT_RECORD, CORRECTION, DISCLOSURE_NOTICE};
 use verbale_domain::needs_approval;
-use verbale_evidence::{
-    CARD_STATEMENT, Card, Cards, MessageId, Statement, StatementDigest, Verdict, VerifiedEnvelope, VerifiedReceipt,
-};
+use verbale_evidence::{CARD_STATEMENT, Card, Cards, MessageId, Statement, StatementDigest, Verdict, VerifiedEnvelope};
 use verbale_ledger::{Checkpoint, LogIndex};
 use verbale_proto::v1::ReceiptReceived;
 
 use super::chronicle::{Chronicle, Outstanding, message_id, not_valid};
 use super::noticed::Noticed;
-use super::prepare::{ReadEnvelope, ReadReceipt};
+use super::prepare::{ReadEnvelope, ReadReceipt, ReceiptTold};
 use super::records::{HeldHead, Sent, Taken};
 use super::roles::APPROVER;
 use crate::presentation::moment;
@@ -224,7 +224,7 @@ impl Chronicle<'_> {
             self.crossing.sent.put(&envelope.digest().0, &sent);
         }
         self.last_sent = Some((statement.message_id, envelope.digest(), statement.recipient.clone()));
-        let (envelope, not_after_ms) = (envelope.bytes().to_vec(), statement.not_after_ms);
+        let (envelope, not_after_ms) = (envelope.into_bytes(), statement.not_after_ms);
         let waiting = Outstanding { envelope, channel, number: statement.number, not_after_ms };
         self.outstanding.insert(statement.message_id, waiting);
     }
@@ -320,7 +320,7 @@ impl Chronicle<'_> {
         let Some(waiting) = waiting else {
             return self.find("UNKNOWN_NOTICE", index, "a sent notice without receipt", id.to_string());
         };
-        let (about, receipt) = match receipt {
+        let receipt = match receipt {
             None => {
                 return self.find("RECEIPT_MISSING", index, "the receipt of which the entry has the digest", "no file");
             }
@@ -329,17 +329,17 @@ impl Chronicle<'_> {
             }
             Some(Ok(verified)) => verified,
         };
-        if receipt.digest() != event.receipt_digest.as_slice() {
+        if receipt.digest != event.receipt_digest.as_slice() {
             return self.find("RECEIPT", index, "the receipt of which the entry has the digest", "another receipt");
         }
         let peer = self.channels.get(waiting.channel as usize).map(|(peer, _)| peer.clone()).unwrap_or_default();
         self.not_revoked(index, &peer);
-        let head = receipt.checkpoint().clone();
+        let head = Arc::clone(&receipt.head);
         if self.peers.get(&peer).is_none_or(|cards| cards.present().log_origin != head.origin) {
-            return self.find("RECEIPT", index, format!("a receipt from the log of {peer}"), head.origin);
+            return self.find("RECEIPT", index, format!("a receipt from the log of {peer}"), head.origin.clone());
         }
-        self.not_over(index, &peer, (receipt.time_ms(), self.told_ms), |card| card.log_origin == head.origin);
-        if about != waiting.envelope {
+        self.not_over(index, &peer, (receipt.time_ms, self.told_ms), |card| card.log_origin == head.origin);
+        if receipt.envelope != waiting.envelope {
             return self.find(
                 "RECEIPT",
                 index,
@@ -347,7 +347,7 @@ impl Chronicle<'_> {
                 "one for another notice",
             );
         }
-        let says = (receipt.index(), receipt.verdict().refusal_code(), receipt.time_ms());
+        let says = (receipt.index, receipt.verdict.refusal_code(), receipt.time_ms);
         if says != (LogIndex(event.peer_index), event.code.as_str(), event.peer_time_ms) {
             self.find("RECEIPT", index, "what the receipt says", "another place, time or code in the entry");
         }
@@ -360,14 +360,14 @@ impl Chronicle<'_> {
                 "one before it",
             );
         }
-        if receipt.verdict() != &Verdict::Received {
+        if receipt.verdict != Verdict::Received {
             self.unsaid(&id);
         }
         let notice = self.notices.get(&id);
-        if let (Some(notice), Verdict::Received) = (&notice, receipt.verdict())
+        if let (Some(notice), Verdict::Received) = (&notice, &receipt.verdict)
             && self.flow_of(notice) == DISCLOSURE_NOTICE
         {
-            self.delivered.insert(id, receipt.time_ms());
+            self.delivered.insert(id, receipt.time_ms);
         }
         self.head(index, &receipt);
         let log = self.heads.log(&head.origin);
@@ -383,10 +383,10 @@ impl Chronicle<'_> {
     fn sent_again(&self, id: MessageId, receipt: &ReadReceipt) -> Option<Outstanding> {
         let notice = self.notices.get(&id).filter(|notice| notice.sent)?;
         let is_reopened = self.outgoing.get(&notice.channel).is_some_and(|direction| direction.reopened);
-        let (envelope, verified) = receipt.as_ref()?.as_ref().ok()?;
-        let is_same = is_reopened && verified.about() == notice.digest;
+        let receipt = receipt.as_ref()?.as_ref().ok()?;
+        let is_same = is_reopened && receipt.about == notice.digest;
         let channel = notice.channel;
-        is_same.then(|| Outstanding { envelope: envelope.clone(), channel, number: 0, not_after_ms: 0 })
+        is_same.then(|| Outstanding { envelope: receipt.envelope.clone(), channel, number: 0, not_after_ms: 0 })
     }
 
     /// A head of a counterpart's log that was cosigned here.
@@ -399,9 +399,9 @@ impl Chronicle<'_> {
     }
 
     /// Two receipts with heads of one size and two roots convict the counterpart.
-    fn head(&mut self, index: u64, receipt: &VerifiedReceipt) {
-        let head = receipt.checkpoint();
-        let kept = HeldHead { root: head.root, entry: Some(index), by_ms: receipt.time_ms() };
+    fn head(&mut self, index: u64, receipt: &ReceiptTold) {
+        let head = &receipt.head;
+        let kept = HeldHead { root: head.root, entry: Some(index), by_ms: receipt.time_ms };
         if !self.heads.hold((&head.origin, head.size), kept) {
             let expected = format!("one root of {} at size {}", head.origin, head.size.0);
             self.find("EQUIVOCATION", index, expected, "two, both signed");

@@ -3,12 +3,13 @@
 
 use std::collections::HashMap;
 use std::iter;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
 
 use verbale_evidence::{
-    Card, EntryError, EntryTold, EnvelopeError, ReceiptVerifier, UnverifiedEnvelope, VerifiedEnvelope, VerifiedReceipt,
-    carried_entry, read_entry,
+    Card, EntryError, EntryTold, EnvelopeError, ReceiptVerifier, StatementDigest, UnverifiedEnvelope, Verdict,
+    VerifiedEnvelope, carried_entry, read_entry,
 };
 use verbale_keys::{Fingerprint, PublicKey, Vkey};
 use verbale_ledger::{Checkpoint, Hash, LogIndex, LogSize, TILE_WIDTH, Tile, decode_bundle, leaf_hash, split_extra};
@@ -23,8 +24,23 @@ const BUNDLES_AHEAD: usize = 4;
 /// The envelope of an entry, where one belongs there, or why nobody signed it.
 pub(crate) type ReadEnvelope = Option<Result<VerifiedEnvelope, String>>;
 
-/// A receipt and the envelope that it is about, where one is there, or why it proves nothing.
-pub(crate) type ReadReceipt = Option<Result<(Vec<u8>, VerifiedReceipt), String>>;
+/// A receipt that its log's key verified. What a worker gives to the reader is no more than is asked of it: memory of one thread that another
+/// gives back keeps both waiting.
+pub(crate) struct ReceiptTold {
+    /// SHA-256 of the receipt.
+    pub(crate) digest: [u8; 32],
+    /// The envelope that it is about, and the statement in it.
+    pub(crate) envelope: Vec<u8>,
+    pub(crate) about: StatementDigest,
+    /// Where the entry stands in the counterpart's log, when it was made, and the head that vouches for it.
+    pub(crate) index: LogIndex,
+    pub(crate) time_ms: i64,
+    pub(crate) head: Arc<Checkpoint>,
+    pub(crate) verdict: Verdict,
+}
+
+/// A receipt, where one is there, or why it proves nothing.
+pub(crate) type ReadReceipt = Option<Result<ReceiptTold, String>>;
 
 /// An entry whose signatures were looked at.
 pub(crate) struct Prepared {
@@ -113,22 +129,22 @@ fn prepare<'k>((folder, since): (&ExportFolder, u64), tile: Tile, keys: &'k Keys
     let of_log = |(origin, vkeys): (&'k String, &'k Vec<Vkey>)| {
         (origin.as_str(), vkeys.iter().map(ReceiptVerifier::new).collect())
     };
-    let mut verifiers: Verifiers<'k> = keys.logs.iter().map(of_log).collect();
+    let mut verifiers = Verifiers { of_logs: keys.logs.iter().map(of_log).collect(), head: None };
     let mut prepared = Vec::with_capacity(entries.len());
     for (at, entry) in entries.into_iter().enumerate() {
         let leaf = leaf_hash(entry);
         let in_tile = hashes.chunks(32).nth(at) == Some(leaf.as_slice());
-        let read = read_entry(entry);
+        let mut read = read_entry(entry);
         let is_carried = read.as_ref().is_ok_and(|told| told.carried > 0);
         let first = is_carried.then(|| carried_entry(entry)).flatten();
         let carried = iter::successors(first, |entry| carried_entry(entry)).map(|entry| leaf_hash(&entry)).collect();
         let (mut envelope, mut receipt) = (None, None);
-        match read.as_ref().map(|told| &told.event) {
-            Ok(Event::NoticeSent(of)) => envelope = Some(signed(&of.envelope, keys)),
-            Ok(Event::NoticeReceived(of)) => envelope = Some(signed(&of.envelope, keys)),
-            Ok(Event::NoticeRefused(of)) => envelope = Some(signed(&of.envelope, keys)),
-            Ok(Event::ConflictKept(of)) => envelope = Some(signed(&of.envelope, keys)),
-            Ok(Event::ChannelResumed(of)) if !of.envelope.is_empty() => envelope = Some(signed(&of.envelope, keys)),
+        match read.as_mut().map(|told| &mut told.event) {
+            Ok(Event::NoticeSent(of)) => envelope = Some(signed(&mut of.envelope, keys)),
+            Ok(Event::NoticeReceived(of)) => envelope = Some(signed(&mut of.envelope, keys)),
+            Ok(Event::NoticeRefused(of)) => envelope = Some(signed(&mut of.envelope, keys)),
+            Ok(Event::ConflictKept(of)) => envelope = Some(signed(&mut of.envelope, keys)),
+            Ok(Event::ChannelResumed(of)) if !of.envelope.is_empty() => envelope = Some(verified(&of.envelope, keys)),
             Ok(Event::ReceiptReceived(_)) => {
                 let text = folder.receipt(LogIndex(tile.number * TILE_WIDTH + at as u64), since)?;
                 receipt = text.map(|text| received(&text, &mut verifiers));
@@ -140,7 +156,17 @@ fn prepare<'k>((folder, since): (&ExportFolder, u64), tile: Tile, keys: &'k Keys
     Ok(prepared)
 }
 
-fn signed(bytes: &[u8], keys: &Keys) -> Result<VerifiedEnvelope, String> {
+/// The envelope of an event, which keeps its bytes only where they are none.
+fn signed(envelope: &mut Vec<u8>, keys: &Keys) -> Result<VerifiedEnvelope, String> {
+    let bytes = std::mem::take(envelope);
+    let read = verified(&bytes, keys);
+    if read.is_err() {
+        *envelope = bytes;
+    }
+    read
+}
+
+fn verified(bytes: &[u8], keys: &Keys) -> Result<VerifiedEnvelope, String> {
     let unverified = UnverifiedEnvelope::parse(bytes).map_err(|error| error.to_string())?;
     let verified = unverified.verify_under(|claimed| keys.envelope.get(&claimed.sender_key).copied());
     verified.map_err(|error| match error {
@@ -149,15 +175,19 @@ fn signed(bytes: &[u8], keys: &Keys) -> Result<VerifiedEnvelope, String> {
     })
 }
 
-/// Those of the keys that a log had, by its origin.
-type Verifiers<'k> = HashMap<&'k str, Vec<ReceiptVerifier<'k>>>;
+struct Verifiers<'k> {
+    /// Those of the keys that a log had, by its origin.
+    of_logs: HashMap<&'k str, Vec<ReceiptVerifier<'k>>>,
+    /// The head of the receipt before: it often is that of the next one.
+    head: Option<Arc<Checkpoint>>,
+}
 
-fn received(text: &str, verifiers: &mut Verifiers<'_>) -> Result<(Vec<u8>, VerifiedReceipt), String> {
+fn received(text: &str, verifiers: &mut Verifiers<'_>) -> Result<ReceiptTold, String> {
     let (proof, entry) = split_extra(text).map_err(|error| error.to_string())?;
     // The name of the log is the first line of its signed head.
     let origin = proof.split_once("\n\n").and_then(|(_, head)| head.lines().next());
     let origin = origin.ok_or("a receipt without a checkpoint")?;
-    let of_log = verifiers.get_mut(origin).ok_or("a receipt of a log whose key stands on no card here")?;
+    let of_log = verifiers.of_logs.get_mut(origin).ok_or("a receipt of a log whose key stands on no card here")?;
     let receipt = Receipt { entry, proof };
     let mut last = Err("no key of its log verifies it".to_owned());
     for verifier in of_log {
@@ -166,5 +196,19 @@ fn received(text: &str, verifiers: &mut Verifiers<'_>) -> Result<(Vec<u8>, Verif
             break;
         }
     }
-    last
+    let (envelope, verified) = last?;
+    let head = match verifiers.head.take().filter(|before| **before == *verified.checkpoint()) {
+        Some(before) => before,
+        None => Arc::new(verified.checkpoint().clone()),
+    };
+    verifiers.head = Some(Arc::clone(&head));
+    Ok(ReceiptTold {
+        digest: verified.digest(),
+        envelope,
+        about: verified.about(),
+        index: verified.index(),
+        time_ms: verified.time_ms(),
+        head,
+        verdict: verified.verdict().clone(),
+    })
 }
