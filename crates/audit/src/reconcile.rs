@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::export::{ExportFolder, Missing};
 use crate::finding::{FINDINGS_MAX, Finding};
 use crate::presentation::moment;
-use crate::verify::{Given, Sent, Taken, Verified, check, is_over};
+use crate::verify::{Given, Sent, Taken, Verified, check, headline, is_over};
 use side::{Place, Side, Told};
 
 /// What was established about two logs.
@@ -335,11 +335,7 @@ impl Reconciled {
     pub fn to_text(&self) -> String {
         let mut text = format!(
             "{}\n  both logs tell of {} notices alike; {} signed heads of one that the other holds are beginnings of it\n",
-            match (self.is_sound(), self.is_whole()) {
-                (true, true) => "Sound.",
-                (true, false) => "No fault found, and not everything could be compared.",
-                (false, _) => "FAULT FOUND.",
-            },
+            headline(self.is_sound(), self.is_whole()),
             self.agreed,
             self.heads
         );

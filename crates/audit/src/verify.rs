@@ -31,7 +31,7 @@ use verbale_ledger::{Checkpoint, Frontier, Hash, LogSize, Note, TILE_WIDTH, Tile
 pub(crate) use chronicle::{Chronicle, is_over};
 pub(crate) use crossed::{Crossed, LostNumbers};
 pub(crate) use records::{HeldHead, Sent, Taken};
-pub(crate) use report::second;
+pub(crate) use report::{headline, second};
 pub use stamps::Stamps;
 pub use succession::Break;
 pub use tally::Tally;

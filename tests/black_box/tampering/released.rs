@@ -5,8 +5,9 @@ use verbale_proto::v1::log_entry::Event;
 use verbale_proto::v1::{Dates, MemorandumAdopted, NoticeCarriedOn, NoticeHeldBack, NoticeOpened, NoticeReceived};
 
 use super::Row;
-use super::craft::{KYRGYZSTAN, Kept, Log, is_received, is_sent, signed_again};
+use super::craft::{JAPAN, KYRGYZSTAN, Kept, Log, is_received, is_sent, signed_again};
 use super::rewritten::{Anew, decode, found_by_each, message_id};
+use crate::node::verbale;
 
 fn disclosed(log: &Log) -> usize {
     log.find(|event| matches!(event, Event::Disclosed(of) if of.code == "CONSENT_OK"))
@@ -371,4 +372,18 @@ fn decisions_that_a_node_could_not_have_made_are_found() {
         ),
     ];
     found_by_each(&kept, &rows);
+    // A later program may have decided it by rules that this one does not know.
+    let copy = kept.rewritten(JAPAN, |log: &mut Log| {
+        let at = disclosed(log);
+        log.change(at, |_, event| {
+            let Event::Disclosed(of) = event else { unreachable!() };
+            of.rules_version += 1;
+        });
+    });
+    let said = copy.verify(JAPAN, &[]);
+    let report = said.json().remove(0);
+    assert_eq!((said.code, &report["sound"], &report["whole"]), (3, &true.into(), &false.into()), "{report}");
+    assert_eq!(report["decided_by_later_rules"], 1);
+    let text = verbale(&["audit", "verify", copy.export(JAPAN).to_str().unwrap()], None).out;
+    assert!(text.starts_with("No fault found") && text.contains("by a later version of the rules"), "{text}");
 }

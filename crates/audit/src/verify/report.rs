@@ -17,7 +17,7 @@ impl Verified {
 
     /// Whether everything could be compared, and nothing is left that the auditor must look at elsewhere.
     pub fn is_whole(&self) -> bool {
-        self.terms_missing == 0 && self.breaks.iter().all(|broke| broke.known > 0)
+        self.terms_missing == 0 && self.later_rules == 0 && self.breaks.iter().all(|broke| broke.known > 0)
     }
 
     /// For machines.
@@ -26,7 +26,7 @@ impl Verified {
             .map(|(by, size, time_s)| json!({"by": by, "size": size, "at": second(*time_s)}))
             .collect();
         json!({
-            "sound": self.is_sound(), "log": self.id, "origin": self.head.origin, "size": self.head.size.0,
+            "sound": self.is_sound(), "whole": self.is_whole(), "log": self.id, "origin": self.head.origin, "size": self.head.size.0,
             "root": hex::encode(self.head.root), "last_entry_at": moment(self.last_ms), "fingerprint": self.fingerprint,
             "cards_compared": self.is_compared, "counterparts": self.peers.iter().map(|(id, _)| id).collect::<Vec<_>>(),
             "entries": self.tally.to_json(), "waiting_for_receipt": self.waiting, "unanswered": self.unanswered, "displaced": self.displaced, "clocks_apart": self.clocks,
@@ -38,7 +38,7 @@ impl Verified {
 
     /// For people.
     pub fn to_text(&self) -> String {
-        let mut text = if self.is_sound() { "Sound.\n".to_owned() } else { "FAULT FOUND.\n".to_owned() };
+        let mut text = format!("{}\n", headline(self.is_sound(), self.is_whole()));
         let _ = writeln!(
             text,
             "  log           {}\n  up to         entry {} of {}, root {}\n  holds         {}\n  card key      {}",
@@ -127,6 +127,15 @@ impl Verified {
             let _ = writeln!(text, "\n  and {} more", self.more_findings);
         }
         text.trim_end().to_owned()
+    }
+}
+
+/// What was established, in a sentence.
+pub(crate) fn headline(sound: bool, whole: bool) -> &'static str {
+    match (sound, whole) {
+        (true, true) => "Sound.",
+        (true, false) => "No fault found, and not everything could be compared.",
+        (false, _) => "FAULT FOUND.",
     }
 }
 
