@@ -116,6 +116,30 @@ fn an_export_repeats_to_the_byte_and_goes_on_where_it_was_cut_off() {
     assert!(mixed.err.contains("give a folder of its own") && content(&dir) == before, "{}", mixed.err);
     assert_eq!(reconcile(&dir, &others).good().json()[0]["agreed"], 599);
     assert_eq!(reconcile(&others, &others).code, 3);
+    // A file that has not its form is a fault beside the others: what is before it was checked, and a memorandum is not needed for the rest.
+    let (cut, memorandum) = (dir.join("tile/entries/001"), dir.join("memoranda/JP-KG-SSW-2023.toml"));
+    let (bundle, terms) = (std::fs::read(&cut).unwrap(), std::fs::read(&memorandum).unwrap());
+    std::fs::write(&cut, &bundle[..bundle.len() - 9]).unwrap();
+    let said = verbale(&["audit", "verify", dir.to_str().unwrap(), "--json"], None);
+    let report = said.json().remove(0);
+    assert_eq!((said.code, &report["cut_at"], &report["entries"]["exports"]), (4, &256.into(), &0.into()), "{report}");
+    let findings = report["findings"].as_array().unwrap();
+    assert!(findings.len() == 1 && findings[0]["code"] == "FILE" && findings[0]["entry"] == 256, "{report}");
+    assert!(findings[0]["expected"].as_str().unwrap().starts_with("tile/entries/001 "), "{report}");
+    let text = verbale(&["audit", "verify", dir.to_str().unwrap()], None).out;
+    assert!(text.contains("NOT READ      what begins with entry 256,") && text.contains("entry 255 of"), "{text}");
+    let pair = reconcile(&dir, &others);
+    let report = pair.json().remove(0);
+    assert_eq!((pair.code, &report["agreed"], &report["findings"]), (4, &0.into(), &Value::Array(vec![])), "{report}");
+    std::fs::write(&cut, bundle).unwrap();
+    std::fs::write(&memorandum, "no memorandum").unwrap();
+    let said = verbale(&["audit", "verify", dir.to_str().unwrap(), "--json"], None);
+    let report = said.json().remove(0);
+    let codes: Vec<_> = report["findings"].as_array().unwrap().iter().map(|finding| finding["code"].clone()).collect();
+    assert!(said.code == 4 && report["cut_at"].is_null() && codes.contains(&"FILE".into()), "{report}");
+    assert_eq!(report["entries"]["sent"], sound["entries"]["sent"]);
+    std::fs::write(&memorandum, terms).unwrap();
+    assert_eq!(verify(&dir), sound);
 }
 
 #[test]

@@ -51,6 +51,7 @@ pub fn reconcile(
 ) -> Result<Reconciled, Missing> {
     let (one, from_one) = check(first, given, true, on_progress)?;
     let (other, from_other) = check(second, given, true, on_progress)?;
+    let cut = [&one, &other].iter().find(|log| log.cut_at.is_some()).map(|log| log.id.clone());
     let mut reconciled = Reconciled {
         first: one,
         second: other,
@@ -65,6 +66,11 @@ pub fn reconcile(
     };
     let one = Side::new(first, &reconciled.first, &from_one);
     let other = Side::new(second, &reconciled.second, &from_other);
+    if let Some(cut) = cut {
+        let text = format!("the export of {cut} cannot be read to its end, and nothing was compared with the other");
+        reconciled.not_compared.push(text);
+        return Ok(reconciled);
+    }
     let sizes = (reconciled.first.head.clone(), reconciled.second.head.clone());
     if one.id == other.id {
         let text = "both exports are of one log: give those of two contact points";

@@ -49,6 +49,8 @@ pub struct Verified {
     pub id: String,
     /// Its head.
     pub head: Checkpoint,
+    /// How many entries could be read, where a file behind them has not its form: neither the rest was checked nor what stands beside the log.
+    pub cut_at: Option<u64>,
     /// Fingerprint of its card key, grouped for comparing.
     pub fingerprint: String,
     /// Its cards were given by the auditor, and are those.
@@ -112,63 +114,42 @@ pub(crate) fn check(
     on_progress: &dyn Fn(u64, u64),
 ) -> Result<(Verified, Crossed), Missing> {
     let note = folder.checkpoint()?;
-    let memoranda = folder.memoranda()?;
+    let (memoranda, unread) = folder.memoranda()?;
     let keys = Keys::of(&folder.cards()?);
     let unusable = |text: String| Missing::Unusable { path: folder.dir().join("checkpoint"), text };
     let claimed = Note::parse(&note).map_err(|error| unusable(error.to_string()))?;
     let head = Checkpoint::parse(claimed.text).map_err(|error| unusable(error.to_string()))?;
-    let (mut chronicle, mut frontier) =
-        (Chronicle::new((&memoranda, &given.memoranda), head.size, crossed)?, Frontier::default());
+    let mut chronicle = Chronicle::new((&memoranda, &given.memoranda), head.size, crossed)?;
     let receipts = folder.receipts(head.size.0)?;
-    let mut kept = KeptHeads::read(folder)?;
-    let mut stamps = KeptStamps::read(folder)?;
-    let mut tiles = Tiles::new(folder);
-    let (mut decisions, mut decided, mut known) = (Decisions::default(), Sha256::new(), KnownCards::default());
+    let mut passage = Passage::new(folder)?;
     let read = read_through((folder, folder.since()?), head.size, &keys, |index, prepared: Prepared| {
-        tiles.take(prepared.leaf);
-        frontier.append(prepared.leaf);
-        if let Ok(told) = &prepared.read {
-            known.told(index, &told.event);
-            let statement =
-                prepared.envelope.as_ref().and_then(|read| read.as_ref().ok()).map(VerifiedEnvelope::statement);
-            if let Some(line) = decisions.line(index, (told.time_ms, &told.event), statement) {
-                decided.update(line);
-            }
-        }
-        chronicle.take(index, prepared);
-        kept.passed(&frontier, chronicle.last_ms());
-        stamps.passed(&frontier, &chronicle);
+        passage.take(index, prepared, &mut chronicle);
         if index % TILE_WIDTH == 0 {
             on_progress(index, head.size.0);
         }
     });
     // Files that are not there may be those of a head that nobody signed.
-    read.map_err(
-        |missing| if keys.signed(&note) { missing } else { unusable("no key in keys/ signed it".to_owned()) },
-    )?;
+    if read.is_err() && !keys.signed(&note) {
+        return Err(unusable("no key in keys/ signed it".to_owned()));
+    }
+    let taken = passage.frontier.size().0;
+    let cut_at = match read {
+        Err(Missing::Unusable { path, text }) if taken > 0 => {
+            let name = path.strip_prefix(folder.dir()).unwrap_or(&path).display().to_string();
+            chronicle.find("FILE", taken, format!("{name} in its form"), text);
+            Some(taken)
+        }
+        read => read.map(|()| None)?,
+    };
     on_progress(head.size.0, head.size.0);
     chronicle.notices.check()?;
-    tiles.finish(&mut chronicle)?;
-    if frontier.root() != head.root {
-        let (expected, found) = (hex::encode(frontier.root()), hex::encode(head.root));
-        chronicle.find("ROOT", None, format!("root {expected}, which follows from the entries"), found);
+    for (name, error) in unread {
+        chronicle.find("FILE", None, format!("{name} in its form"), error);
     }
-    chronicle.carried_all(head.size.0.saturating_sub(1), 0);
-    chronicle.terms_shown();
-    let mut cosigned = signatures(&note, &mut chronicle);
-    cosigned.extend(kept.check(&head, &mut chronicle));
-    let stamps = stamps.check(&head, &mut chronicle);
-    cosigned.sort();
-    cosigned.dedup();
-    let mut clocks = ahead_of_witnesses(&cosigned, &mut chronicle);
-    clocks.extend(chronicle.dated_before.map(|(first, all)| {
-        format!("{all} own statements, the first at entry {first}, say that they are of more than a day before their entries: one of two times is wrong")
-    }));
-    if folder.digest(DECISIONS)? != Some(decided.finalize().into()) {
-        chronicle.find("DECISIONS", None, "a line for each decision of the log, and no other", "other lines");
-    }
-    key_files(folder, &known, &mut chronicle)?;
-    receipt_files(receipts, &mut chronicle);
+    let Ended { cosigned, clocks, stamps } = match cut_at {
+        None => passage.end(folder, (&note, &head), receipts, &mut chronicle)?,
+        Some(_) => Ended::default(),
+    };
     chronicle.heads.check()?;
     let is_compared = compare(&given.cards, &mut chronicle);
     let fingerprint = |card: &Card| card.card_key.fingerprint().grouped();
@@ -176,6 +157,7 @@ pub(crate) fn check(
     let verified = Verified {
         id: chronicle.id(),
         head,
+        cut_at,
         fingerprint: chronicle.own().map(fingerprint).unwrap_or_default(),
         is_compared,
         peers: chronicle.peers().values().map(|cards| (cards.id().to_owned(), fingerprint(cards.present()))).collect(),
@@ -196,6 +178,89 @@ pub(crate) fn check(
         stamps,
     };
     Ok((verified, chronicle.crossed()))
+}
+
+/// What is made again of a log while its entries go by, to be compared with what stands beside them.
+struct Passage<'f> {
+    frontier: Frontier,
+    tiles: Tiles<'f>,
+    kept: KeptHeads,
+    stamps: KeptStamps,
+    decisions: Decisions,
+    decided: Sha256,
+    known: KnownCards,
+}
+
+/// What the end of a log shows: who cosigned which size, and when; where clocks were apart; what was stamped.
+#[derive(Default)]
+struct Ended {
+    cosigned: Vec<(String, u64, u64)>,
+    clocks: Vec<String>,
+    stamps: Stamps,
+}
+
+impl<'f> Passage<'f> {
+    fn new(folder: &'f ExportFolder) -> Result<Self, Missing> {
+        Ok(Self {
+            frontier: Frontier::default(),
+            tiles: Tiles::new(folder),
+            kept: KeptHeads::read(folder)?,
+            stamps: KeptStamps::read(folder)?,
+            decisions: Decisions::default(),
+            decided: Sha256::new(),
+            known: KnownCards::default(),
+        })
+    }
+
+    /// Takes the next entry.
+    fn take(&mut self, index: u64, prepared: Prepared, chronicle: &mut Chronicle<'_>) {
+        self.tiles.take(prepared.leaf);
+        self.frontier.append(prepared.leaf);
+        if let Ok(told) = &prepared.read {
+            self.known.told(index, &told.event);
+            let statement =
+                prepared.envelope.as_ref().and_then(|read| read.as_ref().ok()).map(VerifiedEnvelope::statement);
+            if let Some(line) = self.decisions.line(index, (told.time_ms, &told.event), statement) {
+                self.decided.update(line);
+            }
+        }
+        chronicle.take(index, prepared);
+        self.kept.passed(&self.frontier, chronicle.last_ms());
+        self.stamps.passed(&self.frontier, chronicle);
+    }
+
+    /// Compares them, once all entries were taken.
+    fn end(
+        self,
+        folder: &ExportFolder,
+        (note, head): (&str, &Checkpoint),
+        receipts: u64,
+        chronicle: &mut Chronicle<'_>,
+    ) -> Result<Ended, Missing> {
+        self.tiles.finish(chronicle)?;
+        let root = self.frontier.root();
+        if root != head.root {
+            let expected = format!("root {}, which follows from the entries", hex::encode(root));
+            chronicle.find("ROOT", None, expected, hex::encode(head.root));
+        }
+        chronicle.carried_all(head.size.0.saturating_sub(1), 0);
+        chronicle.terms_shown();
+        let mut cosigned = signatures(note, chronicle);
+        cosigned.extend(self.kept.check(head, chronicle));
+        let stamps = self.stamps.check(head, chronicle);
+        cosigned.sort();
+        cosigned.dedup();
+        let mut clocks = ahead_of_witnesses(&cosigned, chronicle);
+        clocks.extend(chronicle.dated_before.map(|(first, all)| {
+            format!("{all} own statements, the first at entry {first}, say that they are of more than a day before their entries: one of two times is wrong")
+        }));
+        if folder.digest(DECISIONS)? != Some(self.decided.finalize().into()) {
+            chronicle.find("DECISIONS", None, "a line for each decision of the log, and no other", "other lines");
+        }
+        key_files(folder, &self.known, chronicle)?;
+        receipt_files(receipts, chronicle);
+        Ok(Ended { cosigned, clocks, stamps })
+    }
 }
 
 /// The log's own signature under the checkpoint, and those of its witnesses.

@@ -154,11 +154,19 @@ impl ExportFolder {
         Ok(self.texts(KEYS, ".card")?.iter().filter_map(|(_, text)| card(text)).collect())
     }
 
-    /// The memorandum files.
-    pub(crate) fn memoranda(&self) -> Result<Memoranda, Missing> {
+    /// The memorandum files, and those that are none: name, and why not.
+    pub(crate) fn memoranda(&self) -> Result<(Memoranda, Vec<(String, String)>), Missing> {
         let files = self.texts(MEMORANDA, ".toml")?;
-        let read = Memoranda::parse(files.iter().map(|(name, text)| (name.as_str(), text.as_str())));
-        read.map_err(|error| Missing::Unusable { path: self.0.join(MEMORANDA), text: error.to_string() })
+        let (mut sound, mut unread) = (Vec::new(), Vec::new());
+        for (name, text) in &files {
+            match Memoranda::parse([(name.as_str(), text.as_str())]) {
+                Ok(_) => sound.push((name.as_str(), text.as_str())),
+                Err(error) => unread.push((format!("{MEMORANDA}/{name}.toml"), error.to_string())),
+            }
+        }
+        let read = Memoranda::parse(sound);
+        let read = read.map_err(|error| Missing::Unusable { path: self.0.join(MEMORANDA), text: error.to_string() })?;
+        Ok((read, unread))
     }
 
     /// Texts in a folder of the export: name without its ending, and text; none when there is no such folder.

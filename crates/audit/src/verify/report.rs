@@ -26,7 +26,7 @@ impl Verified {
             .map(|(by, size, time_s)| json!({"by": by, "size": size, "at": second(*time_s)}))
             .collect();
         json!({
-            "sound": self.is_sound(), "whole": self.is_whole(), "log": self.id, "origin": self.head.origin, "size": self.head.size.0,
+            "sound": self.is_sound(), "whole": self.is_whole(), "log": self.id, "origin": self.head.origin, "size": self.head.size.0, "cut_at": self.cut_at,
             "root": hex::encode(self.head.root), "last_entry_at": moment(self.last_ms), "fingerprint": self.fingerprint,
             "cards_compared": self.is_compared, "counterparts": self.peers.iter().map(|(id, _)| id).collect::<Vec<_>>(),
             "entries": self.tally.to_json(), "waiting_for_receipt": self.waiting, "unanswered": self.unanswered, "displaced": self.displaced, "clocks_apart": self.clocks,
@@ -43,7 +43,7 @@ impl Verified {
             text,
             "  log           {}\n  up to         entry {} of {}, root {}\n  holds         {}\n  card key      {}",
             self.head.origin,
-            self.head.size.0.saturating_sub(1),
+            self.cut_at.unwrap_or(self.head.size.0).saturating_sub(1),
             moment(self.last_ms),
             hex::encode(self.head.root),
             self.tally.to_text(),
@@ -55,28 +55,15 @@ impl Verified {
         for (id, fingerprint) in &self.peers {
             let _ = writeln!(text, "  counterpart   {id}, card key {fingerprint}");
         }
-        for (by, size, time_s) in &self.cosigned {
-            let _ = writeln!(text, "  cosigned      by {by} at size {size} on {}", second(*time_s));
-        }
-        text += &self.stamps.to_text();
-        if !self.is_compared {
-            text += "  not compared: the cards of all contact points were not given; compare the fingerprints above with their owners\n";
-        }
-        if self.cosigned.is_empty() {
-            text += "  not cosigned: nobody else vouches for this head; compare it with the counterpart's export (reconcile)\n";
-        }
-        if self.waiting > 0 {
-            let _ = writeln!(text, "  waiting       {} sent without receipt yet", self.waiting);
-        }
-        for clocks in &self.clocks {
-            let _ = writeln!(text, "  to look at    {clocks}");
-        }
-        if self.unanswered > 0 {
-            let _ = writeln!(
-                text,
-                "  unanswered    {} sent without receipt, and their time is over: whether they came is seen in the counterpart's log",
-                self.unanswered
-            );
+        match self.cut_at {
+            None => self.end_to_text(&mut text),
+            Some(at) => {
+                let _ = writeln!(
+                    text,
+                    "  NOT READ      what begins with entry {at}, of {} by its head, and what stands beside the log: ask for the export once more",
+                    self.head.size.0
+                );
+            }
         }
         if self.displaced > 0 {
             let _ = writeln!(
@@ -127,6 +114,33 @@ impl Verified {
             let _ = writeln!(text, "\n  and {} more", self.more_findings);
         }
         text.trim_end().to_owned()
+    }
+
+    /// What the end of the log shows.
+    fn end_to_text(&self, text: &mut String) {
+        for (by, size, time_s) in &self.cosigned {
+            let _ = writeln!(text, "  cosigned      by {by} at size {size} on {}", second(*time_s));
+        }
+        text.push_str(&self.stamps.to_text());
+        if !self.is_compared {
+            text.push_str("  not compared: the cards of all contact points were not given; compare the fingerprints above with their owners\n");
+        }
+        if self.cosigned.is_empty() {
+            text.push_str("  not cosigned: nobody else vouches for this head; compare it with the counterpart's export (reconcile)\n");
+        }
+        if self.waiting > 0 {
+            let _ = writeln!(text, "  waiting       {} sent without receipt yet", self.waiting);
+        }
+        for clocks in &self.clocks {
+            let _ = writeln!(text, "  to look at    {clocks}");
+        }
+        if self.unanswered > 0 {
+            let _ = writeln!(
+                text,
+                "  unanswered    {} sent without receipt, and their time is over: whether they came is seen in the counterpart's log",
+                self.unanswered
+            );
+        }
     }
 }
 
