@@ -305,16 +305,81 @@ fn stamps_of_a_log_that_was_closed_are_checked_against_what_was_carried_over() {
     verify(&dir).good();
     // Of another log than the name says; of one that it never took the place of.
     put("closed-2-1", (&note, &answer));
-    found("TIME_STAMP", "closed-2-1.tsr besides");
+    found("TIME_STAMP", "closed-2-1.tsr of this log, or of one");
     std::fs::remove_file(path("closed-2-1", "tsr")).unwrap();
     put("1", (&note, &answer));
     found("TIME_STAMP", "the signed head of 1 entries of verbale/JP-MOJ-ISA-RMD/2 beside");
     std::fs::remove_file(path("1", "tsr")).unwrap();
-    // More than the beginning says that others know.
+    // More than the beginning says that others know is said, and convicts nobody.
     let beyond = done["known"].as_u64().unwrap() + 1;
     let note = signed(beyond);
     put(&name(beyond), (&note, &authority.stamp(&note)));
-    found("TAIL_SUPPRESSED", &format!("{beyond} entries of verbale/JP-MOJ-ISA-RMD/1"));
+    let said = verify(&dir);
+    let report = said.json().remove(0);
+    assert_eq!((said.code, &report["sound"], &report["whole"]), (3, &true.into(), &false.into()), "{report}");
+    assert!(report["time_stamps"]["beyond"][0].as_str().unwrap().contains("more was lost than it tells"), "{report}");
     std::fs::remove_file(path(&name(beyond), "tsr")).unwrap();
     verify(&dir).good();
+}
+
+#[test]
+fn of_a_log_that_was_lost_whole_stamps_are_named_and_of_one_that_nobody_knows_there_are_none() {
+    if !have(&["openssl"]) {
+        return;
+    }
+    let authority = Authority::start();
+    let (mut japan, mut partner) = pair();
+    authority.serves(&mut japan);
+    send(&japan, 1).good();
+    japan.until_delivered();
+    whole(&japan);
+    japan.stop();
+    partner.stop();
+    let copied = japan.dir.with_file_name("copied");
+    copy(&japan.dir, &copied);
+    let put_back = |japan: &Node| {
+        std::fs::remove_dir_all(&japan.dir).unwrap();
+        copy(&copied, &japan.dir);
+    };
+    let recover = |japan: &Node, more: &[&str]| {
+        japan.run(&[&["--json", "recover", "--confirm"], more].concat()).good().json().remove(0)
+    };
+    // A log of which only the authority saw a head: another one does not take its name.
+    assert_eq!(recover(&japan, &[])["next"], "verbale/JP-MOJ-ISA-RMD/2");
+    japan.start();
+    whole(&japan);
+    japan.stop();
+    put_back(&japan);
+    assert_eq!(recover(&japan, &[])["next"], "verbale/JP-MOJ-ISA-RMD/3");
+    partner.start();
+    japan.start();
+    until("the channel is resumed", || send(&japan, 2).json()[0]["outcome"] == "accepted");
+    japan.until_delivered();
+    whole(&japan);
+    let dir = export(&japan, "export");
+    let said = verify(&dir).good().json().remove(0);
+    assert_eq!(said["time_stamps"]["closed"][0]["log"], "verbale/JP-MOJ-ISA-RMD/1");
+    assert_eq!(said["time_stamps"]["of_what_was_lost"], serde_json::json!({}), "{said}");
+    // What is lost whole others know: stamps of it are named, and there is nothing to compare them with.
+    japan.stop();
+    let card = japan.dir.with_file_name("card-3.txt");
+    std::fs::copy(japan.dir.join("card.txt"), &card).unwrap();
+    put_back(&japan);
+    let done = recover(&japan, &["--known-card", card.to_str().unwrap()]);
+    assert_eq!(
+        (&done["next"], &done["lost"]),
+        (&"verbale/JP-MOJ-ISA-RMD/4".into(), &"verbale/JP-MOJ-ISA-RMD/3".into())
+    );
+    japan.start();
+    until("the channel is resumed", || send(&japan, 3).json()[0]["outcome"] == "accepted");
+    japan.until_delivered();
+    whole(&japan);
+    let dir = export(&japan, "export");
+    let said = verify(&dir);
+    let report = said.json().remove(0);
+    assert!([0, 3].contains(&said.code), "{report}");
+    assert!(report["time_stamps"]["of_what_was_lost"]["verbale/JP-MOJ-ISA-RMD/3"].as_u64() >= Some(1), "{report}");
+    assert_eq!(report["time_stamps"]["closed"].as_array().unwrap().len(), 1, "{report}");
+    let text = verbale(&["audit", "verify", dir.to_str().unwrap()], None).out;
+    assert!(text.contains("of what was lost of verbale/JP-MOJ-ISA-RMD/3: there is nothing to compare"), "{text}");
 }

@@ -39,10 +39,12 @@ pub(crate) fn text(path: &Path, most: u64) -> io::Result<String> {
 pub(crate) fn text_of_seen(path: &Path, most: u64) -> io::Result<String> {
     let (mut file, mut buffer, mut filled) = (File::open(path)?, [0; SMALL], 0);
     loop {
-        match file.read(buffer.get_mut(filled..).unwrap_or_default())? {
-            0 if filled < SMALL => return utf8(buffer.get(..filled).unwrap_or_default().to_vec()),
-            0 => return text(path, most),
-            read => filled += read,
+        match file.read(buffer.get_mut(filled..).unwrap_or_default()) {
+            Ok(0) if filled < SMALL => return utf8(buffer.get(..filled).unwrap_or_default().to_vec()),
+            Ok(0) => return text(path, most),
+            Ok(read) => filled += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
         }
     }
 }

@@ -247,7 +247,7 @@ impl<'f> Passage<'f> {
         chronicle.terms_shown();
         let mut cosigned = signatures(note, chronicle);
         cosigned.extend(self.kept.check(head, chronicle));
-        let stamps = self.stamps.check(head, chronicle);
+        let stamps = self.stamps.check(folder, head, chronicle)?;
         cosigned.sort();
         cosigned.dedup();
         let mut clocks = ahead_of_witnesses(&cosigned, chronicle);

@@ -106,8 +106,9 @@ async fn stamps(
 ) -> Result<(), Status> {
     let stamped = shared.stamps.up_to(size).map_err(|error| fault(&error))?;
     for some in stamped.chunks(STAMPS_AT_ONCE) {
-        let stamps = some.iter().map(|which| shared.stamps.get(*which)).collect::<Result<_, _>>();
-        let stamps = stamps.map_err(|error| fault(&error))?;
+        let stamps =
+            some.iter().map(|which| shared.stamps.get(*which, &shared.own_cards)).collect::<Result<Vec<_>, _>>();
+        let stamps = stamps.map_err(|error| fault(&error))?.into_iter().flatten().collect();
         let part = ExportLogResponse { stamps, ..ExportLogResponse::default() };
         responses.send(Ok(part)).await.map_err(|_| stopping(Stopped))?;
     }

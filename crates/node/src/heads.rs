@@ -9,7 +9,6 @@
 //! lead to; `told/<ID>.statement` and `.card`: an own statement and card that it showed and that are lacking here. `stamps/<N>-<SIZE>.checkpoint` and `.tsr`: heads of log `<N>` of this contact point that an authority stamped, and its
 //! answers. `proofs/`: two heads of one size with two roots, each of which its log signed.
 
-use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, FileExt as _};
@@ -158,12 +157,10 @@ impl HeadsFolder {
         read(&self.cosigned(id))
     }
 
-    /// Every own head that is known to be with others: those that they cosigned, those that they told, and the longest of each log that was stamped.
+    /// Every own head that is known to be with others: those that they cosigned, and those that they told.
     pub(crate) fn all_known(&self) -> Result<Vec<String>, HeadsError> {
         let mut paths = [names(&self.0.join("cosigned"))?, names(&self.0.join("told"))?].concat();
         paths.retain(|path| path.extension().is_some_and(|extension| extension == "checkpoint"));
-        let longest: BTreeMap<u64, u64> = self.stamped()?.into_iter().collect();
-        paths.extend(longest.into_iter().map(|(log, size)| self.stamped_path(log, size)));
         paths.sort();
         Ok(paths.iter().map(|path| read(path)).collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
     }
@@ -347,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_stamped_is_found_by_log_and_size_and_is_known_to_others() {
+    fn what_was_stamped_is_found_by_log_and_size() {
         let dir = tempfile::tempdir().unwrap();
         let folder = HeadsFolder::new(dir.path());
         for (log, size) in [(2, 5), (1, 100), (1, 9), (10, 7)] {
@@ -357,9 +354,6 @@ mod tests {
         write(&folder.stamped_path(2, 6), b"2 6").unwrap();
         assert_eq!(folder.stamped().unwrap(), [(1, 9), (1, 100), (2, 5), (10, 7)]);
         assert_eq!(folder.stamp(1, 9).unwrap(), ("1 9".to_owned(), b"answer".to_vec()));
-        let mut known = folder.all_known().unwrap();
-        known.sort();
-        assert_eq!(known, ["1 100", "10 7", "2 5"]);
     }
 
     #[test]

@@ -213,7 +213,9 @@ pub fn recover(
         return Err(RecoverError::CardShown(trouble));
     }
     let held = Held::open(folder, &loaded, log)?;
-    let card = next_card(&loaded.card, later.as_ref());
+    // Of a log that only an authority saw nobody has the card; another one does not take its name.
+    let stamped = HeadsFolder::new(&heads).stamped()?.last().map_or(0, |(log, _)| *log);
+    let card = next_card(&loaded.card, later.as_ref(), stamped);
     let renews = renewed(&loaded.card, later.as_ref());
     let is_revoked = loaded.card.revoked || later.as_ref().is_some_and(|later| later.card.revoked);
     let closed = loaded.card.log_origin.clone();
@@ -423,10 +425,11 @@ fn require_known(heads: &Path, own: &Card, later: Option<&Known>) -> Result<(), 
     }
 }
 
-fn next_card(card: &Card, later: Option<&Known>) -> Card {
+/// `stamped`: the last log of which an authority stamped a head.
+fn next_card(card: &Card, later: Option<&Known>, stamped: u64) -> Card {
     let last = later.map_or(card, |later| &later.card);
     let number = |card: &Card| card.log_number().unwrap_or_default();
-    let next = number(card).max(number(last)).saturating_add(1);
+    let next = number(card).max(number(last)).max(stamped).saturating_add(1);
     let now = now_ms();
     Card {
         serial: card.serial.max(last.serial).saturating_add(1),

@@ -251,7 +251,7 @@ fn open(folder: &Folder, progress: OnProgress) -> Result<(Arc<Shared>, Exchange,
     }
     let heads = folder.heads(&loaded.config.heads);
     let (guard, released) = Guard::open(&heads, &loaded.card.log_vkey())?;
-    let log_number = loaded.card.log_number().unwrap_or_default();
+    let stamps = Stamps::load(HeadsFolder::new(&heads), &loaded.card)?;
     let cosigner_name = loaded.card.cosigner_vkey().name;
     let largest = loaded.config.limits.sealed_bytes_max;
     // Half of them: whoever takes all of its own leaves as many to others.
@@ -274,7 +274,7 @@ fn open(folder: &Folder, progress: OnProgress) -> Result<(Arc<Shared>, Exchange,
         tls: secrets.tls,
         standing: Standing::new(card_until_ms),
         witnesses: Witnesses::new(HeadsFolder::new(&heads), secrets.cosigner, cosigner_name),
-        stamps: Stamps::load(HeadsFolder::new(&heads), log_number)?,
+        stamps,
         peers: PeerDirectory::new(retired),
         local_address: OnceLock::new(),
         rejected: Counters::default(),

@@ -9,7 +9,9 @@ use hyper::{Method, Request, StatusCode, Uri, header};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use verbale_audit::{NONCE_BYTES, STAMP_BYTES_MAX, read_stamp, stamp_request};
+use verbale_evidence::{Card, Cards};
 use verbale_journal::Store;
+use verbale_ledger::Checkpoint;
 use verbale_proto::v1::{TimeStamp, TimeStampStatus};
 
 use crate::clock::now_ms;
@@ -92,11 +94,17 @@ struct State {
 
 impl Stamps {
     /// Reads what was stamped before the start.
-    pub(crate) fn load(folder: HeadsFolder, log: u64) -> Result<Self, HeadsError> {
-        let last = folder.stamped()?.into_iter().rfind(|(of, _)| *of == log);
-        let last = last.map(|(_, size)| Ok::<_, HeadsError>((size, folder.stamp(log, size)?))).transpose()?;
-        let last =
-            last.and_then(|(size, (note, answer))| Some((size, read_stamp(&answer, note.as_bytes()).ok()?.time_ms)));
+    pub(crate) fn load(folder: HeadsFolder, card: &Card) -> Result<Self, HeadsError> {
+        let log = card.log_number().unwrap_or_default();
+        let mut last = None;
+        for (of, size) in folder.stamped()?.into_iter().rev().filter(|(of, _)| *of == log) {
+            let (note, answer) = folder.stamp(of, size)?;
+            // The folder may hold those of another log of this number, which was lost.
+            if Checkpoint::verify(&note, &card.log_vkey()).is_ok() {
+                last = read_stamp(&answer, note.as_bytes()).ok().map(|stamped| (size, stamped.time_ms));
+                break;
+            }
+        }
         let whole_ms = last.map_or(0, |(_, at_ms)| at_ms);
         Ok(Self { folder, log, state: Mutex::new(State { last, whole_ms, ..State::default() }) })
     }
@@ -126,10 +134,13 @@ impl Stamps {
         Ok(stamped)
     }
 
-    /// One of them.
-    pub(crate) fn get(&self, (log, size): (u64, u64)) -> Result<TimeStamp, HeadsError> {
+    /// One of them, if its head is of a log of one of these cards: of others, which were lost, an auditor has no key.
+    pub(crate) fn get(&self, (log, size): (u64, u64), cards: &Cards) -> Result<Option<TimeStamp>, HeadsError> {
         let (checkpoint, answer) = self.folder.stamp(log, size)?;
-        Ok(TimeStamp { closed_log: if log == self.log { 0 } else { log }, size, checkpoint, answer })
+        let is_of =
+            |card: &Card| card.log_number() == Some(log) && Checkpoint::verify(&checkpoint, &card.log_vkey()).is_ok();
+        let closed_log = if log == self.log { 0 } else { log };
+        Ok(cards.all().any(is_of).then_some(TimeStamp { closed_log, size, checkpoint, answer }))
     }
 }
 

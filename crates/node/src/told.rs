@@ -65,7 +65,7 @@ pub(crate) fn at_start(
     for note in folder.all_known()? {
         let Ok(head) = Checkpoint::verify(&note, &own.log_vkey()) else { continue };
         let compared = compare(&head, journal.size(), |size| journal.root_at(size));
-        if let Some(trouble) = compared.trouble("a counterpart or a time stamping authority") {
+        if let Some(trouble) = compared.trouble("a counterpart") {
             return Ok(Some(trouble));
         }
     }

@@ -121,7 +121,7 @@ impl ExportFolder {
         })
     }
 
-    /// How many receipts stand beside the first entries of a log. Nothing else than files and folders stands among them.
+    /// How many receipts stand beside the first entries of a log. Only files and folders may stand among them.
     pub(crate) fn receipts(&self, size: u64) -> Result<u64, Missing> {
         let (mut count, mut folders) = (0, vec![RECEIPTS.to_owned()]);
         while let Some(folder) = folders.pop() {
@@ -139,8 +139,8 @@ impl ExportFolder {
                     folders.push(name);
                     continue;
                 }
-                // A link leads to a file, and to no folder: those could lead round in a circle.
-                if !kind.is_file() && !entry.path().metadata().is_ok_and(|of| kind.is_symlink() && of.is_file()) {
+                // Nor is a link: it may lead to what is never read to its end, or round in a circle.
+                if !kind.is_file() {
                     return Err(Missing::File { path: entry.path(), source: files::no_file(), hint: NOT_WHOLE });
                 }
                 count += u64::from(receipt_index(&name).is_some_and(|index| index < size));
@@ -201,7 +201,8 @@ impl ExportFolder {
         let numbers = |name: String| {
             let name = name.strip_suffix(".tsr")?;
             let (log, size) = name.strip_prefix("closed-").and_then(|of| of.split_once('-')).unwrap_or(("0", name));
-            Some((log.parse().ok()?, size.parse().ok()?))
+            let of = (log.parse().ok()?, size.parse().ok()?);
+            (stamp_path(of) == format!("{STAMPS}/{name}")).then_some(of)
         };
         let mut stamped: Vec<_> = names.into_iter().filter_map(numbers).collect();
         stamped.sort_unstable();

@@ -108,15 +108,15 @@ impl ExportReady {
         if since > head.size.0 + 1 {
             return Err(ExportError::Since { since, size: head.size.0 });
         }
-        let there = head_in(dir).filter(|there| there.origin != head.origin);
-        if let Some(there) = there {
-            return Err(ExportError::OtherLog { path: dir.to_owned(), there: there.origin, given: head.origin });
-        }
         fs::create_dir_all(dir).map_err(failed("create", dir))?;
         let lock = fs::File::open(dir).map_err(failed("open", dir))?;
         // Where a file system has no locks, it is as it was without.
         if let Err(fs::TryLockError::WouldBlock) = lock.try_lock() {
             return Err(ExportError::Locked(dir.to_owned()));
+        }
+        let there = head_in(dir).filter(|there| there.origin != head.origin);
+        if let Some(there) = there {
+            return Err(ExportError::OtherLog { path: dir.to_owned(), there: there.origin, given: head.origin });
         }
         let decision_lines = Temporary::create(&dir.join(DECISIONS))?;
         Ok(Self { dir: dir.to_owned(), since, origin: head.origin, decision_lines, lock })

@@ -75,7 +75,7 @@ impl<'m> Chronicle<'m> {
         }
         self.ruled(index, of.rules_version);
         let is_known = of.code.parse::<Denial>().is_ok() || of.code.parse::<Escalation>().is_ok();
-        if !is_known {
+        if !is_known && of.rules_version <= RULES_VERSION {
             self.find("DECISION_CODE", index, "the code of a denial", "another text");
         }
     }
@@ -104,7 +104,7 @@ impl<'m> Chronicle<'m> {
         }
     }
 
-    /// By which version of the rules it was decided: a later program may have known later ones.
+    /// By which version of the rules it was decided: a later program may have known later ones, and codes of theirs.
     fn ruled(&mut self, index: u64, version: u32) {
         if version == 0 {
             self.find("RULES_VERSION", index, "the version of the rules by which it was decided", "none");
@@ -115,7 +115,7 @@ impl<'m> Chronicle<'m> {
     /// What stays within the contact point has one ground.
     pub(super) fn within(&mut self, index: u64, (code, rules_version): (&str, u32)) {
         self.ruled(index, rules_version);
-        if code.parse() != Ok(Ground::NotThirdParty) {
+        if rules_version <= RULES_VERSION && code.parse() != Ok(Ground::NotThirdParty) {
             self.find("DECISION_CODE", index, Ground::NotThirdParty.as_str(), "another text");
         }
     }
@@ -202,6 +202,9 @@ impl<'m> Chronicle<'m> {
     ) -> Option<Fault> {
         let fault = |code, expected: &str, found: &str| Some((code, expected.to_owned(), found.to_owned()));
         let Ok(release) = of.code.parse::<Release>() else {
+            if of.rules_version > RULES_VERSION {
+                return None;
+            }
             return fault("DECISION_CODE", "the code of a ground", "another text");
         };
         if release != Release::Allowed(Ground::OwnInformation)

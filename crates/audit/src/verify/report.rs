@@ -17,7 +17,8 @@ impl Verified {
 
     /// Whether everything could be compared, and nothing is left that the auditor must look at elsewhere.
     pub fn is_whole(&self) -> bool {
-        self.terms_missing == 0 && self.later_rules == 0 && self.breaks.iter().all(|broke| broke.known > 0)
+        let is_told = self.breaks.iter().all(|broke| broke.known > 0) && self.stamps.beyond.is_empty();
+        self.terms_missing == 0 && self.later_rules == 0 && is_told
     }
 
     /// For machines.

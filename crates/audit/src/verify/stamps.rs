@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 use verbale_domain::civil::CLOCKS_APART_MS;
 use verbale_evidence::Card;
+use verbale_keys::Vkey;
 use verbale_ledger::{Checkpoint, Frontier, Hash};
 
 use super::{Break, Chronicle};
@@ -18,10 +19,14 @@ use crate::stamp::read_stamp;
 pub struct Stamps {
     /// Size of each stamped head, and when it was stamped, in milliseconds since 1970-01-01 UTC.
     pub stamped: Vec<(u64, i64)>,
-    /// Entries after the last of them.
+    /// Entries that no stamp covers.
     pub after_last: u64,
     /// The same of logs that it took the place of, by their origin.
     pub closed: BTreeMap<String, Vec<(u64, i64)>>,
+    /// How many are of what was lost of such a log, by its origin: there is nothing to compare them with.
+    pub lost: BTreeMap<String, u64>,
+    /// Those that say of more than a log does.
+    pub beyond: Vec<String>,
 }
 
 /// What a log was at a stamped size.
@@ -41,20 +46,30 @@ struct Log {
 }
 
 pub(super) struct KeptStamps {
-    /// By number of the log, 0 being this one, and size: the head, and the authority's answer.
-    answers: BTreeMap<(u64, u64), (String, Vec<u8>)>,
+    /// By number of the log, 0 being this one.
     logs: BTreeMap<u64, Log>,
+}
+
+/// How a stamped head stands to its log.
+#[derive(Debug, PartialEq, Eq)]
+enum Standing {
+    /// The log leads to it.
+    Held,
+    /// Its log says that what led to it was lost.
+    Lost,
+    /// It is of more than its log says that there was.
+    Beyond(String),
+    Faulty,
 }
 
 impl KeptStamps {
     pub(super) fn read(folder: &ExportFolder) -> Result<Self, Missing> {
-        let (mut answers, mut logs) = (BTreeMap::new(), BTreeMap::new());
+        let mut logs = BTreeMap::new();
         for (number, size) in folder.stamped()? {
-            answers.insert((number, size), folder.stamp((number, size))?);
             let log = logs.entry(number).or_insert_with(|| Log { last_ms: i64::MIN, sizes: BTreeMap::new() });
             log.sizes.insert(size, None);
         }
-        Ok(Self { answers, logs })
+        Ok(Self { logs })
     }
 
     /// The log was read so far, and with it those of which it took the place.
@@ -70,48 +85,116 @@ impl KeptStamps {
     }
 
     /// Compares them with the logs.
-    pub(super) fn check(self, head: &Checkpoint, chronicle: &mut Chronicle<'_>) -> Stamps {
+    pub(super) fn check(
+        self,
+        folder: &ExportFolder,
+        head: &Checkpoint,
+        chronicle: &mut Chronicle<'_>,
+    ) -> Result<Stamps, Missing> {
         let mut stamps = Stamps { after_last: head.size.0, ..Stamps::default() };
-        let Some(own) = chronicle.own().map(Card::log_vkey) else { return stamps };
-        for ((number, size), (note, answer)) in &self.answers {
-            let (number, size) = (*number, *size);
-            let of = format!("{}.tsr", stamp_path((number, size)));
-            let is_own = || (own.clone(), Some(Break { held: head.size.0, ..Break::default() }));
-            let before = || chronicle.log_before(number).map(|(key, broke)| (key, broke.cloned()));
-            let Some((key, ended)) = (if number == 0 { Some(is_own()) } else { before() }) else {
-                let expected = "heads of this log, and of those that it took the place of";
-                chronicle.find("TIME_STAMP", None, expected, format!("{of} besides"));
-                continue;
+        let Some(own) = chronicle.own().map(Card::log_vkey) else { return Ok(stamps) };
+        for (number, log) in self.logs {
+            let logs = match number {
+                0 => vec![(own.clone(), Some(Break { held: head.size.0, ..Break::default() }))],
+                closed => chronicle.logs_before(closed),
             };
-            let verified = Checkpoint::verify(note, &key);
-            let Some(stamped) = verified.ok().filter(|stamped| stamped.size.0 == size) else {
-                let expected = format!("the signed head of {size} entries of {} beside {of}", key.name);
-                chronicle.find("TIME_STAMP", None, expected, "another text");
-                continue;
-            };
-            let time_ms = match read_stamp(answer, note.as_bytes()) {
-                Ok(read) => read.time_ms,
-                Err(error) => {
-                    chronicle.find("TIME_STAMP", None, format!("a time stamp of its head in {of}"), error.to_string());
-                    continue;
+            for (size, at) in log.sizes {
+                let of = (number, size);
+                let (note, answer) = folder.stamp(of)?;
+                let Some(((stamped, time_ms), ended)) = read(of, (&note, &answer), &logs, chronicle) else { continue };
+                let origin = stamped.origin.clone();
+                // Of a log that was lost whole there is nothing to compare it with.
+                match ended.map_or(Standing::Lost, |ended| stands((&stamped, time_ms), at, ended, chronicle)) {
+                    Standing::Faulty => {}
+                    Standing::Lost => *stamps.lost.entry(origin).or_default() += 1,
+                    Standing::Beyond(text) => stamps.beyond.push(text),
+                    Standing::Held => {
+                        stamps.after_last = stamps.after_last.min(head.size.0.saturating_sub(size));
+                        match number {
+                            0 => stamps.stamped.push((size, time_ms)),
+                            _ => stamps.closed.entry(origin).or_default().push((size, time_ms)),
+                        }
+                    }
                 }
-            };
-            let at = self.logs.get(&number).and_then(|log| log.sizes.get(&size).copied().flatten());
-            // Of a log that was lost whole there is nothing to compare it with.
-            if let Some(ended) = ended
-                && !agrees((&stamped, time_ms), at, &ended, chronicle)
-            {
-                continue;
-            }
-            if number == 0 {
-                stamps.stamped.push((size, time_ms));
-                stamps.after_last = head.size.0.saturating_sub(size);
-            } else {
-                stamps.closed.entry(key.name).or_default().push((size, time_ms));
             }
         }
-        stamps
+        Ok(stamps)
     }
+}
+
+/// A stamp, and how the log ended of which its head is: one of `logs`, each with its key.
+fn read<'b>(
+    of: (u64, u64),
+    (note, answer): (&str, &[u8]),
+    logs: &'b [(Vkey, Option<Break>)],
+    chronicle: &mut Chronicle<'_>,
+) -> Option<((Checkpoint, i64), Option<&'b Break>)> {
+    let (file, size) = (format!("{}.tsr", stamp_path(of)), of.1);
+    let verified = |(key, _): &&(Vkey, Option<Break>)| Checkpoint::verify(note, key).is_ok_and(|of| of.size.0 == size);
+    let Some((key, ended)) = logs.iter().find(verified) else {
+        let expected = match logs.first() {
+            Some((key, _)) => format!("the signed head of {size} entries of {} beside {file}", key.name),
+            None => format!("{file} of this log, or of one that it took the place of"),
+        };
+        chronicle.find("TIME_STAMP", None, expected, "another text");
+        return None;
+    };
+    let stamped = Checkpoint::verify(note, key).ok()?;
+    match read_stamp(answer, note.as_bytes()) {
+        Ok(read) => Some(((stamped, read.time_ms), ended.as_ref())),
+        Err(error) => {
+            chronicle.find("TIME_STAMP", None, format!("a time stamp of its head in {file}"), error.to_string());
+            None
+        }
+    }
+}
+
+/// How a log stands to a head that was stamped. `ended`: how much of it is held.
+fn stands(
+    (stamped, time_ms): (&Checkpoint, i64),
+    at: Option<At>,
+    ended: &Break,
+    chronicle: &mut Chronicle<'_>,
+) -> Standing {
+    let (origin, size, is_closed) = (&stamped.origin, stamped.size.0, !ended.closed.is_empty());
+    // Its successor says that others know other entries, or not what they know.
+    let is_told = is_closed && (ended.tells_a_loss() || ended.known == 0);
+    let Some(at) = at else {
+        return match ended.known {
+            _ if !is_closed => {
+                let expected =
+                    format!("{size} entries of {origin}, of which the head was stamped on {}", moment(time_ms));
+                chronicle.find("TAIL_SUPPRESSED", None, expected, format!("{} entries", ended.held));
+                Standing::Faulty
+            }
+            known if size <= known => Standing::Lost,
+            // Its folder may have been lost, too, and been found since: as with heads of counterparts, that convicts nobody.
+            known => Standing::Beyond(format!(
+                "an authority stamped the head of {size} entries of {origin}, and the log that took its place tells that others know {known}: more \
+                 was lost than it tells"
+            )),
+        };
+    };
+    if at.root != stamped.root {
+        // A copy that was put back went on by itself.
+        if is_told {
+            return Standing::Lost;
+        }
+        let expected = format!("root {} of {origin} at size {size}, which was stamped", hex::encode(stamped.root));
+        chronicle.find("FORK", None, expected, "another root");
+        return Standing::Faulty;
+    }
+    let entry = |index: Option<u64>| index.filter(|_| !is_closed);
+    if at.last_ms > time_ms.saturating_add(CLOCKS_APART_MS) {
+        let expected = format!("a time up to {}, when the head of {origin} with it was stamped", moment(time_ms));
+        chronicle.find("TIME_STAMP", entry(size.checked_sub(1)), expected, moment(at.last_ms));
+    }
+    // Where a copy went on by itself the next entry is not that behind the stamped head.
+    if let Some(next_ms) = at.next_ms.filter(|next| !is_told && *next < time_ms.saturating_sub(CLOCKS_APART_MS)) {
+        let expected = format!("a time from {} on, when the head of {origin} before it was stamped", moment(time_ms));
+        chronicle.find("TIME_STAMP", entry(Some(size)), expected, moment(next_ms));
+    }
+    Standing::Held
 }
 
 impl Log {
@@ -129,47 +212,6 @@ impl Log {
     }
 }
 
-/// Whether a log leads to a head that was stamped, or says that what led to it was lost. `ended`: how much of it is held.
-fn agrees(
-    (stamped, time_ms): (&Checkpoint, i64),
-    at: Option<At>,
-    ended: &Break,
-    chronicle: &mut Chronicle<'_>,
-) -> bool {
-    let (origin, size) = (&stamped.origin, stamped.size.0);
-    let Some(at) = at else {
-        if size <= ended.known {
-            return true;
-        }
-        let expected = format!("{size} entries of {origin}, of which the head was stamped on {}", moment(time_ms));
-        let found = match ended.known {
-            0 => format!("{} entries", ended.held),
-            known => format!("{} entries, and word of {known}", ended.held),
-        };
-        chronicle.find("TAIL_SUPPRESSED", None, expected, found);
-        return false;
-    };
-    if at.root != stamped.root {
-        // A copy that was put back went on by itself.
-        if ended.tells_a_loss() {
-            return true;
-        }
-        let expected = format!("root {} of {origin} at size {size}, which was stamped", hex::encode(stamped.root));
-        chronicle.find("FORK", None, expected, "another root");
-        return false;
-    }
-    let entry = |index: Option<u64>| index.filter(|_| ended.closed.is_empty());
-    if at.last_ms > time_ms.saturating_add(CLOCKS_APART_MS) {
-        let expected = format!("a time up to {}, when the head of {origin} with it was stamped", moment(time_ms));
-        chronicle.find("TIME_STAMP", entry(size.checked_sub(1)), expected, moment(at.last_ms));
-    }
-    if let Some(next_ms) = at.next_ms.filter(|next| *next < time_ms.saturating_sub(CLOCKS_APART_MS)) {
-        let expected = format!("a time from {} on, when the head of {origin} before it was stamped", moment(time_ms));
-        chronicle.find("TIME_STAMP", entry(Some(size)), expected, moment(next_ms));
-    }
-    true
-}
-
 impl Stamps {
     /// The longest time between two stamps, in milliseconds; `None` with fewer than two.
     fn longest_ms(&self) -> Option<i64> {
@@ -181,7 +223,7 @@ impl Stamps {
         let at = |stamp: Option<&(u64, i64)>| stamp.map(|(_, at_ms)| moment(*at_ms));
         let closed = |(origin, of): (&String, &Vec<(u64, i64)>)| json!({ "log": origin, "count": of.len(), "first": at(of.first()), "last": at(of.last()) });
         json!({
-            "closed": self.closed.iter().map(closed).collect::<Vec<_>>(),
+            "closed": self.closed.iter().map(closed).collect::<Vec<_>>(), "of_what_was_lost": self.lost, "beyond": self.beyond,
             "count": self.stamped.len(), "first": at(self.stamped.first()), "last": at(self.stamped.last()),
             "longest_between_s": self.longest_ms().map(|between| between / 1000), "entries_after_last": self.after_last,
         })
@@ -200,7 +242,10 @@ impl Stamps {
                     self.after_last,
                 )
             }
-            _ => "  no time stamps: the times of entries rest on the node's clock and on cosignatures\n".to_owned(),
+            _ if self.closed.is_empty() => {
+                "  no time stamps: the times of entries rest on the node's clock and on cosignatures\n".to_owned()
+            }
+            _ => format!("  time stamps   none of this log; {} entries after the last of before\n", self.after_last),
         };
         for (origin, of) in &self.closed {
             if let (Some((_, first)), Some((_, last))) = (of.first(), of.last()) {
@@ -208,6 +253,71 @@ impl Stamps {
                 let _ = writeln!(text, "                {count} of {origin}, which was closed, from {first} to {last}");
             }
         }
+        for (origin, count) in &self.lost {
+            let _ = writeln!(
+                text,
+                "                {count} of what was lost of {origin}: there is nothing to compare them with"
+            );
+        }
+        for beyond in &self.beyond {
+            let _ = writeln!(text, "  not compared  {beyond}");
+        }
         text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use verbale_domain::Memoranda;
+    use verbale_ledger::LogSize;
+
+    const DAY_MS: i64 = 86_400_000;
+
+    /// How a head of 10 entries stands to a log that was closed, and what was found. `at`: whether its root is that of the head, the time of its
+    /// last entry, and of the next.
+    fn stands_to(ended: &Break, at: Option<(bool, i64, i64)>) -> (Standing, Vec<Option<u64>>) {
+        let memoranda = Memoranda::default();
+        let mut chronicle = Chronicle::new((&memoranda, &[]), LogSize(20), false).unwrap();
+        let stamped = Checkpoint { origin: "verbale/XX/1".into(), size: LogSize(10), root: [7; 32] };
+        let at = at.map(|(is_it, last_ms, next_ms)| {
+            let root = if is_it { [7; 32] } else { [8; 32] };
+            At { root, last_ms, next_ms: Some(next_ms) }
+        });
+        let standing = stands((&stamped, 10 * DAY_MS), at, ended, &mut chronicle);
+        (standing, chronicle.findings.iter().map(|finding| finding.entry).collect())
+    }
+
+    #[test]
+    fn a_stamped_head_convicts_a_log_that_says_nothing_of_a_loss() {
+        let closed = |held, known| Break { closed: "verbale/XX/1".into(), held, known, ..Break::default() };
+        let parted = Break { parted_at: Some(12), ..closed(15, 12) };
+        let own = Break { held: 20, ..Break::default() };
+        let (now, then) = (10 * DAY_MS, 8 * DAY_MS);
+        let sound = Some((true, now, now));
+        for ended in [&closed(15, 15), &closed(15, 0), &parted, &own] {
+            assert_eq!(stands_to(ended, sound), (Standing::Held, vec![]));
+        }
+        // Another root.
+        let other = Some((false, now, now));
+        assert_eq!(stands_to(&own, other), (Standing::Faulty, vec![None]));
+        assert_eq!(stands_to(&closed(15, 15), other), (Standing::Faulty, vec![None]));
+        for ended in [&closed(15, 18), &parted, &closed(15, 0)] {
+            assert_eq!(stands_to(ended, other), (Standing::Lost, vec![]));
+        }
+        // More than is there.
+        assert_eq!(stands_to(&own, None), (Standing::Faulty, vec![None]));
+        assert_eq!(stands_to(&closed(5, 10), None), (Standing::Lost, vec![]));
+        for known in [0, 5, 9] {
+            assert!(matches!(stands_to(&closed(5, known), None), (Standing::Beyond(_), found) if found.is_empty()));
+        }
+        // Of later than it was stamped, and behind it of before.
+        let late = Some((true, 12 * DAY_MS, 12 * DAY_MS));
+        assert_eq!(stands_to(&own, late), (Standing::Held, vec![Some(9)]));
+        assert_eq!(stands_to(&closed(15, 15), late), (Standing::Held, vec![None]));
+        let early = Some((true, then, then));
+        assert_eq!(stands_to(&own, early), (Standing::Held, vec![Some(10)]));
+        assert_eq!(stands_to(&closed(15, 15), early), (Standing::Held, vec![None]));
+        assert_eq!(stands_to(&parted, early), (Standing::Held, vec![]));
     }
 }

@@ -217,15 +217,16 @@ impl Chronicle<'_> {
         here.filter_map(move |carrying| Some((number(carrying)?, &carrying.frontier, self.told_ms)))
     }
 
-    /// A log before this one, by its number: its key, and how it ended; `None` for one that was lost whole.
-    pub(super) fn log_before(&self, number: u64) -> Option<(Vkey, Option<&Break>)> {
+    /// The logs before this one of a number: their keys, and how each ended; `None`: it was lost whole. Two copies may have begun one each.
+    pub(super) fn logs_before(&self, number: u64) -> Vec<(Vkey, Option<Break>)> {
         let is_it = |card: &&Card| card.log_number() == Some(number);
-        let closed = self.carrying.iter().find_map(|carrying| {
+        let closed = self.carrying.iter().filter_map(|carrying| {
             let card = carrying.card.as_ref().map(Cards::present).filter(is_it)?;
-            Some((card.log_vkey(), Some(&carrying.at)))
+            Some((card.log_vkey(), Some(carrying.at.clone())))
         });
-        let lost = || self.carrying.iter().find_map(|carrying| carrying.lost.as_ref().filter(is_it));
-        closed.or_else(|| Some((lost()?.log_vkey(), None)))
+        let lost = self.carrying.iter().filter(|carrying| carrying.at.lost.is_some());
+        let lost = lost.filter_map(|carrying| Some((carrying.lost.as_ref().filter(is_it)?.log_vkey(), None)));
+        closed.chain(lost).collect()
     }
 
     /// The logs before this one, the last of them first.
