@@ -195,13 +195,15 @@ fn a_copy_that_pins_a_key_that_is_gone_takes_the_later_card() {
     verified(&japan, &partner, "export");
 }
 
-/// Puts back a copy from before a node made other cards, which the counterpart took.
+/// Puts back a copy from before a node got a notice and made other cards, which the counterpart took.
 fn put_back(japan: &mut Node, partner: &Node, cards: u64) -> std::path::PathBuf {
     talk(japan, partner, 1);
     japan.stop();
     let (kept, last) = (japan.dir.with_file_name("kept"), japan.dir.with_file_name("last-card.txt"));
     crate::heads::copy(&japan.dir, &kept);
     japan.start();
+    partner.submit(&general(false, "KG-LOST", "a text")).good();
+    partner.until_delivered();
     for made in 0..cards {
         rotate(japan, "age").good();
         until("the counterpart takes the card", || serial(partner) == made + 2);
@@ -220,6 +222,9 @@ fn goes_on(japan: &Node, partner: &Node) {
     japan.until_delivered();
     partner.submit(&general(false, "KG-2", "a text")).good();
     partner.until_delivered();
+    // What was lost came again, sealed to a key that was kept for it.
+    japan.run(&["open", "KG-LOST", "--purpose", "to see it"]).good();
+    settles(japan);
     // Of the cards that were lost nobody is accused.
     let said = verified(japan, partner, "export");
     let breaks = said["breaks"].as_array().unwrap();

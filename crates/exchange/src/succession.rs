@@ -156,12 +156,17 @@ impl Exchange {
         }
     }
 
-    /// The serial of a counterpart's present card, when nothing that waits for it is sealed to another key than that card's.
+    /// The serial of a counterpart's present card, when nothing that waits for it is sealed to another key than that card's. Of one that began
+    /// anew it is known when it has said where each channel stands: what it lost waits for it once more.
     pub fn sealed_to(&self, peer: &str) -> Option<u64> {
         let known = self.peers.get(peer)?;
         let key = known.card().age_recipient.parse::<Recipient>().map(|recipient| recipient.fingerprint()).ok();
-        let channels = self.outgoing.iter().filter(|(channel, _)| channel.peer == peer);
-        let mut waiting = channels.flat_map(|(_, outgoing)| outgoing.outstanding.values());
+        let channels = || self.outgoing.iter().filter(|(channel, _)| channel.peer == peer);
+        let has_said = |channel| self.links.get(channel).is_some_and(|link| link.asked);
+        if channels().any(|(channel, outgoing)| outgoing.counterpart_began_anew && !has_said(channel)) {
+            return None;
+        }
+        let mut waiting = channels().flat_map(|(_, outgoing)| outgoing.outstanding.values());
         let is_sealed_so = waiting.all(|waiting| {
             // Of what is not in memory it is not known.
             waiting.envelope.as_ref().is_some_and(|envelope| Some(envelope.statement().recipient_key) == key)
