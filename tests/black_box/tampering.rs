@@ -294,6 +294,13 @@ fn outsiders_agree(kept: &Kept) {
         std::fs::write(&path, before).unwrap();
     }
     assert!(check().status.success());
+    // Of the head of the checkpoint too: what is forged in one of the files is not believed for the other.
+    let path = copy.export(JAPAN).join("cosigned/KG-MLSSM-CECA.checkpoint");
+    let mut cosigned = std::fs::read(&path).unwrap();
+    let at = cosigned.len() - 10;
+    cosigned[at] = if cosigned[at] == b'A' { b'B' } else { b'A' };
+    std::fs::write(&path, cosigned).unwrap();
+    assert!(!check().status.success(), "a forged cosignature was not found");
 }
 
 fn text_of(note: &str) -> &str {

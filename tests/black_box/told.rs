@@ -37,6 +37,9 @@ fn stays_held_back_and_recovers((mut japan, mut partner): (Node, Node), says: &s
     assert!(said.code != 0 && held_back(&japan).contains(says), "{} {}", said.err, held_back(&japan));
     assert_eq!(status(&japan)["log_size"], size);
     japan.stop();
+    // Nor is another card made, which counterparts would take, so that the newest copy could not go on.
+    let said = japan.run(&["keys", "rotate", "age"]);
+    assert!(said.code == 1 && said.err.contains("no card was made") && said.err.contains(says), "{}", said.err);
     let card = heads(&japan).join("told/KG-MLSSM-CECA.card");
     let card = ["--known-card", card.to_str().unwrap()];
     let with_card: &[&str] = if needs_card { &card } else { &[] };

@@ -112,17 +112,17 @@ def main(folder):
     require(signed(key_of(folder, "log", origin, signatures[origin]), body.encode(), signatures[origin][4:]), f"{owner} signed it")
     # Under traffic the heads that were cosigned last are somewhat shorter than the log.
     cosigned = [note(read(path).decode()) for path in sorted(glob.glob(os.path.join(folder, "cosigned", "*.checkpoint")))]
-    names = set()
+    seen = set()
     for body, signatures in [(body, signatures)] + cosigned:
         _, count, top = body.splitlines()
-        for name in (name for name in signatures if name != origin and (name, count) not in names):
-            names.add((name, count))
+        for name in (name for name in signatures if name != origin and (body, name, signatures[name]) not in seen):
+            seen.add((body, name, signatures[name]))
             holds = root([sha(b"\0", entry) for entry in entries[: int(count)]]) == base64.b64decode(top) and int(count) <= size
             time, signature = int.from_bytes(signatures[name][4:12], "big"), signatures[name][12:]
             message = f"cosignature/v1\ntime {time}\n{body}".encode()
             holds = holds and signed(key_of(folder, "cosigner", name, signatures[name]), message, signature)
             require(holds, f"{name} cosigned it" + ("" if int(count) == size else f" at size {count}"))
-    require(names, "somebody cosigned it")
+    require(seen, "somebody cosigned it")
     paths = sorted(glob.glob(os.path.join(folder, "receipts/**/*.tlog-proof"), recursive=True))
     print(f"{len(paths)} receipts stand beside it")
     for path in paths:

@@ -21,20 +21,19 @@ use verbale_journal::{
     Settings, Store,
 };
 use verbale_keys::{FileError, Role, SecretKey, write_public_text, write_secret_text};
-use verbale_ledger::{Checkpoint, LogIndex, LogSize};
+use verbale_ledger::{LogIndex, LogSize};
 use verbale_proto::v1::log_entry::Event;
 use verbale_proto::v1::{CarriedOver, PreviousLog};
 
 use crate::clock::now_ms;
-use crate::folder::{CARD_VALIDITY_MS, Folder, LoadError, Loaded, disk, journal_settings};
+use crate::folder::{CARD_VALIDITY_MS, Folder, LoadError, Loaded, disk};
 use crate::heads::{Guard, HeadsError, HeadsFolder};
+use crate::held::{self, Held, HeldError};
 use crate::placing::{self, Move, PlacingError, READY};
 use crate::random;
 use crate::rotate::{self, Rotated};
 use crate::secrets::{SecretError, role};
 use crate::serve::keyed_facts;
-use crate::standing::compare;
-use crate::told;
 
 /// The folder in which the next log is made.
 const MAKING: &str = "recover";
@@ -62,6 +61,9 @@ pub enum RecoverError {
     /// The heads kept apart.
     #[error(transparent)]
     Heads(#[from] HeadsError),
+    /// The log that is to be closed.
+    #[error(transparent)]
+    Held(#[from] HeldError),
     /// A file.
     #[error(transparent)]
     File(#[from] FileError),
@@ -94,19 +96,9 @@ pub enum RecoverError {
         "{} is there already, of an earlier recovery of which this folder knows nothing. Keep it: move it out of the folder, then run this again", .0.display()
     )]
     InTheWay(PathBuf),
-    /// Counterparts know a later card, or another one: what goes on from this folder alone they would refuse.
-    #[error("{0}")]
-    CardShown(String),
     /// Not the card that it must be.
     #[error("the card given with --known-card is not one of this contact point that this folder lacks: {0}")]
     KnownCard(String),
-    /// What is held is older than a log that was begun since.
-    #[error(
-        "the folder of heads knows {0}, a later log of this contact point, so this folder is a copy from before that log was begun. Put a newer copy \
-         back, if there is one. If not, give the last card that counterparts know with --known-card: your own card.txt of then, or the one in keys/ of \
-         anybody's export"
-    )]
-    LaterLog(String),
     /// The next card or an entry could not be made.
     #[error("the next log could not be begun: {0}")]
     Begin(String),
@@ -192,27 +184,17 @@ pub fn recover(
     confirmed: bool,
     progress: &dyn Fn(Progress),
 ) -> Result<Succession, RecoverError> {
-    if rotate::is_unfinished(folder) {
-        return Err(RecoverError::Begin(
-            "a rotation of a key was begun and not ended; run `verbale keys rotate` again first".to_owned(),
-        ));
+    if let Some(command) = rotate::unfinished(folder).map_err(|error| RecoverError::Begin(error.to_string()))? {
+        return Err(RecoverError::Begin(format!("the next card was begun and not ended; run first: {command}")));
     }
     if is_unfinished(folder) {
         return if confirmed { finish(folder) } else { Err(RecoverError::Unfinished) };
     }
     let loaded = folder.load()?;
     let making = folder.dir().join(MAKING);
-    let log = role(&folder.keys(), Role::Log)?;
-    let heads = folder.heads(&loaded.config.heads);
-    let known = known_heads(&heads, &loaded.card)?;
     let later = known_card.map(|bytes| Known::read(bytes, &loaded.card, folder)).transpose()?;
-    require_known(&heads, &loaded.card, later.as_ref())?;
-    if later.is_none()
-        && let Some(trouble) = told::card_at_start(&HeadsFolder::new(&heads), &loaded.card)?
-    {
-        return Err(RecoverError::CardShown(trouble));
-    }
-    let held = Held::open(folder, &loaded, log)?;
+    let held = Held::open(folder, &loaded, later.as_ref().map(|later| &later.card))?;
+    let heads = folder.heads(&loaded.config.heads);
     // Of a log that only an authority saw nobody has the card; another one does not take its name.
     let stamped = HeadsFolder::new(&heads).stamped()?.last().map_or(0, |(log, _)| *log);
     let card = next_card(&loaded.card, later.as_ref(), stamped);
@@ -222,8 +204,8 @@ pub fn recover(
     let number = |origin: &str| log_number(origin, &loaded.card.id);
     let succession = Succession {
         held: held.journal.size().0,
-        known: known.iter().map(|(head, _)| head.size.0).max().unwrap_or_default(),
-        trouble: trouble(&held, &known, (&heads, &loaded.card))?,
+        known: held.known.iter().map(|(head, _)| head.size.0).max().unwrap_or_default(),
+        trouble: held.trouble()?,
         next: card.log_origin.clone(),
         serial: card.serial,
         revoked: is_revoked,
@@ -255,7 +237,7 @@ pub fn recover(
     }
     fs::create_dir(&making).map_err(failed("create", &making))?;
     sync(folder.dir())?;
-    let heads = known.into_iter().map(|(_, note)| note).collect();
+    let heads = held.known.iter().map(|(_, note)| note.clone()).collect();
     let (known_size, by_hand) = (succession.known, succession.by_hand);
     let before = Before { card: &loaded.card, known: later, heads, renews, known_size, by_hand };
     make(&making, (held, card, &card_key), before, progress)?;
@@ -289,94 +271,13 @@ fn finish(folder: &Folder) -> Result<Succession, RecoverError> {
 
 /// Keeps the first head of the next log where others' are: a node that has just begun it knows that nobody has a later one.
 fn first_head(folder: &Folder, loaded: &Loaded) -> Result<(), RecoverError> {
-    let journal = Held::open(folder, loaded, role(&folder.keys(), Role::Log)?)?.journal;
+    let journal = held::journal(folder, loaded)?;
     let (mut guard, released) = Guard::open(&folder.heads(&loaded.config.heads), &loaded.card.log_vkey())?;
     if released.is_none() {
         guard.release(&journal.checkpoint())?;
         guard.sync()?;
     }
     Ok(journal.close()?)
-}
-
-/// The journal of the log that is closed.
-struct Held {
-    journal: Journal,
-}
-
-impl Held {
-    fn open(folder: &Folder, loaded: &Loaded, log: SecretKey) -> Result<Self, RecoverError> {
-        let settings = journal_settings(folder, loaded, log);
-        Ok(Self { journal: Journal::open(disk(), settings, &mut |_| Ok::<(), ReplayError>(()))? })
-    }
-
-    /// How many logs it took the place of: their first entries stand right behind its own.
-    fn logs_before(&self) -> Result<u64, RecoverError> {
-        let mut before = 0;
-        while before < self.journal.size().0 {
-            let told = read_entry(&self.journal.entry(LogIndex(before))?);
-            let told = told.map_err(|error| RecoverError::Begin(error.to_string()))?;
-            if told.carried != before {
-                break;
-            }
-            before += 1;
-        }
-        Ok(before.saturating_sub(1))
-    }
-
-    /// When its first entry was made.
-    fn began_ms(&self) -> Result<i64, RecoverError> {
-        let told = read_entry(&self.journal.entry(LogIndex(0))?);
-        Ok(told.map_err(|error| RecoverError::Begin(error.to_string()))?.time_ms)
-    }
-
-    /// Whether an own statement is in it, signed as it is given.
-    fn has_sent(&self, envelope: &[u8]) -> Result<bool, RecoverError> {
-        for index in 0..self.journal.size().0 {
-            let told = read_entry(&self.journal.entry(LogIndex(index))?);
-            let told = told.map_err(|error| RecoverError::Begin(error.to_string()))?;
-            if matches!(told.event, Event::NoticeSent(sent) if sent.envelope == envelope) {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
-    /// Whether it holds nothing but its beginning and what it carries over.
-    fn has_just_begun(&self) -> Result<bool, RecoverError> {
-        let last = self.journal.entry(LogIndex(self.journal.size().0.saturating_sub(1)))?;
-        let told = read_entry(&last).map_err(|error| RecoverError::Begin(error.to_string()))?;
-        Ok(told.carried > 0)
-    }
-
-    fn trouble(&self, known: &[(Checkpoint, String)]) -> Option<String> {
-        let (size, root_at) = (self.journal.size(), |size| self.journal.root_at(size));
-        known
-            .iter()
-            .find_map(|(head, _)| compare(head, size, root_at).trouble("the folder of heads, or a counterpart,"))
-    }
-}
-
-/// Why a log is not the one that others know, by what stands in the folder of heads.
-fn trouble(
-    held: &Held,
-    known: &[(Checkpoint, String)],
-    (heads, own): (&Path, &Card),
-) -> Result<Option<String>, RecoverError> {
-    let folder = HeadsFolder::new(heads);
-    if let Some(trouble) = held.trouble(known) {
-        return Ok(Some(trouble));
-    }
-    told::statement_since(&folder, own, held.began_ms()?, |envelope| held.has_sent(envelope))
-}
-
-/// Heads of the log that others know, signed by its key.
-fn known_heads(heads: &Path, card: &Card) -> Result<Vec<(Checkpoint, String)>, RecoverError> {
-    let (_, released) = Guard::open(heads, &card.log_vkey())?;
-    let mut known: Vec<(Checkpoint, String)> = released.into_iter().collect();
-    for note in HeadsFolder::new(heads).all_known()? {
-        known.extend(Checkpoint::verify(&note, &card.log_vkey()).ok().map(|head| (head, note)));
-    }
-    Ok(known)
 }
 
 /// What the mark says: what is moved is moved by it alone.
@@ -410,18 +311,6 @@ impl Mark {
             _ => None,
         };
         read.ok_or_else(|| RecoverError::Begin(format!("{} does not say which log is closed", ready.display())))
-    }
-}
-
-/// Whoever begins another log knows of those that were begun before.
-fn require_known(heads: &Path, own: &Card, later: Option<&Known>) -> Result<(), RecoverError> {
-    let number = |origin: &str| log_number(origin, &own.id).unwrap_or_default();
-    let last = later.map_or(0, |later| number(&later.card.log_origin)).max(number(&own.log_origin));
-    let notes = HeadsFolder::new(heads).all_known()?;
-    let origins = notes.iter().filter_map(|note| note.lines().next());
-    match origins.max_by_key(|origin| number(origin)).filter(|origin| number(origin) > last) {
-        Some(origin) => Err(RecoverError::LaterLog(origin.to_owned())),
-        None => Ok(()),
     }
 }
 

@@ -20,6 +20,7 @@ use zeroize::Zeroizing;
 use crate::clock::now_ms;
 use crate::earlier::destroy;
 use crate::folder::{CARD_VALIDITY_MS, Folder, LoadError};
+use crate::held::{Held, HeldError};
 use crate::placing::{self, Move, PlacingError, READY};
 use crate::random;
 use crate::recover;
@@ -58,6 +59,15 @@ pub enum RotateError {
     /// What was begun makes a card too.
     #[error("a recovery was begun and not ended, which makes the next card; run first: verbale recover --confirm")]
     RecoveryUnfinished,
+    /// Another card was begun.
+    #[error("another card was begun and not ended; run first: {0}")]
+    Unfinished(String),
+    /// Counterparts would take a card of a folder that is not the newest, and the newest could not go on with its own.
+    #[error(
+        "no card was made, since this folder may be an older copy, whose card would make the newest one useless: {0}. `verbale recover` says what to \
+         do; `verbale keys revoke` is possible all the same"
+    )]
+    NotTheLog(String),
     /// Its keys were taken back.
     #[error("the keys of this node were revoked; `verbale recover` makes new ones with the next log")]
     Revoked,
@@ -75,6 +85,9 @@ pub enum RotateError {
     /// The card.
     #[error("the next card could not be made: {0}")]
     Card(#[from] CardError),
+    /// The log.
+    #[error(transparent)]
+    Held(#[from] HeldError),
     /// The new key.
     #[error("no key can be made: {0}")]
     Key(String),
@@ -130,9 +143,13 @@ impl Rotated {
     }
 }
 
-/// Whether a rotation was begun and not ended.
-pub(crate) fn is_unfinished(folder: &Folder) -> bool {
-    folder.dir().join(MAKING).join(READY).exists()
+/// The command that was begun and not ended, and must be run again.
+pub(crate) fn unfinished(folder: &Folder) -> Result<Option<String>, RotateError> {
+    Ok(begun(folder)?.map(|(which, _)| command(which)))
+}
+
+fn command(which: Option<Rotated>) -> String {
+    which.map_or("verbale keys revoke".to_owned(), |which| format!("verbale keys rotate {}", which.name()))
 }
 
 /// What was begun and not ended, as its mark says: which key (`None`: a revocation), and the card's serial.
@@ -169,12 +186,23 @@ pub fn revoke(folder: &Folder) -> Result<u64, RotateError> {
 }
 
 fn next_card(folder: &Folder, which: Option<Rotated>) -> Result<u64, RotateError> {
-    let _lock = lock(folder)?;
+    let mut only = lock(folder)?;
+    if which.is_some() && !recover::is_unfinished(folder) && begun(folder)?.is_none() {
+        // Whoever opens the journal takes the same lock.
+        drop(only);
+        require_the_log(folder)?;
+        only = lock(folder)?;
+    }
+    let _only = only;
     if recover::is_unfinished(folder) {
         return Err(RotateError::RecoveryUnfinished);
     }
     let making = folder.dir().join(MAKING);
     if let Some((begun, serial)) = begun(folder)? {
+        // Keys are taken back whatever was begun.
+        if begun != which && which.is_some() {
+            return Err(RotateError::Unfinished(command(begun)));
+        }
         take_place(folder, begun, serial)?;
         if begun == which {
             return Ok(serial);
@@ -209,6 +237,21 @@ fn next_card(folder: &Folder, which: Option<Rotated>) -> Result<u64, RotateError
     placing::mark(&making, &format!("{what} {}", card.serial))?;
     take_place(folder, which, card.serial)?;
     Ok(card.serial)
+}
+
+/// What counterparts would take stands in the log that they know.
+fn require_the_log(folder: &Folder) -> Result<(), RotateError> {
+    let held = match Held::open(folder, &folder.load()?, None) {
+        Ok(held) => held,
+        Err(error @ (HeldError::CardShown(_) | HeldError::LaterLog(_))) => {
+            return Err(RotateError::NotTheLog(error.to_string()));
+        }
+        Err(error) => return Err(error.into()),
+    };
+    match held.trouble()? {
+        Some(trouble) => Err(RotateError::NotTheLog(trouble)),
+        None => Ok(held.journal.close().map_err(HeldError::from)?),
+    }
 }
 
 /// Writes a new key of a role, and puts its public part on the card.

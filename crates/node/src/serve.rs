@@ -36,7 +36,7 @@ use crate::local::NodeService;
 use crate::person::{Caller, Persons};
 use crate::recover;
 use crate::retired::Retired;
-use crate::rotate;
+use crate::rotate::{self, RotateError};
 use crate::secrets::{SecretError, Secrets};
 use crate::share::{Memory, PEER_CONNECTIONS, Shares};
 use crate::shared::{Counters, PeerDirectory, Shared};
@@ -99,9 +99,12 @@ pub enum ServeError {
          later one: run `verbale keys rotate envelope` until it says more than {0}, then have counterparts enrol it by hand"
     )]
     OlderCard(u64, u64),
-    /// A rotation was cut off.
-    #[error("a rotation of a key was begun and not ended; run the same `verbale keys rotate` again")]
-    RotationUnfinished,
+    /// The next card was cut off.
+    #[error("the next card was begun and not ended; run again: {0}")]
+    CardUnfinished(String),
+    /// Nor can it be said which.
+    #[error(transparent)]
+    Rotate(#[from] RotateError),
     /// A recovery was cut off.
     #[error("a recovery was begun and not ended; run again: verbale recover --confirm")]
     RecoveryUnfinished,
@@ -200,8 +203,8 @@ pub async fn serve(folder: &Folder, progress: OnProgress, ready: impl FnOnce(Soc
 
 /// Loads the folder and replays its journal.
 fn open(folder: &Folder, progress: OnProgress) -> Result<(Arc<Shared>, Exchange, Journal, Guard), ServeError> {
-    if rotate::is_unfinished(folder) {
-        return Err(ServeError::RotationUnfinished);
+    if let Some(command) = rotate::unfinished(folder)? {
+        return Err(ServeError::CardUnfinished(command));
     }
     if recover::is_unfinished(folder) {
         return Err(ServeError::RecoveryUnfinished);

@@ -44,6 +44,8 @@ fn failed(error: RotateError) -> CliError {
         RotateError::Running(_)
         | RotateError::CardKey { .. }
         | RotateError::Revoked
+        | RotateError::NotTheLog(_)
+        | RotateError::Unfinished(_)
         | RotateError::RecoveryUnfinished => CliError::Refused(error.to_string()),
         other => CliError::failed("no card was made, or the same command goes on", other),
     }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use serde_json::json;
 use verbale_evidence::parse_card_text;
-use verbale_node::{Phase, RecoverError, Succession, recover};
+use verbale_node::{HeldError, Phase, RecoverError, Succession, recover};
 
 use super::folder;
 use crate::args::NodeArgs;
@@ -32,10 +32,9 @@ pub(crate) fn run(known_card: Option<&Path>, confirm: bool, node: &NodeArgs) -> 
         }
         RecoverError::TooOften(_)
         | RecoverError::CardKey { .. }
-        | RecoverError::LaterLog(_)
+        | RecoverError::Held(HeldError::LaterLog(_) | HeldError::CardShown(_))
         | RecoverError::InTheWay(_)
         | RecoverError::JustBegun(_)
-        | RecoverError::CardShown(_)
         | RecoverError::Unfinished
         | RecoverError::KnownCard(_) => CliError::Refused(error.to_string()),
         other => CliError::failed("the log was not closed; nothing has changed, or the same command goes on", other),
