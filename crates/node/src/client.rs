@@ -84,7 +84,9 @@ pub async fn connect_tls(address: &str, key_file: &Path) -> Result<NodeClient<Ch
         .map_err(|error| failed(error.to_string()))?;
     let stream = TcpStream::connect(address).await.map_err(|error| failed(error.to_string()))?;
     let stream = TlsConnector::from(config).connect(tls::server_name(&pin), stream).await;
-    let stream = stream.map_err(|error| failed(format!("it is not the node of the card ({error})")))?;
+    let other = "it is not the node of the card in the key file; if that node has another TLS key now, its present `verbale card show` takes the \
+                 card's place in that file";
+    let stream = stream.map_err(|error| failed(format!("{other} ({error})")))?;
     let turned_away = |error: &dyn std::fmt::Display| failed(format!("it turned this key away ({error})"));
     let channel = channel_over(stream).await.map_err(|error| turned_away(&error))?;
     // In TLS 1.3 the server refuses a key only after the client's handshake is done: a first request finds out.
