@@ -71,6 +71,11 @@ fn a_damaged_journal_and_an_unknown_key_in_the_configuration_stop_the_start() {
     let said = japan.run(&["serve"]);
     assert_eq!(said.code, 4, "{}", said.err);
     assert!(said.err.contains("nothing was changed"), "{}", said.err);
+    // Nor is another card made, or another log begun: it is damage for them too.
+    for command in [["keys", "rotate", "tls"].as_slice(), &["recover"]] {
+        let said = japan.run(command);
+        assert!(said.code == 4 && said.err.contains("cannot be read"), "{} {}", said.code, said.err);
+    }
     assert_eq!(std::fs::read(&segment).unwrap(), bytes);
 }
 

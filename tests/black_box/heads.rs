@@ -545,7 +545,7 @@ fn a_recovered_node_goes_on_and_an_auditor_sees_both_logs_and_the_break() {
     let again = japan.run(&["recover", "--confirm"]);
     assert!(again.code == 1 && again.err.contains("begun a moment ago"), "{} {}", again.code, again.err);
     japan.start();
-    until("the channel is resumed", || held_back(&japan).is_empty() && send(&japan, 7).code == 0);
+    until("it is resumed", || held_back(&japan).is_empty() && send(&japan, 7).json()[0]["outcome"] == "accepted");
     japan.until_delivered();
     partner.until_delivered();
     // What the counterpart had delivered to the log that is closed is here again: three that were lost, and the one after.

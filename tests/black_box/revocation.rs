@@ -151,7 +151,16 @@ fn a_revocation_that_was_cut_off_at_any_step_is_gone_on_with() {
             "{step}"
         );
     }
-    // Where the network is away a person enters it, and is told what it is.
+    japan.start();
+    until("the counterpart takes the revocation", || status(&partner)["peers"][0]["revoked"] == true);
+}
+
+/// The network is away: a person enters it, and is told what it is.
+#[test]
+fn a_revocation_that_is_entered_by_hand_is_called_one() {
+    let (mut japan, partner) = pair();
+    japan.stop();
+    japan.run(&["keys", "revoke"]).good();
     let said = enrol(&partner, &japan).out;
     assert!(said.starts_with("REVOKED") && !said.contains("Enrolled"), "{said}");
     assert_eq!(status(&partner)["peers"][0]["revoked"], true);

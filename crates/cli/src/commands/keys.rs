@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use serde_json::json;
-use verbale_node::{RotateError, Rotated, revoke, rotate};
+use verbale_node::{HeldError, RotateError, Rotated, revoke, rotate};
 
 use super::folder;
 use crate::args::{KeysCommand, NodeArgs, RotatedRole};
@@ -41,6 +41,10 @@ fn revoked(node: &NodeArgs) -> Result<ExitCode, CliError> {
 
 fn failed(error: RotateError) -> CliError {
     match error {
+        RotateError::Held(HeldError::Journal(error)) if error.is_damage() => CliError::Damaged {
+            text: "no card was made: the log cannot be read".to_owned(),
+            source: Some(Box::new(error)),
+        },
         RotateError::Running(_)
         | RotateError::CardKey { .. }
         | RotateError::Revoked

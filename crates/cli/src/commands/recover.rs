@@ -27,7 +27,7 @@ pub(crate) fn run(known_card: Option<&Path>, confirm: bool, node: &NodeArgs) -> 
     let done = recover(&folder, known.as_deref(), confirm, &progress);
     bar.end();
     let seen = done.map_err(|error| match error {
-        RecoverError::Journal(error) if error.is_damage() => {
+        RecoverError::Journal(error) | RecoverError::Held(HeldError::Journal(error)) if error.is_damage() => {
             CliError::Damaged { text: "the log cannot be read".to_owned(), source: Some(Box::new(error)) }
         }
         RecoverError::TooOften(_)
